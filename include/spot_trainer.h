@@ -1,0 +1,473 @@
+/*
+ * spot_trainer.h: train neural networks on machines that can vanish, and lose nothing.
+ *
+ * PURPOSE
+ *   A trainer runs a training job on a volume: a folder that outlives the machine. It saves checkpoints
+ *   there, notices that the machine is about to be taken away (poller), makes a last checkpoint durable in
+ *   time, and goes on from it on the next machine. The state after step n depends on the configuration, the
+ *   data and the seed alone: not on the number of threads, and not on how often the run was interrupted.
+ *
+ *       spot_config *config;   spot_trainer *trainer;   spot_poller *poller;   spot_error *error;
+ *       spot_config_create(&config, &error);
+ *       spot_config_set_str(config, "volume", "/mnt/data", &error);
+ *       spot_trainer_create(config, &trainer, &error);
+ *       spot_poller_create(config, &poller, &error);
+ *       spot_trainer_run(trainer, poller, NULL, &result, &error);
+ *
+ * THREADS
+ *   A handle may move between threads, but takes one call at a time: a second concurrent call on the same
+ *   spot_trainer, spot_config or spot_checkpoint answers SPOT_E_BUSY and does nothing. spot_cancel and
+ *   spot_poller may be used from any number of threads at once. Callbacks arrive only on the thread that
+ *   called the library; the log callback alone may arrive on threads of the library. The library blocks all
+ *   signals in its own threads and installs no handler. In a child made by fork() every handle of the parent
+ *   answers SPOT_E_FORKED; there, free functions do nothing.
+ *
+ * LIFETIME
+ *   A handle keeps alive what it needs: handles may be freed in any order. Every free function accepts NULL.
+ *   Text arguments are UTF-8, end with a zero byte and are copied.
+ *
+ * ERRORS
+ *   Every function that can fail returns a spot_status and takes a spot_error ** as its last parameter. That
+ *   may be NULL; otherwise it is set to NULL on success and to an error that the caller frees on failure.
+ *   Outputs are written on success only. The library never prints, aborts or exits. Any function may also
+ *   answer SPOT_E_INVALID_ARGUMENT (a NULL that is not allowed, a struct_size of 0), SPOT_E_BUSY,
+ *   SPOT_E_FORKED, SPOT_E_NO_MEMORY and SPOT_E_INTERNAL.
+ *
+ * STRUCTS
+ *   The caller sets struct_size to sizeof the struct before the call. Structs only ever grow at their end;
+ *   the library writes at most struct_size bytes. A number that was not measured is NaN.
+ *
+ * STABILITY
+ *   SPOT_ABI_VERSION 0 is unstable: it may change from one release to the next. From 1 on it is a promise.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef SPOT_TRAINER_H
+#define SPOT_TRAINER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(SPOT_TRAINER_BUILD)
+#define SPOT_API __attribute__((visibility("default")))
+#else
+#define SPOT_API
+#endif
+
+/* ---- Version ------------------------------------------------------------------------------------------ */
+
+#define SPOT_ABI_VERSION 0
+
+/* The ABI of the library that is loaded; a binding refuses to work when it differs from SPOT_ABI_VERSION.
+ * Since 0. */
+SPOT_API uint32_t spot_abi_version(void);
+/* The release, e.g. "0.1.0"; lives for ever. Since 0. */
+SPOT_API const char *spot_version(void);
+/* JSON: {"version", "abi_version", "compiler", "build_type", "libraries": {"onednn", "flatbuffers", "curl",
+ * "zlib"}, "backends": [{"name", "usable", "detail"}]}; lives for ever. Since 0. */
+SPOT_API const char *spot_build_info(void);
+
+/* ---- Status and errors -------------------------------------------------------------------------------- */
+
+typedef int32_t spot_status;
+
+#define SPOT_OK 0
+#define SPOT_E_INVALID_ARGUMENT 1 /* NULL where it is not allowed, struct_size 0, wrong size or index */
+#define SPOT_E_CONFIG 2           /* unknown key, value out of bounds, keys that contradict each other */
+#define SPOT_E_DATA 3             /* a dataset or an image is damaged, or not what it claims to be */
+#define SPOT_E_MODEL 4            /* a model that cannot be: unknown layer, impossible shape */
+#define SPOT_E_IO 5               /* the operating system failed to read or write */
+#define SPOT_E_NO_SPACE 6         /* the volume is full, or a quota is used up */
+#define SPOT_E_CORRUPT 7          /* a checkpoint is damaged; from restore: every one on the volume is */
+#define SPOT_E_NOT_FOUND 8        /* no such file, folder, tensor or checkpoint */
+#define SPOT_E_MISMATCH 9         /* a checkpoint of another model, dataset or configuration */
+#define SPOT_E_NETWORK 10         /* no server gave what was asked for */
+#define SPOT_E_BUSY 11            /* the handle is in use by another call, or by a callback's caller */
+#define SPOT_E_ORDER 12           /* a call that makes no sense now */
+#define SPOT_E_CANCELLED 13       /* the spot_cancel was triggered; the state is that of a whole step */
+#define SPOT_E_CALLBACK 14        /* a callback returned non-zero */
+#define SPOT_E_FORKED 15          /* the handle belongs to the parent process */
+#define SPOT_E_FENCED 16          /* another writer has taken over the volume */
+#define SPOT_E_TIMEOUT 17         /* nothing happened within the time given */
+#define SPOT_E_UNSUPPORTED 18     /* this build, machine or version cannot do it */
+#define SPOT_E_NO_MEMORY 19       /* out of memory */
+#define SPOT_E_INTERNAL 20        /* a fault of the library: please report it */
+
+/* The name of a code, e.g. "SPOT_E_DATA"; "SPOT_E_UNKNOWN" for a number that is none. Since 0. */
+SPOT_API const char *spot_status_name(spot_status status);
+
+/* What went wrong, owned by the caller, usable on any thread. */
+typedef struct spot_error spot_error;
+
+SPOT_API spot_status spot_error_code(const spot_error *error);
+/* One line of UTF-8: what was wrong, with which file, key or value, and what to do. Lives as long as the
+ * error. Since 0. */
+SPOT_API const char *spot_error_message(const spot_error *error);
+/* errno of the failed system call; 0: none. Since 0. */
+SPOT_API int32_t spot_error_os_errno(const spot_error *error);
+/* Status of the HTTP answer; 0: none. Since 0. */
+SPOT_API int32_t spot_error_http_status(const spot_error *error);
+/* Where in the file, in bytes from its start; -1: unknown. Since 0. */
+SPOT_API int64_t spot_error_byte_offset(const spot_error *error);
+SPOT_API void spot_error_free(spot_error *error);
+
+/* Frees a text that the library returned through a char ** parameter. Since 0. */
+SPOT_API void spot_text_free(char *text);
+
+/* ---- Log ---------------------------------------------------------------------------------------------- */
+
+#define SPOT_LOG_ERROR 0
+#define SPOT_LOG_WARNING 1
+#define SPOT_LOG_INFO 2
+#define SPOT_LOG_DEBUG 3
+
+/* Receives one message: `length` bytes of UTF-8 at `message`, without a line feed, valid during the call.
+ * May be called concurrently and from threads of the library; must not call the library. */
+typedef void (*spot_log_fn)(void *user, int32_t level, const char *message, size_t length);
+
+/* ---- Configuration ------------------------------------------------------------------------------------ */
+
+/* Values for the keys that spot_config_describe() lists. Whatever is created from it copies it. */
+typedef struct spot_config spot_config;
+
+/* A configuration with every key at its default. Since 0. */
+SPOT_API spot_status spot_config_create(spot_config **out, spot_error **error);
+SPOT_API void spot_config_free(spot_config *config);
+
+/* Each sets one key. SPOT_E_CONFIG: no such key, wrong type, or out of bounds; the message says what is
+ * allowed. _str takes text for a key of any type ("true", "128", "1e-3"). Since 0. */
+SPOT_API spot_status spot_config_set_i64(spot_config *config, const char *key, int64_t value,
+                                         spot_error **error);
+SPOT_API spot_status spot_config_set_f64(spot_config *config, const char *key, double value,
+                                         spot_error **error);
+SPOT_API spot_status spot_config_set_str(spot_config *config, const char *key, const char *value,
+                                         spot_error **error);
+/* The value of a key as text, to be freed with spot_text_free(). Since 0. */
+SPOT_API spot_status spot_config_get_str(const spot_config *config, const char *key, char **out,
+                                         spot_error **error);
+/* Where whatever is created from this configuration reports; NULL (the default) for silence. Since 0. */
+SPOT_API spot_status spot_config_set_log(spot_config *config, spot_log_fn receiver, void *user,
+                                         spot_error **error);
+/* JSON array, one object a key: {"name", "type": "boolean|integer|number|text", "default", "minimum",
+ * "maximum", "choices", "resume": "free|exact", "help"}; lives for ever. "exact" keys determine the results
+ * and cannot differ from the checkpoint's on resume unless allow_config_change is true. Since 0. */
+SPOT_API const char *spot_config_describe(void);
+
+/* ---- Cancel ------------------------------------------------------------------------------------------- */
+
+/* A request to stop, reference-counted. */
+typedef struct spot_cancel spot_cancel;
+
+SPOT_API spot_status spot_cancel_create(spot_cancel **out, spot_error **error);
+/* Adds an owner, for a second holder that will call spot_cancel_free() too. Since 0. */
+SPOT_API void spot_cancel_retain(spot_cancel *cancel);
+/* Takes one owner away; the last one frees it. Since 0. */
+SPOT_API void spot_cancel_free(spot_cancel *cancel);
+/* Asks every call that was given this handle to stop at the next step boundary. One lock-free store: safe in
+ * a signal handler and on any thread. Since 0. */
+SPOT_API void spot_cancel_trigger(spot_cancel *cancel);
+/* 1 when triggered, else 0. Since 0. */
+SPOT_API int32_t spot_cancel_is_triggered(const spot_cancel *cancel);
+/* Makes it usable again. Since 0. */
+SPOT_API void spot_cancel_reset(spot_cancel *cancel);
+
+/* ---- Poller ------------------------------------------------------------------------------------------- */
+
+/* Watches for interruption notices on a thread of its own, from the sources that the keys metadata,
+ * metadata_endpoint, metadata_v1 and poll_seconds name. Usable without a trainer. */
+typedef struct spot_poller spot_poller;
+
+#define SPOT_ACTION_TERMINATE 1
+#define SPOT_ACTION_STOP 2
+#define SPOT_ACTION_HIBERNATE 3
+#define SPOT_ACTION_REBALANCE 4 /* save early and go on */
+#define SPOT_ACTION_REQUEST 5   /* the host, or the watched file, asks to stop */
+
+typedef struct spot_notice {
+  uint32_t struct_size;
+  int32_t action;           /* SPOT_ACTION_... */
+  double seconds_left;      /* until the machine may be gone, from now; negative: overdue */
+  double seconds_since;     /* since the poller saw it first */
+  int32_t stale;            /* 1: the time stated by the source had passed already */
+  char source[32];          /* "aws-spot-action", "aws-rebalance", "file", "host", ... */
+  char detail[256];         /* the source's own words, cut */
+} spot_notice;
+
+typedef struct spot_poller_health {
+  uint32_t struct_size;
+  int32_t disabled;             /* 1: nothing to watch here */
+  uint64_t polls;               /* questions asked so far */
+  uint64_t failures_in_a_row;   /* answers that said neither yes nor no */
+  double seconds_since_success; /* NaN: never yet */
+  char last_error[256];         /* empty after a success */
+} spot_poller_health;
+
+/* Starts watching. SPOT_E_CONFIG: a source or endpoint that cannot be. Since 0. */
+SPOT_API spot_status spot_poller_create(const spot_config *config, spot_poller **out, spot_error **error);
+/* Stops within 100 ms, even in the middle of a request. Since 0. */
+SPOT_API void spot_poller_free(spot_poller *poller);
+/* Waits for a notice that nobody has taken yet; timeout_ms < 0 waits for ever, 0 only looks.
+ * SPOT_E_TIMEOUT: none came; SPOT_E_CANCELLED: spot_poller_wakeup() was called. Since 0. */
+SPOT_API spot_status spot_poller_wait(spot_poller *poller, int64_t timeout_ms, spot_notice *out,
+                                      spot_error **error);
+/* Makes a wait in progress, or else the next one, return. Since 0. */
+SPOT_API void spot_poller_wakeup(spot_poller *poller);
+/* Files a notice of the host's own (SPOT_ACTION_...), e.g. on SIGTERM. Takes a lock: call it from a thread
+ * that waits for the signal, not from a signal handler. Since 0. */
+SPOT_API spot_status spot_poller_notify(spot_poller *poller, int32_t action, const char *reason,
+                                        spot_error **error);
+SPOT_API spot_status spot_poller_get_health(const spot_poller *poller, spot_poller_health *out,
+                                            spot_error **error);
+
+/* ---- Trainer ------------------------------------------------------------------------------------------ */
+
+typedef struct spot_trainer spot_trainer;
+
+/* Stages at which an event arrives. */
+#define SPOT_EVENT_RUN_BEGIN 1
+#define SPOT_EVENT_RUN_END 2
+#define SPOT_EVENT_EPOCH_BEGIN 3
+#define SPOT_EVENT_EPOCH_END 4   /* after the evaluation of the epoch */
+#define SPOT_EVENT_STEP 5        /* after a step */
+#define SPOT_EVENT_EVALUATION 6  /* after an evaluation */
+#define SPOT_EVENT_CHECKPOINT 7  /* a checkpoint became durable, or failed to */
+#define SPOT_EVENT_INTERRUPTION 8
+#define SPOT_EVENT_ALL 0xffffffffu
+
+/* What a callback is told. Only the fields of its stage are set; the others are 0, NaN or empty. */
+typedef struct spot_event {
+  uint32_t struct_size;
+  int32_t stage;                /* SPOT_EVENT_... */
+  uint64_t step;                /* steps done since the run began */
+  uint64_t epoch;               /* of the step, 1 is the first; at RUN_BEGIN and RUN_END: epochs completed */
+  double loss;                  /* mean cross-entropy: STEP of the batch, EPOCH_END of the epoch's training */
+  double accuracy;              /* in [0, 1], likewise */
+  double learning_rate;         /* STEP: the one used */
+  double gradient_norm;         /* STEP: Euclidean norm of all gradients */
+  double samples_per_second;    /* STEP: since the step before */
+  double validation_loss;       /* EVALUATION, EPOCH_END; NaN without a validation set */
+  double validation_accuracy;
+  double test_loss;             /* EVALUATION, EPOCH_END */
+  double test_accuracy;
+  int32_t resumed;              /* RUN_BEGIN: 1 when the run goes on from a checkpoint */
+  int32_t status;               /* CHECKPOINT: SPOT_OK, or why it did not become durable; RUN_END: of the run */
+  double stall_ms;              /* CHECKPOINT: time that training stood still for it */
+  double durable_ms;            /* CHECKPOINT: from the decision to save to durable */
+  uint64_t bytes;               /* CHECKPOINT: size of the file */
+  int32_t action;               /* INTERRUPTION: SPOT_ACTION_... */
+  int32_t reserved;             /* 0 */
+  double deadline_s;            /* INTERRUPTION: seconds left from now */
+  const char *reason;           /* CHECKPOINT: interval, epoch, notice, request or final; RUN_END: done,
+                                   interrupted, cancelled or error */
+  const char *path;             /* CHECKPOINT: the file */
+  const char *source;           /* INTERRUPTION */
+  const char *message;          /* CHECKPOINT that failed: why; INTERRUPTION: the source's words */
+  const char *run_id;
+  const char *state_hash;       /* RUN_BEGIN, RUN_END */
+} spot_event;
+
+/* Return 0 to go on; anything else ends the call with SPOT_E_CALLBACK. The event and its texts live until
+ * the callback returns. Calling the same trainer from within answers SPOT_E_BUSY. */
+typedef int32_t (*spot_event_fn)(void *user, const spot_event *event);
+
+typedef struct spot_trainer_info {
+  uint32_t struct_size;
+  uint32_t classes;
+  uint32_t image_rows;
+  uint32_t image_columns;
+  uint64_t step;                /* steps done */
+  uint64_t epoch;               /* epochs completed */
+  uint64_t steps_per_epoch;
+  uint64_t total_steps;         /* after which the run is done */
+  uint64_t parameter_count;     /* trainable values */
+  uint64_t parameter_tensors;   /* indices that spot_trainer_parameter_info() takes */
+  uint64_t train_samples;
+  uint64_t validation_samples;
+  uint64_t test_samples;
+  int32_t dataset_is_fallback;  /* 1: synthetic digits, because nothing better could be had */
+  int32_t threads;              /* worker threads in use */
+  char run_id[64];
+  char device[16];
+  char dataset[256];
+} spot_trainer_info;
+
+typedef struct spot_metrics {
+  uint32_t struct_size;
+  int32_t reserved;         /* 0 */
+  uint64_t step;            /* steps done */
+  uint64_t samples;         /* that the means below are taken over */
+  double loss;              /* mean cross-entropy */
+  double accuracy;          /* in [0, 1] */
+  double learning_rate;     /* of the last step; NaN for an evaluation */
+  double gradient_norm;     /* of the last step; NaN for an evaluation */
+  double samples_per_second;
+} spot_metrics;
+
+typedef struct spot_save_report {
+  uint32_t struct_size;
+  int32_t reserved;         /* 0 */
+  uint64_t step;
+  uint64_t generation;
+  uint64_t bytes;
+  double stall_ms;          /* the training thread was held up */
+  double encode_ms;         /* building and hashing the file */
+  double commit_ms;         /* write, fsync, rename, fsync of the folder */
+  double durable_ms;        /* from the call to durable */
+  char path[1024];
+} spot_save_report;
+
+/* Why spot_trainer_run() returned. */
+#define SPOT_RUN_DONE 0
+#define SPOT_RUN_INTERRUPTED 1
+#define SPOT_RUN_CANCELLED 2
+
+typedef struct spot_run_result {
+  uint32_t struct_size;
+  int32_t reason;               /* SPOT_RUN_... */
+  int32_t resumed;              /* 1: it began from a checkpoint */
+  int32_t durable;              /* 1: the state it stopped in is in a durable checkpoint */
+  uint64_t step;
+  uint64_t epoch;               /* epochs completed */
+  double test_accuracy;         /* last measured */
+  double test_loss;
+  double wall_s;                /* of the call */
+  double notice_to_durable_ms;  /* from the poller's first sight of the notice; NaN without one */
+  double margin_s;              /* left until the machine may be gone, at durable; NaN without a notice */
+  char state_hash[33];          /* see spot_trainer_state_hash() */
+  char model_path[1024];        /* the final model's architecture, when the run is done; else empty */
+} spot_run_result;
+
+/* Loads the dataset, builds the engine and sets the state of step 0. Neither reads nor writes checkpoints.
+ * SPOT_E_CONFIG, _DATA, _MODEL, _IO, _NOT_FOUND, _NETWORK, _UNSUPPORTED. Since 0. */
+SPOT_API spot_status spot_trainer_create(const spot_config *config, spot_trainer **out, spot_error **error);
+/* Waits for saves in progress, then frees. Any thread may do it. Since 0. */
+SPOT_API void spot_trainer_free(spot_trainer *trainer);
+
+/* Which stages to be told of: bit (1 << stage), or SPOT_EVENT_ALL. One callback a trainer; NULL removes it.
+ * Since 0. */
+SPOT_API spot_status spot_trainer_set_callback(spot_trainer *trainer, uint32_t stages, spot_event_fn callback,
+                                               void *user, spot_error **error);
+
+/* The whole job: resumes from the volume's newest good checkpoint or starts, trains, evaluates after each
+ * epoch, saves by the checkpoint_* keys, writes the CSV log, and stops when done, at a notice or when
+ * cancelled, after its state is durable; when done it also writes the final model. `poller` and `cancel` may
+ * be NULL. When the volume holds checkpoints but none is good it refuses (SPOT_E_CORRUPT) rather than start
+ * over. Being interrupted or cancelled is no error: read result.reason and result.durable.
+ * SPOT_E_CORRUPT, _MISMATCH, _IO, _NO_SPACE, _CALLBACK. Since 0. */
+SPOT_API spot_status spot_trainer_run(spot_trainer *trainer, spot_poller *poller, spot_cancel *cancel,
+                                      spot_run_result *result, spot_error **error);
+
+/* Trains `count` steps, whatever the epochs key says, saving nothing. `out` may be NULL; its loss and
+ * accuracy are means over the steps. SPOT_E_CANCELLED, _CALLBACK: after a whole step. Since 0. */
+SPOT_API spot_status spot_trainer_step(spot_trainer *trainer, uint64_t count, spot_cancel *cancel,
+                                       spot_metrics *out, spot_error **error);
+
+#define SPOT_SPLIT_TRAIN 0
+#define SPOT_SPLIT_VALIDATION 1
+#define SPOT_SPLIT_TEST 2
+
+/* Loss and accuracy over a part of the dataset, without dropout. SPOT_E_ORDER: there is no validation set.
+ * Since 0. */
+SPOT_API spot_status spot_trainer_evaluate(spot_trainer *trainer, int32_t split, spot_cancel *cancel,
+                                           spot_metrics *out, spot_error **error);
+/* Hits of an evaluation by class: counts[label * classes + prediction], `length` = classes * classes.
+ * Since 0. */
+SPOT_API spot_status spot_trainer_confusion(spot_trainer *trainer, int32_t split, spot_cancel *cancel,
+                                            uint64_t *counts, size_t length, spot_error **error);
+
+/* Class probabilities, [count][classes], of 8-bit images, [count][rows][columns]. `length` is the number of
+ * floats at `probabilities`. Since 0. */
+SPOT_API spot_status spot_trainer_predict(spot_trainer *trainer, const uint8_t *images, size_t count,
+                                          float *probabilities, size_t length, spot_error **error);
+
+/* Saves the present state on the volume and returns when it survives a power cut. `out` may be NULL.
+ * SPOT_E_IO, _NO_SPACE, _FENCED: earlier checkpoints are as they were. Since 0. */
+SPOT_API spot_status spot_trainer_checkpoint(spot_trainer *trainer, spot_save_report *out, spot_error **error);
+/* Takes over the state of the checkpoint file at `path`, or, when that is NULL, of the newest good one on the
+ * volume. SPOT_E_NOT_FOUND: there is none; _CORRUPT: it (or every one) is damaged; _MISMATCH: it belongs to
+ * another model, dataset or configuration, which the message names. The state is unchanged on failure.
+ * Since 0. */
+SPOT_API spot_status spot_trainer_restore(spot_trainer *trainer, const char *path, spot_error **error);
+
+SPOT_API spot_status spot_trainer_get_info(spot_trainer *trainer, spot_trainer_info *out, spot_error **error);
+/* XXH3-128, in hex, of everything that determines the future of the run: every tensor in canonical layout,
+ * the steps done and the seed. Writes 32 digits and a zero byte. Since 0. */
+SPOT_API spot_status spot_trainer_state_hash(spot_trainer *trainer, char out[33], spot_error **error);
+
+/* ---- Parameters by name ------------------------------------------------------------------------------- */
+
+#define SPOT_TENSOR_PARAMETER 0
+#define SPOT_TENSOR_ACCUMULATOR 1
+#define SPOT_TENSOR_STATISTIC 2
+
+typedef struct spot_tensor_info {
+  uint32_t struct_size;
+  int32_t role;         /* SPOT_TENSOR_... */
+  uint64_t size;        /* elements; all are float32 */
+  uint32_t rank;
+  uint32_t reserved;    /* 0 */
+  int64_t shape[8];     /* row-major; convolution weights [outputs, inputs, rows, columns], dense [outputs, inputs] */
+  char name[128];       /* "conv1.weight" */
+} spot_tensor_info;
+
+/* The tensor at `index`, 0 ... parameter_tensors - 1. Since 0. */
+SPOT_API spot_status spot_trainer_parameter_info(spot_trainer *trainer, uint64_t index, spot_tensor_info *out,
+                                                 spot_error **error);
+/* Copies a tensor out or in; `length` is its size in elements. Since 0. */
+SPOT_API spot_status spot_trainer_parameter_read(spot_trainer *trainer, const char *name, float *values,
+                                                 size_t length, spot_error **error);
+SPOT_API spot_status spot_trainer_parameter_write(spot_trainer *trainer, const char *name, const float *values,
+                                                  size_t length, spot_error **error);
+/* JSON array, one object a parameter tensor: {"name", "size", "mean", "std", "min", "max", "gradient_norm"};
+ * gradient norms are of the last step, null before the first. Free with spot_text_free(). Since 0. */
+SPOT_API spot_status spot_trainer_statistics(spot_trainer *trainer, char **json, spot_error **error);
+
+/* ---- Checkpoint files --------------------------------------------------------------------------------- */
+
+/* A checkpoint file, verified and in memory. */
+typedef struct spot_checkpoint spot_checkpoint;
+
+/* Opens a file, or the newest good one of a folder (a volume or its checkpoints/), without changing anything.
+ * SPOT_E_NOT_FOUND, _CORRUPT (with the byte offset), _UNSUPPORTED (a newer format). Since 0. */
+SPOT_API spot_status spot_checkpoint_open(const char *path, spot_checkpoint **out, spot_error **error);
+SPOT_API void spot_checkpoint_free(spot_checkpoint *checkpoint);
+/* JSON: {"path", "valid", "step", "epoch", "generation", "run_id", "state_hash", "model", "config",
+ * "tensors": [{"name", "shape", "dtype", "role"}], "dataset", "history", ...}. Free with spot_text_free().
+ * Since 0. */
+SPOT_API spot_status spot_checkpoint_describe(const spot_checkpoint *checkpoint, char **json,
+                                              spot_error **error);
+/* Verifies one file, or every checkpoint of a folder, newest first, changing nothing. `good` and `bad` (each
+ * may be NULL) receive their numbers; `json` an array of {"path", "valid", "step", "generation", "bytes",
+ * "state_hash", "error"}, to be freed with spot_text_free(). SPOT_E_NOT_FOUND: no checkpoint there. Since 0. */
+SPOT_API spot_status spot_checkpoint_verify(const char *path, uint64_t *good, uint64_t *bad, char **json,
+                                            spot_error **error);
+/* The configuration of its run. Since 0. */
+SPOT_API spot_status spot_checkpoint_config(const spot_checkpoint *checkpoint, spot_config **out,
+                                            spot_error **error);
+/* Copies one tensor; `length` is its size in elements. SPOT_E_NOT_FOUND. Since 0. */
+SPOT_API spot_status spot_checkpoint_tensor(const spot_checkpoint *checkpoint, const char *name, float *values,
+                                            size_t length, spot_error **error);
+/* Writes <prefix>.json (architecture) and <prefix>.safetensors (parameters and statistics), each atomically.
+ * Since 0. */
+SPOT_API spot_status spot_checkpoint_export(const spot_checkpoint *checkpoint, const char *prefix,
+                                            spot_error **error);
+
+/* ---- Benchmark ---------------------------------------------------------------------------------------- */
+
+/* Measures training and test throughput of the configured model on the dataset, for about `seconds` each,
+ * and the machine's fp32 peak. JSON: {"model", "mode", "batch_size", "threads", "train_samples_per_second",
+ * "test_samples_per_second", "peak_gflops", "dense_efficiency", "step_ms_median", "layers": [{"layer",
+ * "pass", "implementation", "ms"}]}. dense_efficiency is the time that the step's dense multiply-adds would
+ * take at the peak, as a part of the time it took. Free with spot_text_free(). Since 0. */
+SPOT_API spot_status spot_benchmark(const spot_config *config, double seconds, char **json,
+                                    spot_error **error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* SPOT_TRAINER_H */

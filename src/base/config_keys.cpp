@@ -1,0 +1,127 @@
+#include <array>
+#include <limits>
+
+#include "base/config.h"
+
+// The one table of configuration keys: the library, spotctl's flags, config files, the environment and all
+// bindings read it. Names never change; keys are only added.
+
+namespace spot {
+namespace {
+
+constexpr double kMax = 9007199254740992.0;  // 2^53: every integer up to it is exact as a number
+constexpr double kNone = 0;
+constexpr auto kFree = ResumeRule::kFree;
+constexpr auto kExact = ResumeRule::kExact;
+
+constexpr ConfigKey flag(std::string_view name, std::string_view default_value, ResumeRule resume,
+                         std::string_view help) {
+  return {name, KeyType::kBoolean, default_value, kNone, kNone, "", resume, help};
+}
+constexpr ConfigKey integer(std::string_view name, std::string_view default_value, double minimum,
+                            double maximum, ResumeRule resume, std::string_view help) {
+  return {name, KeyType::kInteger, default_value, minimum, maximum, "", resume, help};
+}
+constexpr ConfigKey real(std::string_view name, std::string_view default_value, double minimum,
+                         double maximum, ResumeRule resume, std::string_view help) {
+  return {name, KeyType::kReal, default_value, minimum, maximum, "", resume, help};
+}
+constexpr ConfigKey text(std::string_view name, std::string_view default_value, ResumeRule resume,
+                         std::string_view help) {
+  return {name, KeyType::kText, default_value, kNone, kNone, "", resume, help};
+}
+constexpr ConfigKey choice(std::string_view name, std::string_view default_value,
+                           std::string_view choices, ResumeRule resume, std::string_view help) {
+  return {name, KeyType::kText, default_value, kNone, kNone, choices, resume, help};
+}
+
+constexpr auto kKeys = std::to_array<ConfigKey>({
+    // What is trained on what. Model and dataset are compared by content when a run is resumed.
+    text("model", "keras-cnn", kFree,
+         "Network: keras-cnn, lenet-5, mlp, or the path of a JSON file of layers"),
+    text("dataset", "auto", kFree,
+         "Images: a folder of IDX files, mnist, fashion-mnist, kmnist, synthetic, or auto: mnist when it "
+         "is cached or can be downloaded, else synthetic"),
+    text("dataset_mirrors", "", kFree,
+         "Base URLs tried before the built-in mirrors, separated by commas"),
+    text("volume", "spot-volume", kFree,
+         "Persistent folder that holds datasets/, checkpoints/, models/ and logs/. It must exist, except "
+         "the default one, which is created"),
+    flag("volume_must_be_mounted", "false", kFree,
+         "Refuse a volume that is not a mount point of its own"),
+
+    // How it is trained.
+    integer("batch_size", "128", 1, 65536, kExact, "Samples a step"),
+    integer("epochs", "12", 1, 1e9, kFree, "Epochs after which the run is done"),
+    integer("steps", "0", 0, 1e12, kFree,
+            "Steps after which the run is done, if that comes before the epochs; 0: no such limit"),
+    integer("seed", "1", 0, kMax, kExact, "Seed of everything random"),
+    integer("validation_size", "0", 0, 1e9, kExact,
+            "Samples at the end of the training set kept out of training to choose the best checkpoint "
+            "by; 0: none"),
+    choice("initializer", "glorot-uniform", "glorot-uniform|glorot-normal|he-uniform|he-normal", kExact,
+           "Distribution of the initial weights; biases start at 0"),
+    choice("optimizer", "adadelta", "sgd|adam|adamw|adadelta|rmsprop", kExact, "Update rule"),
+    real("learning_rate", "0", 0, 1e6, kExact,
+         "Base learning rate; 0: the customary one of the optimizer (sgd 0.01, adam, adamw and rmsprop "
+         "0.001, adadelta 1)"),
+    real("momentum", "0", 0, 0.9999999, kExact, "Momentum of sgd"),
+    flag("nesterov", "false", kExact, "Nesterov's form of momentum"),
+    real("weight_decay", "0", 0, 1, kExact,
+         "Weight decay: added to the gradient as an L2 penalty, decoupled from it with adamw"),
+    real("rho", "0", 0, 0.9999999, kExact,
+         "Decay of the averages of adadelta and rmsprop; 0: the customary 0.95 and 0.9"),
+    real("beta1", "0.9", 0, 0.9999999, kExact, "Decay of the first moment of adam and adamw"),
+    real("beta2", "0.999", 0, 0.9999999, kExact, "Decay of the second moment of adam and adamw"),
+    real("epsilon", "0", 0, 1, kExact,
+         "Term that keeps the optimizer's divisor from zero; 0: the customary 1e-7"),
+    choice("schedule", "constant", "constant|step|cosine|one-cycle", kExact,
+           "Learning rate over the run. cosine and one-cycle depend on the length of the run, which then "
+           "cannot change on resume"),
+    integer("warmup_steps", "0", 0, 1e12, kExact,
+            "Steps over which the learning rate grows linearly from 0 to its scheduled value"),
+    integer("schedule_epochs", "5", 1, 1e9, kExact,
+            "Epochs between two reductions of the schedule step"),
+    real("schedule_gamma", "0.1", 0, 1, kExact, "Factor of each reduction of the schedule step"),
+
+    // Where it is computed.
+    choice("device", "auto", "auto|cpu|cuda", kFree, "Engine that computes"),
+    integer("threads", "0", 0, 1024, kFree,
+            "Worker threads; 0: one for each processor. Never changes a result"),
+    integer("shards", "8", 1, 1024, kExact,
+            "Parts into which each batch is cut, whatever the number of threads. The order of sums "
+            "depends on it, so it is part of the run"),
+
+    // When it is saved.
+    integer("checkpoint_steps", "0", 0, 1e12, kFree, "Save every so many steps; 0: not by steps"),
+    real("checkpoint_seconds", "60", 0, 1e9, kFree, "Save every so many seconds; 0: not by time"),
+    integer("checkpoint_epochs", "1", 0, 1e9, kFree, "Save every so many epochs; 0: not by epochs"),
+    integer("keep_last", "3", 2, 1e6, kFree, "Newest checkpoints that are kept"),
+    integer("keep_best", "1", 0, 1e6, kFree,
+            "Best checkpoints (by validation accuracy, or test accuracy without a validation set) that "
+            "are kept beside the newest"),
+
+    // What interrupts it.
+    text("metadata", "auto", kFree,
+         "Interruption notices: auto (the cloud this machine runs in, if any), aws, file:PATH (a path "
+         "that appears), or none"),
+    text("metadata_endpoint", "", kFree,
+         "Base URL of the metadata service, instead of the provider's own address"),
+    flag("metadata_v1", "false", kFree,
+         "Also ask metadata services that issue no session token (IMDSv1)"),
+    real("poll_seconds", "5", 0.01, 3600, kFree, "Time between two questions to the metadata service"),
+
+    // What is recorded with it.
+    text("run_id", "", kFree, "Name of the run in checkpoints and logs; empty: made up at the start"),
+    text("code_version", "", kFree,
+         "Version of the training code recorded in checkpoints; empty: the git commit of the working "
+         "directory, if it has one"),
+    flag("allow_config_change", "false", kFree,
+         "Resume although a key that determines the results differs from the checkpoint's"),
+});
+
+}  // namespace
+
+std::span<const ConfigKey> config_keys() { return kKeys; }
+
+}  // namespace spot

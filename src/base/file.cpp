@@ -1,0 +1,154 @@
+#include "base/file.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "base/status.h"
+#include "base/text.h"
+
+namespace spot {
+
+Fd& Fd::operator=(Fd&& other) noexcept {
+  if (this != &other) {
+    close();
+    fd_ = other.release();
+  }
+  return *this;
+}
+
+Fd::~Fd() { close(); }
+
+int Fd::close() {
+  if (fd_ < 0) return 0;
+  // Linux frees the descriptor even when close fails, so it must not be closed twice.
+  return ::close(release()) == 0 || errno == EINTR ? 0 : errno;
+}
+
+Fd open_file(const std::filesystem::path& path, int flags, unsigned mode) {
+  int fd;
+  do {
+    fd = ::open(path.c_str(), flags | O_CLOEXEC, mode);
+  } while (fd < 0 && errno == EINTR);
+  if (fd >= 0) return Fd(fd);
+  if (errno == ENOENT) {
+    fail(Status::kNotFound, cat("'", path.string(), "' does not exist"), {.os_errno = ENOENT});
+  }
+  fail_errno(cat("cannot open '", path.string(), "'"), errno);
+}
+
+namespace {
+
+template <typename Bytes>
+Bytes read_whole(const std::filesystem::path& path, std::uint64_t limit) {
+  const Fd fd = open_file(path, O_RDONLY);
+  struct stat info {};
+  if (fstat(fd.get(), &info) != 0) fail_errno(cat("cannot read '", path.string(), "'"), errno);
+  if (!S_ISREG(info.st_mode)) fail(Status::kIo, cat("'", path.string(), "' is not a file"));
+  const auto size = static_cast<std::uint64_t>(info.st_size);
+  if (size > limit) {
+    fail(Status::kData, cat("'", path.string(), "' has ", size, " bytes; at most ", limit,
+                            " are accepted here"));
+  }
+  Bytes bytes(size, {});
+  std::size_t done = 0;
+  while (done < size) {
+    const ssize_t got = ::read(fd.get(), bytes.data() + done, size - done);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) fail_errno(cat("cannot read '", path.string(), "'"), errno);
+    if (got == 0) break;  // truncated while we read: the caller's checks see the shorter content
+    done += static_cast<std::size_t>(got);
+  }
+  bytes.resize(done);
+  return bytes;
+}
+
+}  // namespace
+
+std::vector<std::byte> read_file(const std::filesystem::path& path, std::uint64_t limit) {
+  return read_whole<std::vector<std::byte>>(path, limit);
+}
+
+std::string read_text_file(const std::filesystem::path& path, std::uint64_t limit) {
+  return read_whole<std::string>(path, limit);
+}
+
+int write_all(int fd, const void* bytes, std::size_t size) {
+  const auto* next = static_cast<const char*>(bytes);
+  while (size > 0) {
+    const ssize_t written = ::write(fd, next, size);
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return errno;
+    next += written;
+    size -= static_cast<std::size_t>(written);
+  }
+  return 0;
+}
+
+void sync_directory(const std::filesystem::path& directory) {
+  const Fd fd = open_file(directory.empty() ? "." : directory, O_RDONLY | O_DIRECTORY);
+  if (::fsync(fd.get()) != 0) {
+    fail_errno(cat("cannot make directory '", directory.string(), "' durable"), errno);
+  }
+}
+
+void make_directory(const std::filesystem::path& directory) {
+  if (::mkdir(directory.c_str(), 0700) == 0) {
+    sync_directory(directory.parent_path());
+    return;
+  }
+  if (errno != EEXIST) fail_errno(cat("cannot create directory '", directory.string(), "'"), errno);
+  if (!std::filesystem::is_directory(directory)) {
+    fail(Status::kIo, cat("'", directory.string(), "' exists and is not a directory"));
+  }
+}
+
+void write_file_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes) {
+  const std::filesystem::path temporary =
+      path.parent_path() / cat(".tmp-", path.filename().string(), "-", getpid());
+  Fd fd = open_file(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0644);
+  int error = write_all(fd.get(), bytes.data(), bytes.size());
+  if (error == 0 && ::fsync(fd.get()) != 0) error = errno;
+  const int close_error = fd.close();
+  if (error == 0) error = close_error;
+  if (error == 0 && ::rename(temporary.c_str(), path.c_str()) != 0) error = errno;
+  if (error != 0) {
+    ::unlink(temporary.c_str());
+    fail_errno(cat("cannot write '", path.string(), "'"), error);
+  }
+  sync_directory(path.parent_path());
+}
+
+void write_file_atomically(const std::filesystem::path& path, const std::string& text) {
+  write_file_atomically(path, std::as_bytes(std::span(text)));
+}
+
+MappedFile::MappedFile(const std::filesystem::path& path) {
+  const Fd fd = open_file(path, O_RDONLY);
+  struct stat info {};
+  if (fstat(fd.get(), &info) != 0) fail_errno(cat("cannot read '", path.string(), "'"), errno);
+  size_ = static_cast<std::size_t>(info.st_size);
+  if (size_ == 0) return;
+  void* address = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, fd.get(), 0);
+  if (address == MAP_FAILED) fail_errno(cat("cannot map '", path.string(), "'"), errno);
+  data_ = static_cast<const std::byte*>(address);
+}
+
+MappedFile::MappedFile(MappedFile&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+
+MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
+  std::swap(data_, other.data_);
+  std::swap(size_, other.size_);
+  return *this;
+}
+
+MappedFile::~MappedFile() {
+  if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
+}
+
+}  // namespace spot

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace spot {
+
+/// Owns a file descriptor.
+class Fd {
+ public:
+  Fd() = default;
+  explicit Fd(int fd) : fd_(fd) {}
+  Fd(Fd&& other) noexcept : fd_(other.release()) {}
+  Fd& operator=(Fd&& other) noexcept;
+  ~Fd();
+
+  [[nodiscard]] int get() const { return fd_; }
+  [[nodiscard]] bool valid() const { return fd_ >= 0; }
+  int release() {
+    const int fd = fd_;
+    fd_ = -1;
+    return fd;
+  }
+  /// Closes and reports an error as errno (0: none). Network file systems say "disk full" only here.
+  int close();
+
+ private:
+  int fd_ = -1;
+};
+
+/// Opens with O_CLOEXEC and retries EINTR; throws kNotFound for ENOENT, else like fail_errno.
+Fd open_file(const std::filesystem::path& path, int flags, unsigned mode = 0600);
+
+/// The whole file; throws kNotFound, kIo, or kData when it is larger than `limit` bytes.
+std::vector<std::byte> read_file(const std::filesystem::path& path, std::uint64_t limit);
+std::string read_text_file(const std::filesystem::path& path, std::uint64_t limit);
+
+/// Writes all bytes, looping on short writes and EINTR. Returns errno, 0 when all is written.
+int write_all(int fd, const void* bytes, std::size_t size);
+
+/// Makes the entries of a directory durable. Throws kIo.
+void sync_directory(const std::filesystem::path& directory);
+
+/// Creates the directory (its parent must exist) with mode 0700 unless it is there, and makes its entry in
+/// the parent durable.
+void make_directory(const std::filesystem::path& directory);
+
+/// Replaces `path` by the bytes, atomically and durably: a temporary file beside it, fsync, rename, fsync of
+/// the directory. After a crash the old or the new content is there, never a mixture.
+void write_file_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes);
+void write_file_atomically(const std::filesystem::path& path, const std::string& text);
+
+/// A file mapped read-only. Only for files that this machine wrote and checked: whoever truncates a mapped
+/// file kills its reader with SIGBUS.
+class MappedFile {
+ public:
+  MappedFile() = default;
+  explicit MappedFile(const std::filesystem::path& path);
+  MappedFile(MappedFile&& other) noexcept;
+  MappedFile& operator=(MappedFile&& other) noexcept;
+  ~MappedFile();
+
+  [[nodiscard]] std::span<const std::byte> bytes() const { return {data_, size_}; }
+
+ private:
+  const std::byte* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+}  // namespace spot

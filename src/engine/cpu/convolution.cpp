@@ -1,0 +1,124 @@
+#include "engine/cpu/convolution.h"
+
+#include "base/text.h"
+#include "engine/cpu/reduction.h"
+
+namespace spot {
+
+ConvolutionOperator::ConvolutionOperator(const OperatorContext& context, const LayerSpec& layer,
+                                         Edge& input, Edge& output, bool relu)
+    : Operator(layer.name),
+      context_(context),
+      input_(input),
+      output_(output),
+      weight_(*context.layout->find(layer.name + ".weight")),
+      bias_(*context.layout->find(layer.name + ".bias")),
+      window_{{layer.stride[0], layer.stride[1]},
+              {layer.padding[0], layer.padding[1]},
+              {layer.padding[2], layer.padding[3]}},
+      weight_desc_(onednn::f32(weight_.shape, onednn::Tag::oihw)) {
+  make_forward(relu);
+  make_backward();
+}
+
+void ConvolutionOperator::make_forward(bool relu) {
+  forward_desc_ = onednn::convolution_forward(
+      context_.engine, input_.image_desc(), onednn::f32(weight_.shape, onednn::Tag::any),
+      onednn::f32(bias_.shape, onednn::Tag::x), output_.image_desc(), window_,
+      relu ? onednn::user_scratchpad_and_relu() : onednn::user_scratchpad());
+  forward_weight_ = PackedWeight(context_.engine, weight_desc_, forward_desc_.weights_desc());
+  forward_ = Primitive(dnnl::convolution_forward(forward_desc_), forward_desc_, context_.engine,
+                       context_.slots,
+                       {{DNNL_ARG_SRC, forward_desc_.src_desc()},
+                        {DNNL_ARG_WEIGHTS, forward_desc_.weights_desc()},
+                        {DNNL_ARG_BIAS, forward_desc_.bias_desc()},
+                        {DNNL_ARG_DST, forward_desc_.dst_desc()}});
+}
+
+void ConvolutionOperator::make_backward() {
+  const onednn::Desc any_weight = onednn::f32(weight_.shape, onednn::Tag::any);
+  const auto weights_desc = onednn::convolution_backward_weights(
+      context_.engine, input_.image_desc(), any_weight, onednn::f32(bias_.shape, onednn::Tag::x),
+      output_.image_desc(), window_, forward_desc_);
+  gradient_desc_ = weights_desc.diff_weights_desc();
+  backward_weights_ =
+      Primitive(dnnl::convolution_backward_weights(weights_desc), weights_desc, context_.engine,
+                context_.slots,
+                {{DNNL_ARG_SRC, weights_desc.src_desc()},
+                 {DNNL_ARG_DIFF_DST, weights_desc.diff_dst_desc()},
+                 {DNNL_ARG_DIFF_WEIGHTS, gradient_desc_},
+                 {DNNL_ARG_DIFF_BIAS, weights_desc.diff_bias_desc()}});
+  gradient_size_ = gradient_desc_.get_size() / sizeof(float);
+  const auto shards = static_cast<std::size_t>(context_.shards);
+  shard_weight_gradients_ = AlignedBuffer<float>(shards * gradient_size_);
+  shard_bias_gradients_ = AlignedBuffer<float>(shards * bias_.size);
+  gradient_sum_ = AlignedBuffer<float>(gradient_size_);
+  unpack_gradient_ = dnnl::reorder({context_.engine, gradient_desc_, context_.engine, weight_desc_});
+
+  if (!input_.has_difference()) return;
+  const auto data_desc = onednn::convolution_backward_data(
+      context_.engine, input_.image_desc(), any_weight, output_.image_desc(), window_,
+      forward_desc_);
+  backward_weight_ = PackedWeight(context_.engine, weight_desc_, data_desc.weights_desc());
+  backward_data_ = Primitive(dnnl::convolution_backward_data(data_desc), data_desc,
+                             context_.engine, context_.slots,
+                             {{DNNL_ARG_DIFF_SRC, data_desc.diff_src_desc()},
+                              {DNNL_ARG_WEIGHTS, data_desc.weights_desc()},
+                              {DNNL_ARG_DIFF_DST, data_desc.diff_dst_desc()}});
+}
+
+std::string ConvolutionOperator::implementation(std::string_view pass) const {
+  if (pass == "forward") return forward_.implementation();
+  if (pass == "backward_weights") return backward_weights_.implementation();
+  return backward_data_ ? backward_data_.implementation() : "";
+}
+
+void ConvolutionOperator::forward(const ShardTask& task, bool /*training*/) {
+  forward_.run(task.slot, {{DNNL_ARG_SRC, input_.value(task)},
+                           {DNNL_ARG_WEIGHTS, forward_weight_.data()},
+                           {DNNL_ARG_BIAS, context_.state + bias_.offset},
+                           {DNNL_ARG_DST, output_.value(task)}});
+}
+
+void ConvolutionOperator::backward_weights(const ShardTask& task) {
+  const auto shard = static_cast<std::size_t>(task.shard);
+  backward_weights_.run(
+      task.slot,
+      {{DNNL_ARG_SRC, input_.value(task)},
+       {DNNL_ARG_DIFF_DST, output_.difference(task)},
+       {DNNL_ARG_DIFF_WEIGHTS, shard_weight_gradients_.data() + shard * gradient_size_},
+       {DNNL_ARG_DIFF_BIAS, shard_bias_gradients_.data() + shard * bias_.size}});
+}
+
+void ConvolutionOperator::backward_data(const ShardTask& task) {
+  if (!backward_data_) return;
+  backward_data_.run(task.slot, {{DNNL_ARG_DIFF_SRC, input_.difference(task)},
+                                 {DNNL_ARG_WEIGHTS, backward_weight_.data()},
+                                 {DNNL_ARG_DIFF_DST, output_.difference(task)}});
+}
+
+double ConvolutionOperator::update(int shards, float learning_rate) {
+  sum_parts(shard_weight_gradients_.data(), gradient_size_, shards, gradient_size_,
+            gradient_sum_.data());
+  run_reorder(unpack_gradient_, context_.engine, gradient_desc_, gradient_sum_.data(),
+              weight_desc_, context_.gradients + weight_.offset);
+  sum_parts(shard_bias_gradients_.data(), bias_.size, shards, bias_.size,
+            context_.gradients + bias_.offset);
+  const double squares = context_.update(weight_.offset, weight_.size, learning_rate) +
+                         context_.update(bias_.offset, bias_.size, learning_rate);
+  repack();
+  return squares;
+}
+
+void ConvolutionOperator::repack() {
+  forward_weight_.pack(context_.state + weight_.offset);
+  if (backward_data_) backward_weight_.pack(context_.state + weight_.offset);
+}
+
+void ConvolutionOperator::add_parameter_tasks(std::vector<ParameterTask>& tasks) {
+  tasks.push_back({layer(), [this](int shards, std::size_t /*batch*/, float learning_rate) {
+                     return update(shards, learning_rate);
+                   }});
+}
+
+}  // namespace spot

@@ -1,0 +1,49 @@
+#pragma once
+
+#include "engine/cpu/operator.h"
+#include "engine/cpu/packed_weight.h"
+#include "engine/cpu/primitive.h"
+
+namespace spot {
+
+/// conv2d on oneDNN's direct algorithm, with a following ReLU computed in its forward pass when `relu`. The
+/// backward pass expects that the ReLU's mask has been applied to the output's difference. Weight gradients
+/// are computed shard by shard and summed in the shards' order.
+class ConvolutionOperator final : public Operator {
+ public:
+  ConvolutionOperator(const OperatorContext& context, const LayerSpec& layer, Edge& input,
+                      Edge& output, bool relu);
+
+  [[nodiscard]] std::string implementation(std::string_view pass) const override;
+  void forward(const ShardTask& task, bool training) override;
+  void backward_weights(const ShardTask& task) override;
+  void backward_data(const ShardTask& task) override;
+  void add_parameter_tasks(std::vector<ParameterTask>& tasks) override;
+  void repack() override;
+
+ private:
+  void make_forward(bool relu);
+  void make_backward();
+  double update(int shards, float learning_rate);
+
+  OperatorContext context_;
+  Edge& input_;
+  Edge& output_;
+  const TensorSpec& weight_;
+  const TensorSpec& bias_;
+  onednn::Window window_;
+  onednn::Desc weight_desc_;  ///< canonical, OIHW
+
+  dnnl::convolution_forward::primitive_desc forward_desc_;
+  Primitive forward_, backward_data_, backward_weights_;
+  PackedWeight forward_weight_, backward_weight_;
+
+  onednn::Desc gradient_desc_;  ///< the layout in which backward_weights_ leaves its result
+  std::size_t gradient_size_ = 0;
+  AlignedBuffer<float> shard_weight_gradients_;  // [shard][gradient_size_]
+  AlignedBuffer<float> shard_bias_gradients_;    // [shard][outputs]
+  AlignedBuffer<float> gradient_sum_;
+  dnnl::reorder unpack_gradient_;
+};
+
+}  // namespace spot

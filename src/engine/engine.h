@@ -1,0 +1,100 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "engine/model_spec.h"
+
+namespace spot {
+
+/// Samples of a set of 8-bit images. Sample k of the batch is image indices[k]: rows x columns bytes at
+/// images + indices[k] * rows * columns. The network sees pixel / 255.
+struct BatchView {
+  const std::uint8_t* images = nullptr;
+  const std::uint8_t* labels = nullptr;  ///< may be null for prediction
+  std::span<const std::uint32_t> indices;
+};
+
+struct StepMetrics {
+  double loss = 0;           ///< mean cross-entropy of the batch, before the update
+  std::int64_t correct = 0;  ///< samples whose largest logit is their label's, with dropout in force
+  std::int64_t samples = 0;
+  double gradient_norm = 0;  ///< Euclidean norm of all gradients
+};
+
+struct EvaluationMetrics {
+  double loss_sum = 0;  ///< sum of the samples' cross-entropies
+  std::int64_t correct = 0;
+  std::int64_t samples = 0;
+};
+
+/// Where one step's time goes: one entry an operator of the engine's plan.
+struct OperatorTime {
+  std::string layer;           ///< the layer's name, or "softmax"
+  std::string pass;            ///< forward, backward_data, backward_weights, update, repack
+  std::string implementation;  ///< e.g. "onednn brgconv:avx512_core"
+  double milliseconds = 0;     ///< thread time a training step, all shards together
+};
+
+struct EngineSpec {
+  ModelSpec model;
+  OptimizerSpec optimizer;
+  Initializer initializer = Initializer::kGlorotUniform;
+  std::int64_t batch_size = 128;
+  int shards = 8;
+  int threads = 0;  ///< 0: one for each processor
+  std::uint64_t seed = 1;
+};
+
+/// Computes training steps. The state after a step is a function of the specification, the state before, the
+/// batch, the step number and the learning rate alone; the number of threads never shows. Not thread-safe:
+/// one call at a time, from any thread.
+class Engine {
+ public:
+  virtual ~Engine() = default;
+
+  /// "cpu" or "cuda".
+  [[nodiscard]] virtual std::string device() const = 0;
+  /// What the bits of a result depend on beside the specification, e.g. "x86-64-avx512" or "sm_90".
+  [[nodiscard]] virtual std::string instruction_set() const = 0;
+  /// Worker threads in use.
+  [[nodiscard]] virtual int threads() const = 0;
+  [[nodiscard]] virtual const StateLayout& layout() const = 0;
+
+  /// One optimizer step on a batch of 1 to batch_size samples. `step` counts the steps done before.
+  virtual StepMetrics train_step(const BatchView& batch, std::uint64_t step,
+                                 float learning_rate) = 0;
+  /// Loss and hits of up to batch_size samples, without dropout.
+  virtual EvaluationMetrics evaluate(const BatchView& batch) = 0;
+  /// Class probabilities, [samples][classes], of up to batch_size samples.
+  virtual void predict(const BatchView& batch, std::span<float> probabilities) = 0;
+
+  /// Copies the canonical state out or in; the span has layout().size() elements.
+  virtual void read_state(std::span<float> state) const = 0;
+  virtual void write_state(std::span<const float> state) = 0;
+  /// Gradients of the last train_step() of the parameters, in the order and with the offsets of layout();
+  /// the span has layout().parameter_count() elements.
+  virtual void read_gradients(std::span<float> gradients) const = 0;
+
+  /// Runs `steps` training steps on the batch with clocks on, and restores the state.
+  virtual std::vector<OperatorTime> profile(const BatchView& batch, int steps) = 0;
+};
+
+/// A way to compute: the CPU, or a module found at run time.
+struct Backend {
+  std::string name;    ///< the device: "cpu", "cuda"
+  int score = 0;       ///< the highest usable one is "auto"; 0: cannot be used here
+  std::string detail;  ///< what it is, or why it cannot be used
+  std::unique_ptr<Engine> (*create)(const EngineSpec& spec, const Log& log) = nullptr;
+};
+
+/// Chooses by `device` ("auto" or a backend's name) and creates. Throws kUnsupported with the backend's own
+/// reason when it cannot be used.
+std::unique_ptr<Engine> create_engine(std::span<const Backend> backends, const std::string& device,
+                                      const EngineSpec& spec, const Log& log);
+
+}  // namespace spot

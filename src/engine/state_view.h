@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/hash.h"
+
+namespace spot {
+
+/// A parameter is trained by the optimizer; an accumulator is the optimizer's memory of one parameter; a
+/// statistic is neither (the running mean and variance of batch normalisation).
+enum class TensorRole : std::uint8_t { kParameter = 0, kAccumulator = 1, kStatistic = 2 };
+
+/// One named tensor of float32 in the canonical state.
+struct TensorSpec {
+  std::string name;                 ///< "conv1.weight"; an accumulator's is "conv1.weight/square_average"
+  std::vector<std::int64_t> shape;  ///< row-major; convolution OIHW, dense [outputs, inputs]
+  TensorRole role;
+  std::size_t offset;  ///< first element in the arena
+  std::size_t size;    ///< number of elements, the product of the shape
+
+  bool operator==(const TensorSpec&) const = default;
+};
+
+/// Where each tensor lies in the canonical state: one flat arena of floats, parameters first. The same for
+/// every engine that runs the model, so that a checkpoint of one restores in another.
+class StateLayout {
+ public:
+  /// Appends a tensor behind the last one.
+  void add(std::string name, std::vector<std::int64_t> shape, TensorRole role);
+
+  [[nodiscard]] const std::vector<TensorSpec>& tensors() const { return tensors_; }
+  [[nodiscard]] std::size_t size() const { return size_; }
+  /// Trainable values: what people call the number of parameters.
+  [[nodiscard]] std::size_t parameter_count() const;
+  /// Nothing when there is no tensor of that name.
+  [[nodiscard]] const TensorSpec* find(const std::string& name) const;
+
+  bool operator==(const StateLayout&) const = default;
+
+ private:
+  std::vector<TensorSpec> tensors_;
+  std::size_t size_ = 0;
+};
+
+/// A canonical state somewhere in memory.
+struct StateView {
+  const StateLayout* layout;
+  std::span<const float> values;
+
+  [[nodiscard]] std::span<const float> tensor(const TensorSpec& spec) const {
+    return values.subspan(spec.offset, spec.size);
+  }
+};
+
+/// The hash of everything that determines the future of a run under its configuration: every tensor's name,
+/// shape and bytes, the position (steps done) and the seed. Equal hashes, equal futures.
+Hash128 state_hash(const StateView& state, std::uint64_t step, std::uint64_t seed);
+
+}  // namespace spot

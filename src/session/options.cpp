@@ -1,0 +1,143 @@
+#include "session/options.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <string_view>
+
+#include "base/status.h"
+#include "base/text.h"
+#include "base/thread.h"
+
+namespace spot {
+namespace {
+
+std::uint64_t count(const Config& config, std::string_view key) {
+  return static_cast<std::uint64_t>(config.integer(key));
+}
+
+/// The value of a key whose 0 stands for `customary`.
+double real_or(const Config& config, std::string_view key, double customary) {
+  const double value = config.real(key);
+  return value == 0 ? customary : value;
+}
+
+std::int64_t nanoseconds(double seconds) {
+  return static_cast<std::int64_t>(std::llround(seconds * 1e9));
+}
+
+OptimizerKind optimizer_kind(std::string_view name) {
+  if (name == "sgd") return OptimizerKind::kSgd;
+  if (name == "adam") return OptimizerKind::kAdam;
+  if (name == "adamw") return OptimizerKind::kAdamW;
+  if (name == "adadelta") return OptimizerKind::kAdadelta;
+  if (name == "rmsprop") return OptimizerKind::kRmsprop;
+  fail(Status::kConfig, cat("there is no optimizer '", name, "'"));
+}
+
+Initializer initializer(std::string_view name) {
+  if (name == "glorot-uniform") return Initializer::kGlorotUniform;
+  if (name == "glorot-normal") return Initializer::kGlorotNormal;
+  if (name == "he-uniform") return Initializer::kHeUniform;
+  if (name == "he-normal") return Initializer::kHeNormal;
+  fail(Status::kConfig, cat("there is no initializer '", name, "'"));
+}
+
+double customary_learning_rate(OptimizerKind kind) {
+  switch (kind) {
+    case OptimizerKind::kSgd:
+      return 0.01;
+    case OptimizerKind::kAdadelta:
+      return 1.0;
+    case OptimizerKind::kAdam:
+    case OptimizerKind::kAdamW:
+    case OptimizerKind::kRmsprop:
+      return 0.001;
+  }
+  return 0.001;
+}
+
+OptimizerSpec optimizer_spec(const Config& config) {
+  OptimizerSpec optimizer;
+  optimizer.kind = optimizer_kind(config.text("optimizer"));
+  optimizer.momentum = config.real("momentum");
+  optimizer.nesterov = config.boolean("nesterov");
+  optimizer.weight_decay = config.real("weight_decay");
+  optimizer.rho = real_or(config, "rho", optimizer.kind == OptimizerKind::kRmsprop ? 0.9 : 0.95);
+  optimizer.beta1 = config.real("beta1");
+  optimizer.beta2 = config.real("beta2");
+  optimizer.epsilon = real_or(config, "epsilon", 1e-7);
+  if (optimizer.nesterov && optimizer.momentum == 0) {
+    fail(Status::kConfig, "nesterov needs a momentum: set momentum, e.g. to 0.9");
+  }
+  return optimizer;
+}
+
+std::uint64_t total_steps(const Config& config, std::uint64_t steps_per_epoch) {
+  const std::uint64_t by_epochs = count(config, "epochs") * steps_per_epoch;
+  const std::uint64_t limit = count(config, "steps");
+  return limit == 0 ? by_epochs : std::min(by_epochs, limit);
+}
+
+}  // namespace
+
+DatasetRequest dataset_request(const Config& config, const Volume& volume) {
+  DatasetRequest request;
+  request.name = config.text("dataset");
+  request.cache_directory = volume.datasets();
+  request.mirrors = split(config.text("dataset_mirrors"), ',');
+  request.validation_size = static_cast<std::uint32_t>(config.integer("validation_size"));
+  return request;
+}
+
+EngineSpec engine_spec(const Config& config, const Dataset& dataset) {
+  const Shape3 image{1, dataset.train.rows, dataset.train.columns};
+  EngineSpec spec;
+  spec.model = load_model(config.text("model"), image, dataset.classes);
+  spec.optimizer = optimizer_spec(config);
+  spec.initializer = initializer(config.text("initializer"));
+  spec.batch_size = config.integer("batch_size");
+  spec.shards = static_cast<int>(config.integer("shards"));
+  const auto threads = static_cast<int>(config.integer("threads"));
+  spec.threads = threads == 0 ? available_processors() : threads;
+  spec.seed = count(config, "seed");
+  return spec;
+}
+
+TrainingPlan training_plan(const Config& config, const Dataset& dataset) {
+  TrainingPlan plan;
+  plan.batch_size = static_cast<std::uint32_t>(config.integer("batch_size"));
+  plan.seed = count(config, "seed");
+  const std::uint64_t steps_per_epoch =
+      (dataset.train.count + plan.batch_size - 1) / plan.batch_size;
+  plan.total_steps = total_steps(config, steps_per_epoch);
+  const double customary = customary_learning_rate(optimizer_kind(config.text("optimizer")));
+  plan.schedule = {.kind = schedule_kind(config.text("schedule")),
+                   .base_rate = real_or(config, "learning_rate", customary),
+                   .warmup_steps = count(config, "warmup_steps"),
+                   .total_steps = plan.total_steps,
+                   .period_steps = count(config, "schedule_epochs") * steps_per_epoch,
+                   .gamma = config.real("schedule_gamma")};
+  return plan;
+}
+
+SavePolicy save_policy(const Config& config) {
+  return {.every_steps = count(config, "checkpoint_steps"),
+          .every_epochs = count(config, "checkpoint_epochs"),
+          .every_ns = nanoseconds(config.real("checkpoint_seconds"))};
+}
+
+Retention retention(const Config& config) {
+  return {.keep_last = count(config, "keep_last"), .keep_best = count(config, "keep_best")};
+}
+
+PollerOptions poller_options(const Config& config) {
+  PollerOptions options;
+  options.metadata = config.text("metadata");
+  options.endpoint = config.text("metadata_endpoint");
+  options.metadata_v1 = config.boolean("metadata_v1");
+  options.period = std::chrono::nanoseconds(nanoseconds(config.real("poll_seconds")));
+  return options;
+}
+
+}  // namespace spot

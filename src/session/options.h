@@ -1,0 +1,24 @@
+#pragma once
+
+#include "base/config.h"
+#include "checkpoint/store.h"
+#include "data/dataset.h"
+#include "engine/engine.h"
+#include "interrupt/poller.h"
+#include "session/volume.h"
+#include "train/save_policy.h"
+#include "train/trainer.h"
+
+namespace spot {
+
+// What each room wants to know, from the configuration's keys. A 0 that stands for "customary" is
+// resolved here and nowhere else.
+
+DatasetRequest dataset_request(const Config& config, const Volume& volume);
+EngineSpec engine_spec(const Config& config, const Dataset& dataset);
+TrainingPlan training_plan(const Config& config, const Dataset& dataset);
+SavePolicy save_policy(const Config& config);
+Retention retention(const Config& config);
+PollerOptions poller_options(const Config& config);
+
+}  // namespace spot

@@ -1,0 +1,230 @@
+#include "session/run.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "base/status.h"
+#include "base/text.h"
+#include "session/options.h"
+#include "train/csv_log.h"
+#include "train/model_export.h"
+#include "train/save_policy.h"
+
+namespace spot {
+namespace {
+
+/// One call of run().
+class Run {
+ public:
+  Run(Session& session, Poller* poller, const CancelToken* cancel)
+      : session_(session),
+        trainer_(session.trainer()),
+        clock_(session.clock()),
+        poller_(poller),
+        cancel_(cancel),
+        policy_(save_policy(session.config())),
+        started_ns_(clock_.monotonic_ns()) {}
+
+  RunResult execute();
+  void tell_end(const char* reason, Status status);
+
+ private:
+  void begin();
+  /// A step, or the evaluation that is due.
+  void advance();
+  void save_if_due();
+  bool must_stop();
+  void hear(const Notice& notice);
+  void tell(const Notice& notice) const;
+  void stop_at_notice();
+  void stop_at_cancel();
+  void finish();
+  [[nodiscard]] bool is_as_resumed() const;
+
+  Session& session_;
+  Trainer& trainer_;
+  const Clock& clock_;
+  Poller* poller_;
+  const CancelToken* cancel_;
+  SavePolicy policy_;
+  std::int64_t started_ns_;
+  std::int64_t last_save_ns_ = 0;
+  std::optional<CsvLog> csv_;
+  std::optional<Notice> notice_;  ///< that ends this run
+  RunResult result_;
+  std::uint64_t resumed_step_ = 0;
+  std::size_t resumed_epochs_ = 0;
+};
+
+RunResult Run::execute() {
+  begin();
+  while (!trainer_.done() && !must_stop()) {
+    advance();
+    save_if_due();
+    session_.report_saves();
+  }
+  if (trainer_.done()) {
+    finish();
+  } else if (notice_) {
+    stop_at_notice();
+  } else {
+    stop_at_cancel();
+  }
+  result_.step = trainer_.step();
+  result_.epoch = trainer_.epoch();
+  result_.test_loss = trainer_.last_test().loss;
+  result_.test_accuracy = trainer_.last_test().accuracy;
+  result_.state_hash = session_.state_hash();
+  result_.wall_s = to_seconds(clock_.monotonic_ns() - started_ns_);
+  return result_;
+}
+
+void Run::begin() {
+  if (trainer_.step() == 0) result_.resumed = session_.resume();
+  resumed_step_ = trainer_.step();
+  resumed_epochs_ = trainer_.history().size();
+  csv_.emplace(session_.volume().logs(), session_.run_id(), trainer_.history(), trainer_.step(),
+               session_.log());
+  last_save_ns_ = clock_.monotonic_ns();
+  session_.log().info(cat(result_.resumed ? "resumed run " : "started run ", session_.run_id(),
+                          " at step ", trainer_.step(), " of ", trainer_.total_steps()));
+  if (!trainer_.observer().wants(Stage::kRunBegin)) return;
+  const std::string hash = session_.state_hash();
+  trainer_.observer().tell({.stage = Stage::kRunBegin,
+                            .step = trainer_.step(),
+                            .epoch = trainer_.epoch(),
+                            .resumed = result_.resumed,
+                            .run_id = session_.run_id().c_str(),
+                            .state_hash = hash.c_str()});
+}
+
+void Run::advance() {
+  if (!trainer_.evaluation_due()) {
+    csv_->add(trainer_.train_step());
+    return;
+  }
+  const std::size_t epochs = trainer_.history().size();
+  trainer_.evaluate_position([this] { return must_stop(); });
+  if (trainer_.history().size() > epochs) csv_->add(trainer_.history().back());
+}
+
+void Run::save_if_due() {
+  // The end of an epoch is saved with its evaluation, the end of the run by finish().
+  if (trainer_.evaluation_due() || trainer_.done()) return;
+  const std::int64_t now = clock_.monotonic_ns();
+  const char* reason =
+      policy_.due(trainer_.step(), trainer_.steps_per_epoch(), now - last_save_ns_);
+  if (reason == nullptr) return;
+  session_.save_soon(reason);
+  last_save_ns_ = now;
+}
+
+bool Run::must_stop() {
+  if (poller_ != nullptr && !notice_) {
+    if (const auto notice = poller_->take()) hear(*notice);
+  }
+  return notice_.has_value() || (cancel_ != nullptr && cancel_->triggered());
+}
+
+void Run::hear(const Notice& notice) {
+  if (ends_training(notice)) {
+    notice_ = notice;
+    return;
+  }
+  tell(notice);
+  session_.save_soon("notice");
+  last_save_ns_ = clock_.monotonic_ns();
+}
+
+void Run::tell(const Notice& notice) const {
+  const double left = to_seconds(notice.deadline_ns - clock_.monotonic_ns());
+  session_.log().warning(cat("interruption: ", notice.source, " says ", to_text(notice.action),
+                             ", ", left, " s left: ", notice.detail));
+  trainer_.observer().tell({.stage = Stage::kInterruption,
+                            .step = trainer_.step(),
+                            .action = static_cast<std::int32_t>(notice.action),
+                            .deadline_s = left,
+                            .source = notice.source.c_str(),
+                            .message = notice.detail.c_str(),
+                            .run_id = session_.run_id().c_str()});
+}
+
+void Run::stop_at_notice() {
+  result_.reason = RunReason::kInterrupted;
+  // The writer starts first: whatever an observer does now costs none of the time that is left.
+  const std::uint64_t ticket = session_.save_soon("notice");
+  tell(*notice_);
+  const SaveOutcome outcome = session_.finish_save(ticket);
+  result_.durable = !outcome.error;
+  if (!result_.durable) return;
+  const std::int64_t durable_at = outcome.report.durable_at_ns;
+  result_.notice_to_durable_ms = to_milliseconds(durable_at - notice_->seen_ns);
+  result_.margin_s = to_seconds(notice_->deadline_ns - durable_at);
+}
+
+void Run::stop_at_cancel() {
+  result_.reason = RunReason::kCancelled;
+  result_.durable = !session_.finish_save(session_.save_soon("request")).error;
+}
+
+bool Run::is_as_resumed() const {
+  return result_.resumed && trainer_.step() == resumed_step_ &&
+         trainer_.history().size() == resumed_epochs_;
+}
+
+void Run::finish() {
+  if (!is_as_resumed()) {
+    const SaveOutcome outcome = session_.finish_save(session_.save_soon("final"));
+    if (outcome.error) throw Error(*outcome.error);
+  }
+  result_.durable = true;
+  const std::vector<float> values = session_.read_state();
+  const ExportedModel model =
+      export_model(session_.volume().models() / session_.run_id(), session_.model_json(),
+                   {&session_.engine().layout(), values},
+                   {{"format", "spot-trainer"},
+                    {"run_id", session_.run_id()},
+                    {"step", to_text(trainer_.step())}});
+  result_.model_path = model.architecture.string();
+}
+
+void Run::tell_end(const char* reason, Status status) {
+  if (!trainer_.observer().wants(Stage::kRunEnd)) return;
+  const std::string hash = session_.state_hash();
+  trainer_.observer().tell({.stage = Stage::kRunEnd,
+                            .step = trainer_.step(),
+                            .epoch = trainer_.epoch(),
+                            .status = status,
+                            .reason = reason,
+                            .run_id = session_.run_id().c_str(),
+                            .state_hash = hash.c_str()});
+}
+
+const char* reason_text(RunReason reason) {
+  switch (reason) {
+    case RunReason::kDone:
+      return "done";
+    case RunReason::kInterrupted:
+      return "interrupted";
+    case RunReason::kCancelled:
+      return "cancelled";
+  }
+  return "error";
+}
+
+}  // namespace
+
+RunResult run(Session& session, Poller* poller, const CancelToken* cancel) {
+  Run run(session, poller, cancel);
+  try {
+    const RunResult result = run.execute();
+    run.tell_end(reason_text(result.reason), Status::kOk);
+    return result;
+  } catch (const Error& error) {
+    // An observer that ended the run, or is the reason why it failed, is not asked again.
+    if (error.status() != Status::kCallback) run.tell_end("error", error.status());
+    throw;
+  }
+}
+
+}  // namespace spot

@@ -1,0 +1,169 @@
+#include "session/session.h"
+
+#include <system_error>
+#include <utility>
+
+#include "base/status.h"
+#include "base/text.h"
+#include "session/code_version.h"
+#include "session/options.h"
+#include "session/run_id.h"
+#include "session/version.h"
+#include "train/resume_check.h"
+
+namespace spot {
+namespace {
+
+std::string choose_run_id(const Config& config, const Clock& clock) {
+  const std::string& run_id = config.text("run_id");
+  if (run_id.empty()) return make_run_id(clock);
+  check_run_id(run_id);
+  return run_id;
+}
+
+std::string choose_code_version(const Config& config) {
+  const std::string& version = config.text("code_version");
+  if (!version.empty()) return version;
+  std::error_code error;
+  const std::filesystem::path directory = std::filesystem::current_path(error);
+  return error ? std::string() : find_code_version(directory);
+}
+
+Dataset open(const Config& config, const Volume& volume, const Log& log) {
+  Dataset dataset = open_dataset(dataset_request(config, volume), nullptr, log);
+  if (dataset.fallback) {
+    log.warning("training on synthetic digits: the real dataset could not be had");
+  }
+  return dataset;
+}
+
+}  // namespace
+
+Session::Session(const Config& config, std::span<const Backend> backends, const Clock& clock,
+                 Log log)
+    : config_(config),
+      clock_(clock),
+      log_(std::move(log)),
+      run_id_(choose_run_id(config, clock)),
+      code_version_(choose_code_version(config)),
+      volume_(open_volume(config)),
+      dataset_(open(config, volume_, log_)),
+      spec_(engine_spec(config, dataset_)),
+      model_json_(model_to_json(spec_.model)),
+      engine_(create_engine(backends, config.text("device"), spec_, log_)),
+      trainer_(*engine_, dataset_, training_plan(config, dataset_), clock) {}
+
+std::vector<float> Session::read_state() const {
+  std::vector<float> values(engine_->layout().size());
+  engine_->read_state(values);
+  return values;
+}
+
+std::string Session::state_hash() const {
+  const std::vector<float> values = read_state();
+  return spot::state_hash({&engine_->layout(), values}, trainer_.step(), spec_.seed).hex();
+}
+
+void Session::open_store() {
+  if (writer_) return;
+  if (!store_) {
+    store_ =
+        std::make_unique<CheckpointStore>(volume_.checkpoints(), retention(config_), clock_, log_);
+  }
+  writer_ = std::make_unique<AsyncWriter>(*store_, engine_->layout(), clock_);
+}
+
+bool Session::resume() {
+  open_store();
+  writer_->wait_all();
+  const std::optional<Checkpoint> checkpoint = store_->recover();
+  if (!checkpoint) return false;
+  adopt(*checkpoint);
+  return true;
+}
+
+void Session::restore(const std::filesystem::path& path) {
+  adopt(load_checkpoint(path.string()));
+}
+
+void Session::adopt(const Checkpoint& checkpoint) {
+  const CheckpointMeta& meta = checkpoint.meta;
+  check_run_id(meta.run_id);
+  const PresentRun present{config_,  spec_.model,   dataset_,
+                           *engine_, code_version_, library_version()};
+  for (const std::string& change : check_resume(checkpoint, present)) {
+    log_.warning(cat("resumed with a change: ", change));
+  }
+  trainer_.restore(checkpoint);
+  parent_hash_ = meta.state_hash;
+  if (config_.text("run_id").empty()) run_id_ = meta.run_id;
+}
+
+CheckpointMeta Session::describe(const std::string& reason) const {
+  CheckpointMeta meta;
+  trainer_.describe(meta);
+  meta.reason = reason;
+  meta.run_id = run_id_;
+  meta.parent_hash = parent_hash_;
+  meta.created_unix_ns = clock_.wall_ns();
+  meta.model_json = model_json_;
+  meta.config = config_.values();
+  meta.dataset_name = dataset_.name;
+  meta.dataset_fingerprint = dataset_.fingerprint;
+  meta.dataset_train_count = dataset_.train.count;
+  meta.code_version = code_version_;
+  meta.library_version = library_version();
+  meta.device = engine_->device();
+  meta.instruction_set = engine_->instruction_set();
+  return meta;
+}
+
+std::uint64_t Session::save_soon(const std::string& reason) {
+  open_store();
+  const std::uint64_t ticket = writer_->submit(
+      describe(reason), [this](std::span<float> buffer) { engine_->read_state(buffer); });
+  ++unreported_saves_;
+  return ticket;
+}
+
+SaveOutcome Session::finish_save(std::uint64_t ticket) {
+  writer_->wait(ticket);
+  // Saves finish in the order in which they were asked for, so the last one is ours.
+  const std::vector<SaveOutcome> outcomes = writer_->take_outcomes();
+  unreported_saves_ -= outcomes.size();
+  for (const SaveOutcome& outcome : outcomes) tell(outcome);
+  return outcomes.back();
+}
+
+void Session::report_saves() {
+  if (unreported_saves_ == 0) return;
+  const std::vector<SaveOutcome> outcomes = writer_->take_outcomes();
+  unreported_saves_ -= outcomes.size();
+  for (const SaveOutcome& outcome : outcomes) {
+    tell(outcome);
+    if (outcome.error && outcome.error->status() == Status::kFenced) throw Error(*outcome.error);
+  }
+}
+
+void Session::tell(const SaveOutcome& outcome) const {
+  const SaveReport& report = outcome.report;
+  if (outcome.error) {
+    log_.error(cat("the checkpoint of step ", report.step, " (", report.reason,
+                   ") was not saved: ", outcome.error->what()));
+  } else {
+    log_.info(cat("checkpoint of step ", report.step, " (", report.reason,
+                  ") is durable: ", report.path));
+  }
+  trainer_.observer().tell({.stage = Stage::kCheckpoint,
+                            .step = report.step,
+                            .status = outcome.error ? outcome.error->status() : Status::kOk,
+                            .stall_ms = to_milliseconds(report.stall_ns),
+                            .durable_ms = to_milliseconds(report.durable_ns),
+                            .bytes = report.bytes,
+                            .reason = report.reason.c_str(),
+                            .path = report.path.c_str(),
+                            .message = outcome.error ? outcome.error->what() : "",
+                            .run_id = run_id_.c_str()});
+}
+
+}  // namespace spot

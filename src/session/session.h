@@ -1,0 +1,85 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/config.h"
+#include "base/log.h"
+#include "checkpoint/async_writer.h"
+#include "checkpoint/store.h"
+#include "data/dataset.h"
+#include "engine/engine.h"
+#include "session/volume.h"
+#include "train/trainer.h"
+
+namespace spot {
+
+/// Everything that one run on one volume consists of: dataset, engine, trainer and checkpoints. One
+/// thread at a time.
+class Session {
+ public:
+  /// Opens the volume and the dataset and builds the engine at step 0. Checkpoints are neither read
+  /// nor written. `clock` must outlive it.
+  Session(const Config& config, std::span<const Backend> backends, const Clock& clock, Log log);
+
+  [[nodiscard]] const Config& config() const { return config_; }
+  [[nodiscard]] const Clock& clock() const { return clock_; }
+  [[nodiscard]] const Log& log() const { return log_; }
+  [[nodiscard]] const Volume& volume() const { return volume_; }
+  [[nodiscard]] const Dataset& dataset() const { return dataset_; }
+  [[nodiscard]] const EngineSpec& spec() const { return spec_; }
+  [[nodiscard]] Engine& engine() { return *engine_; }
+  [[nodiscard]] Trainer& trainer() { return trainer_; }
+  [[nodiscard]] const std::string& run_id() const { return run_id_; }
+  [[nodiscard]] const std::string& model_json() const { return model_json_; }
+
+  /// A copy of the canonical state, for everything but saving.
+  [[nodiscard]] std::vector<float> read_state() const;
+  /// XXH3-128 in hex of the present state.
+  [[nodiscard]] std::string state_hash() const;
+
+  /// Takes over the volume's newest good checkpoint; false when there is none. Throws kCorrupt when
+  /// there are some and none is good, kMismatch when it cannot go on under this configuration.
+  bool resume();
+  /// Takes over the checkpoint in that file. The state is unchanged on failure.
+  void restore(const std::filesystem::path& path);
+
+  /// Copies the present state and lets the writer's thread make it durable. Returns a ticket.
+  std::uint64_t save_soon(const std::string& reason);
+  /// Waits for the outcome of that save and reports all outcomes since the last report.
+  SaveOutcome finish_save(std::uint64_t ticket);
+  /// Tells log and observer of the saves that finished since the last report. Throws kFenced when
+  /// another writer has taken over the volume; every other failure leaves training unharmed.
+  void report_saves();
+
+ private:
+  void adopt(const Checkpoint& checkpoint);
+  void open_store();
+  void tell(const SaveOutcome& outcome) const;
+  [[nodiscard]] CheckpointMeta describe(const std::string& reason) const;
+
+  Config config_;
+  const Clock& clock_;
+  Log log_;
+  std::string run_id_;
+  std::string code_version_;
+  Volume volume_;
+  Dataset dataset_;
+  EngineSpec spec_;
+  std::string model_json_;
+  std::unique_ptr<Engine> engine_;
+  Trainer trainer_;
+  std::string parent_hash_;  ///< state hash of the checkpoint that was taken over; empty: none
+
+  std::unique_ptr<CheckpointStore> store_;  ///< opened by the first use
+  std::unique_ptr<AsyncWriter> writer_;
+  std::uint64_t unreported_saves_ = 0;
+};
+
+}  // namespace spot

@@ -1,0 +1,63 @@
+#include "session/volume.h"
+
+#include <cerrno>
+#include <unistd.h>
+
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "base/status.h"
+#include "base/text.h"
+
+namespace spot {
+namespace {
+
+namespace fs = std::filesystem;
+
+dev_t device_of(const fs::path& path) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0) {
+    fail_errno(cat("cannot examine '", path.string(), "'"), errno);
+  }
+  return info.st_dev;
+}
+
+/// A folder on the root disk looks like a volume until the machine and the disk are gone, so
+/// "mounted" means that the folder is on another device than its parent.
+void check_mounted(const fs::path& root) {
+  if (device_of(root) != device_of(root / "..")) return;
+  fail(Status::kNotFound, cat("nothing is mounted at volume '", root.string(),
+                              "': mount it, or set volume_must_be_mounted to false"));
+}
+
+void check_writable(const fs::path& directory) {
+  if (::access(directory.c_str(), W_OK | X_OK) == 0) return;
+  fail_errno(cat("volume folder '", directory.string(), "' is not writable"), errno);
+}
+
+}  // namespace
+
+Volume open_volume(const Config& config) {
+  const std::string& name = config.text("volume");
+  if (name.empty()) fail(Status::kConfig, "volume is empty: give the path of a folder");
+  const Volume volume{name};
+  std::error_code error;
+  const bool exists = fs::is_directory(volume.root, error);
+  if (!exists && name == find_config_key("volume").default_value) {
+    make_directory(volume.root);
+  } else if (!exists && fs::exists(volume.root, error)) {
+    fail(Status::kIo, cat("volume '", name, "' is not a folder"));
+  } else if (!exists) {
+    fail(Status::kNotFound, cat("volume '", name, "' does not exist: mount or create it first"));
+  }
+  if (config.boolean("volume_must_be_mounted")) check_mounted(volume.root);
+  check_writable(volume.root);
+  for (const fs::path& folder :
+       {volume.datasets(), volume.checkpoints(), volume.models(), volume.logs()}) {
+    make_directory(folder);
+    check_writable(folder);
+  }
+  return volume;
+}
+
+}  // namespace spot

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <filesystem>
+
+#include "base/config.h"
+
+namespace spot {
+
+/// The persistent folder that a run lives in.
+struct Volume {
+  std::filesystem::path root;
+
+  [[nodiscard]] std::filesystem::path datasets() const { return root / "datasets"; }
+  [[nodiscard]] std::filesystem::path checkpoints() const { return root / "checkpoints"; }
+  [[nodiscard]] std::filesystem::path models() const { return root / "models"; }
+  [[nodiscard]] std::filesystem::path logs() const { return root / "logs"; }
+};
+
+/// Checks the volume that the configuration names and creates its folders. Throws kNotFound when it
+/// does not exist or is not mounted, kIo when it cannot be written.
+Volume open_volume(const Config& config);
+
+}  // namespace spot

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "checkpoint/checkpoint.h"
+
+namespace spot {
+
+/// One training step as it is reported.
+struct StepRecord {
+  std::uint64_t step = 0;   ///< steps done, this one included
+  std::uint64_t epoch = 0;  ///< the one it belongs to; 1 is the first
+  std::int64_t samples = 0;
+  std::int64_t correct = 0;
+  double loss = 0;
+  double learning_rate = 0;
+  double gradient_norm = 0;
+  double samples_per_second = 0;
+
+  [[nodiscard]] double accuracy() const {
+    return static_cast<double>(correct) / static_cast<double>(samples);
+  }
+};
+
+/// The logs of one run: <run_id>.csv with a row an epoch and <run_id>.steps.csv with a row a step.
+/// They hold no times, so a run that was interrupted leaves the same bytes as one that was not.
+/// Rows reach the operating system at once but are not forced to the disk; a log that cannot be
+/// written never stops a run.
+class CsvLog {
+ public:
+  /// Goes on at `step`: the epochs' file is written anew from the history, rows of later steps and
+  /// a torn last line are cut off the steps' file.
+  CsvLog(const std::filesystem::path& directory, const std::string& run_id,
+         const std::vector<EpochRecord>& history, std::uint64_t step, Log log);
+
+  void add(const StepRecord& record);
+  void add(const EpochRecord& record);
+
+ private:
+  /// A file that only whole rows are appended to.
+  struct File {
+    std::filesystem::path path;
+    Fd fd;
+    std::uint64_t size = 0;  ///< of the whole rows
+    bool failing = false;    ///< the last row could not be written
+  };
+
+  void open_epochs(const std::vector<EpochRecord>& history);
+  void open_steps(std::uint64_t step);
+  void start_row(std::uint64_t epoch, std::uint64_t step);
+  void format(const EpochRecord& record);
+  void append(File& file);
+
+  std::string run_id_;
+  Log log_;
+  File epochs_;
+  File steps_;
+  std::string row_;  ///< kept between rows for its memory
+};
+
+}  // namespace spot

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include "engine/state_view.h"
+
+namespace spot {
+
+/// A model on its way to other programs: its architecture as the JSON of model_to_json(), its
+/// parameters and statistics in the safetensors format (github.com/huggingface/safetensors).
+struct ExportedModel {
+  std::filesystem::path architecture;  ///< <prefix>.json
+  std::filesystem::path weights;       ///< <prefix>.safetensors
+};
+
+/// Writes both files, each atomically and durably. `metadata` goes into the header of the
+/// safetensors file. The folder of `prefix` must exist.
+ExportedModel export_model(const std::filesystem::path& prefix, const std::string& model_json,
+                           const StateView& state,
+                           const std::map<std::string, std::string>& metadata);
+
+}  // namespace spot

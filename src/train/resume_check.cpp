@@ -1,0 +1,132 @@
+#include "train/resume_check.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <string_view>
+
+#include "base/status.h"
+#include "base/text.h"
+#include "train/schedule.h"
+
+namespace spot {
+namespace {
+
+std::string change(std::string_view name, std::string_view before, std::string_view now) {
+  return cat(name, " ", printable(before), " -> ", printable(now));
+}
+
+std::string join(const std::vector<std::string>& parts) {
+  std::string text;
+  for (const std::string& part : parts) text += cat(text.empty() ? "" : ", ", part);
+  return text;
+}
+
+/// The value of a key at the time of the checkpoint; a key that is younger had what is now its
+/// default.
+std::string value_then(const CheckpointMeta& meta, const ConfigKey& key) {
+  const auto found = meta.config.find(key.name);
+  return found == meta.config.end() ? std::string(key.default_value) : found->second;
+}
+
+/// Keys that may not differ between a checkpoint and the present configuration, but do.
+std::vector<std::string> exact_changes(const CheckpointMeta& meta, const Config& config) {
+  // Should the schedules differ, that is refused already.
+  const bool length_matters = depends_on_length(schedule_kind(config.text("schedule")));
+  std::vector<std::string> changes;
+  for (const ConfigKey& key : config_keys()) {
+    const bool is_length = key.name == "epochs" || key.name == "steps";
+    if (key.resume != ResumeRule::kExact && !(is_length && length_matters)) continue;
+    const std::string then = value_then(meta, key);
+    if (then != config.text(key.name)) {
+      changes.push_back(change(key.name, then, config.text(key.name)));
+    }
+  }
+  const std::string& run_id = config.text("run_id");
+  if (!run_id.empty() && run_id != meta.run_id) {
+    changes.push_back(change("run_id", meta.run_id, run_id));
+  }
+  return changes;
+}
+
+/// Whether both texts describe one model. Texts of different releases may differ in fields that
+/// were added since, so they are compared as this release writes them.
+bool is_same_model(const std::string& then, const ModelSpec& now) {
+  const std::string text = model_to_json(now);
+  if (then == text) return true;
+  try {
+    return model_to_json(parse_model(then, "the checkpoint's model", now.input, now.classes)) ==
+           text;
+  } catch (const Error&) {
+    return false;  // it is for other images, or this release cannot read it
+  }
+}
+
+/// The first tensor at which the layouts part, for the message.
+std::string first_difference(const StateLayout& then, const StateLayout& now) {
+  const auto& a = then.tensors();
+  const auto& b = now.tensors();
+  const auto [at_a, at_b] = std::mismatch(a.begin(), a.end(), b.begin(), b.end());
+  const auto name = [](auto at, const auto& tensors) {
+    return at == tensors.end() ? std::string("none") : cat("'", at->name, "'");
+  };
+  return cat("tensor ", at_a - a.begin(), " was ", name(at_a, a), " and is ", name(at_b, b));
+}
+
+void check_model(const Checkpoint& checkpoint, const PresentRun& present) {
+  if (!is_same_model(checkpoint.meta.model_json, present.model)) {
+    fail(Status::kMismatch,
+         cat("the checkpoint of run '", printable(checkpoint.meta.run_id),
+             "' is of another model than '", present.model.name, "' for ",
+             present.model.input.height, "x", present.model.input.width, " images of ",
+             present.model.classes, " classes: give its model and dataset, or use another volume"));
+  }
+}
+
+void check_layout(const Checkpoint& checkpoint, const PresentRun& present) {
+  const StateLayout& layout = present.engine.layout();
+  if (checkpoint.layout == layout) return;
+  fail(Status::kMismatch,
+       cat("the checkpoint of run '", printable(checkpoint.meta.run_id),
+           "' does not fit the model and optimizer: ", first_difference(checkpoint.layout, layout),
+           "; give the optimizer that it was made with, or use another volume"));
+}
+
+/// Differences that never stop a run, but explain one.
+std::vector<std::string> reported_changes(const CheckpointMeta& meta, const PresentRun& present) {
+  std::vector<std::string> changes;
+  const auto compare = [&](std::string_view name, const std::string& then, const std::string& now,
+                           std::string_view consequence) {
+    if (then != now) changes.push_back(cat(change(name, then, now), consequence));
+  };
+  constexpr std::string_view kNotExact =
+      ": from here on results may differ in the last bits from an uninterrupted run's";
+  compare("code_version", meta.code_version, present.code_version, "");
+  compare("library_version", meta.library_version, present.library_version, kNotExact);
+  compare("device", meta.device, present.engine.device(), kNotExact);
+  compare("instruction_set", meta.instruction_set, present.engine.instruction_set(), kNotExact);
+  return changes;
+}
+
+}  // namespace
+
+std::vector<std::string> check_resume(const Checkpoint& checkpoint, const PresentRun& present) {
+  const CheckpointMeta& meta = checkpoint.meta;
+  check_model(checkpoint, present);
+  std::vector<std::string> changes = exact_changes(meta, present.config);
+  if (meta.dataset_fingerprint != present.dataset.fingerprint) {
+    changes.push_back(change("dataset", cat(meta.dataset_name, " ", meta.dataset_fingerprint),
+                             cat(present.dataset.name, " ", present.dataset.fingerprint)));
+  }
+  if (!changes.empty() && !present.config.boolean("allow_config_change")) {
+    fail(Status::kMismatch,
+         cat("the checkpoint of run '", printable(meta.run_id),
+             "' cannot go on with other settings: ", join(changes),
+             "; set them back, use another volume, or set allow_config_change to true"));
+  }
+  check_layout(checkpoint, present);
+  for (std::string& text : changes) text += ": allowed by allow_config_change";
+  for (std::string& text : reported_changes(meta, present)) changes.push_back(std::move(text));
+  return changes;
+}
+
+}  // namespace spot

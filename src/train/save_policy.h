@@ -1,0 +1,19 @@
+#pragma once
+
+#include <cstdint>
+
+namespace spot {
+
+/// When a checkpoint is due. 0 switches a rule off; several rules may hold at once.
+struct SavePolicy {
+  std::uint64_t every_steps = 0;
+  std::uint64_t every_epochs = 1;
+  std::int64_t every_ns = 0;
+
+  /// "epoch" or "interval" when a save is due after `step` (> 0) steps, else null. `since_save_ns`
+  /// is the time since the last one.
+  [[nodiscard]] const char* due(std::uint64_t step, std::uint64_t steps_per_epoch,
+                                std::int64_t since_save_ns) const;
+};
+
+}  // namespace spot

@@ -1,0 +1,268 @@
+#include "train/trainer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <utility>
+
+#include "base/status.h"
+
+namespace spot {
+
+Trainer::Trainer(Engine& engine, const Dataset& dataset, const TrainingPlan& plan,
+                 const Clock& clock)
+    : engine_(engine),
+      dataset_(dataset),
+      plan_(plan),
+      clock_(clock),
+      sampler_(dataset.train.count, plan.batch_size, plan.seed),
+      last_step_ns_(clock.monotonic_ns()) {}
+
+StepRecord Trainer::train_step() {
+  // Steps asked for one by one may pass an epoch's end without an evaluation.
+  if (at_unrecorded_epoch_end()) record_epoch({}, {});
+  if (step_ % steps_per_epoch() == 0) {
+    Event begin = event(Stage::kEpochBegin);
+    begin.epoch = epoch() + 1;
+    observer_.tell(begin);
+  }
+
+  const BatchView batch{dataset_.train.images.data(), dataset_.train.labels.data(),
+                        sampler_.batch(step_)};
+  const float rate = plan_.schedule.rate(step_);
+  const StepMetrics metrics = engine_.train_step(batch, step_, rate);
+  ++step_;
+  has_gradients_ = true;
+  running_.loss_sum += metrics.loss * static_cast<double>(metrics.samples);
+  running_.correct += static_cast<std::uint64_t>(metrics.correct);
+  running_.samples += static_cast<std::uint64_t>(metrics.samples);
+
+  const std::int64_t now = clock_.monotonic_ns();
+  const double seconds = to_seconds(now - std::exchange(last_step_ns_, now));
+  const StepRecord record{
+      .step = step_,
+      .epoch = (step_ - 1) / steps_per_epoch() + 1,
+      .samples = metrics.samples,
+      .correct = metrics.correct,
+      .loss = metrics.loss,
+      .learning_rate = double{rate},
+      .gradient_norm = metrics.gradient_norm,
+      .samples_per_second = static_cast<double>(metrics.samples) / std::max(seconds, 1e-9)};
+  if (observer_.wants(Stage::kStep)) tell_step(record);
+  return record;
+}
+
+StepSummary Trainer::train_steps(std::uint64_t count, const StopCheck& stop) {
+  StepSummary summary;
+  RunningMetrics total;
+  const std::int64_t start = clock_.monotonic_ns();
+  for (; summary.steps < count && !stop(); ++summary.steps) {
+    const StepRecord record = train_step();
+    total.loss_sum += record.loss * static_cast<double>(record.samples);
+    total.correct += static_cast<std::uint64_t>(record.correct);
+    total.samples += static_cast<std::uint64_t>(record.samples);
+    summary.learning_rate = record.learning_rate;
+    summary.gradient_norm = record.gradient_norm;
+  }
+  summary.seconds = to_seconds(clock_.monotonic_ns() - start);
+  summary.samples = total.samples;
+  if (total.samples == 0) return summary;
+  summary.loss = total.loss_sum / static_cast<double>(total.samples);
+  summary.accuracy = static_cast<double>(total.correct) / static_cast<double>(total.samples);
+  return summary;
+}
+
+void Trainer::tell_step(const StepRecord& record) const {
+  Event step = event(Stage::kStep);
+  step.loss = record.loss;
+  step.accuracy = record.accuracy();
+  step.learning_rate = record.learning_rate;
+  step.gradient_norm = record.gradient_norm;
+  step.samples_per_second = record.samples_per_second;
+  observer_.tell(step);
+}
+
+Event Trainer::event(Stage stage) const {
+  Event result{.stage = stage, .step = step_};
+  result.epoch = step_ == 0 ? 0 : (step_ - 1) / steps_per_epoch() + 1;
+  return result;
+}
+
+bool Trainer::at_unrecorded_epoch_end() const {
+  return step_ > 0 && step_ % steps_per_epoch() == 0 &&
+         (history_.empty() || history_.back().step < step_);
+}
+
+bool Trainer::evaluation_due() const {
+  return at_unrecorded_epoch_end() || (step_ >= plan_.total_steps && evaluated_step_ != step_);
+}
+
+bool Trainer::evaluate_position(const StopCheck& stop) {
+  Evaluation validation;
+  if (dataset_.validation.count > 0) {
+    const auto measured = measure(dataset_.validation, stop);
+    if (!measured) return false;
+    validation = *measured;
+  }
+  const auto test = measure(dataset_.test, stop);
+  if (!test) return false;
+  last_test_ = *test;
+  evaluated_step_ = step_;
+
+  Event evaluation = event(Stage::kEvaluation);
+  evaluation.validation_loss = validation.loss;
+  evaluation.validation_accuracy = validation.accuracy;
+  evaluation.test_loss = test->loss;
+  evaluation.test_accuracy = test->accuracy;
+  observer_.tell(evaluation);
+  if (at_unrecorded_epoch_end()) record_epoch(validation, *test);
+  return true;
+}
+
+void Trainer::record_epoch(const Evaluation& validation, const Evaluation& test) {
+  const auto samples = static_cast<double>(running_.samples);
+  const EpochRecord record{.epoch = epoch(),
+                           .step = step_,
+                           .train_loss = running_.loss_sum / samples,
+                           .train_accuracy = static_cast<double>(running_.correct) / samples,
+                           .validation_loss = validation.loss,
+                           .validation_accuracy = validation.accuracy,
+                           .test_loss = test.loss,
+                           .test_accuracy = test.accuracy,
+                           .learning_rate = double{plan_.schedule.rate(step_ - 1)}};
+  history_.push_back(record);
+  running_ = {};
+
+  Event end = event(Stage::kEpochEnd);
+  end.loss = record.train_loss;
+  end.accuracy = record.train_accuracy;
+  end.learning_rate = record.learning_rate;
+  end.validation_loss = record.validation_loss;
+  end.validation_accuracy = record.validation_accuracy;
+  end.test_loss = record.test_loss;
+  end.test_accuracy = record.test_accuracy;
+  observer_.tell(end);
+}
+
+const ImageSet& Trainer::set_of(Split split) const {
+  switch (split) {
+    case Split::kTrain:
+      return dataset_.train;
+    case Split::kValidation:
+      if (dataset_.validation.count == 0) {
+        fail(Status::kOrder, "there is no validation set: set validation_size to have one");
+      }
+      return dataset_.validation;
+    case Split::kTest:
+      return dataset_.test;
+  }
+  fail(Status::kInvalidArgument, "there is no such split of the dataset");
+}
+
+template <typename Visit>
+bool Trainer::for_each_batch(const ImageSet& set, const StopCheck& stop, const Visit& visit) {
+  for (std::uint32_t first = 0; first < set.count; first += plan_.batch_size) {
+    if (stop()) return false;
+    indices_.resize(std::min(plan_.batch_size, set.count - first));
+    std::iota(indices_.begin(), indices_.end(), first);
+    visit(BatchView{set.images.data(), set.labels.data(), indices_}, first);
+  }
+  return true;
+}
+
+std::optional<Evaluation> Trainer::measure(const ImageSet& set, const StopCheck& stop) {
+  EvaluationMetrics total;
+  const bool complete = for_each_batch(set, stop, [&](const BatchView& batch, std::uint32_t) {
+    const EvaluationMetrics part = engine_.evaluate(batch);
+    total.loss_sum += part.loss_sum;
+    total.correct += part.correct;
+    total.samples += part.samples;
+  });
+  // What an evaluation took is not to count as the time of the next step.
+  last_step_ns_ = clock_.monotonic_ns();
+  if (!complete) return std::nullopt;
+  const auto samples = static_cast<double>(total.samples);
+  return Evaluation{static_cast<std::uint64_t>(total.samples), total.loss_sum / samples,
+                    static_cast<double>(total.correct) / samples};
+}
+
+std::optional<Evaluation> Trainer::evaluate(Split split, const StopCheck& stop) {
+  const auto measured = measure(set_of(split), stop);
+  if (!measured) return std::nullopt;
+  Event evaluation = event(Stage::kEvaluation);
+  switch (split) {
+    case Split::kTrain:
+      evaluation.loss = measured->loss;
+      evaluation.accuracy = measured->accuracy;
+      break;
+    case Split::kValidation:
+      evaluation.validation_loss = measured->loss;
+      evaluation.validation_accuracy = measured->accuracy;
+      break;
+    case Split::kTest:
+      evaluation.test_loss = measured->loss;
+      evaluation.test_accuracy = measured->accuracy;
+      break;
+  }
+  observer_.tell(evaluation);
+  return measured;
+}
+
+bool Trainer::count_confusion(Split split, const StopCheck& stop, std::span<std::uint64_t> counts) {
+  const ImageSet& set = set_of(split);
+  const std::size_t classes = dataset_.classes;
+  std::vector<float> probabilities;
+  return for_each_batch(set, stop, [&](const BatchView& batch, std::uint32_t first) {
+    probabilities.resize(batch.indices.size() * classes);
+    engine_.predict(batch, probabilities);
+    for (std::size_t i = 0; i < batch.indices.size(); ++i) {
+      const auto row = probabilities.begin() + static_cast<std::ptrdiff_t>(i * classes);
+      const auto best = std::max_element(row, row + static_cast<std::ptrdiff_t>(classes)) - row;
+      ++counts[set.labels[first + i] * classes + static_cast<std::size_t>(best)];
+    }
+  });
+}
+
+void Trainer::predict(const ImageSet& images, std::span<float> probabilities) {
+  const std::size_t classes = dataset_.classes;
+  for_each_batch(
+      images, [] { return false; },
+      [&](const BatchView& batch, std::uint32_t first) {
+        engine_.predict(batch,
+                        probabilities.subspan(first * classes, batch.indices.size() * classes));
+      });
+}
+
+void Trainer::describe(CheckpointMeta& meta) const {
+  meta.step = step_;
+  meta.epoch = epoch();
+  meta.steps_per_epoch = steps_per_epoch();
+  meta.seed = plan_.seed;
+  meta.running = running_;
+  meta.history = history_;
+  meta.best_accuracy = -1;
+  for (const EpochRecord& record : history_) {
+    const bool validated = dataset_.validation.count > 0;
+    const double accuracy = validated ? record.validation_accuracy : record.test_accuracy;
+    // A NaN compares false, so an epoch without an evaluation never counts.
+    if (accuracy > meta.best_accuracy) meta.best_accuracy = accuracy;
+  }
+}
+
+void Trainer::restore(const Checkpoint& checkpoint) {
+  const CheckpointMeta& meta = checkpoint.meta;
+  engine_.write_state(checkpoint.values);
+  step_ = meta.step;
+  // Sums over a part of an epoch mean nothing when epochs have another length now.
+  running_ = meta.steps_per_epoch == steps_per_epoch() ? meta.running : RunningMetrics{};
+  history_ = meta.history;
+  has_gradients_ = false;
+  last_test_ = {};
+  evaluated_step_ = UINT64_MAX;
+  if (!history_.empty()) {
+    last_test_ = {dataset_.test.count, history_.back().test_loss, history_.back().test_accuracy};
+    if (history_.back().step == step_ && !std::isnan(last_test_.loss)) evaluated_step_ = step_;
+  }
+}
+
+}  // namespace spot

@@ -1,0 +1,126 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "base/clock.h"
+#include "checkpoint/checkpoint.h"
+#include "data/dataset.h"
+#include "data/sampler.h"
+#include "engine/engine.h"
+#include "train/csv_log.h"
+#include "train/event.h"
+#include "train/schedule.h"
+
+namespace spot {
+
+enum class Split : std::int32_t { kTrain = 0, kValidation = 1, kTest = 2 };
+
+/// Asked between two batches of work that can be thrown away; true: stop it.
+using StopCheck = std::function<bool()>;
+
+struct TrainingPlan {
+  std::uint32_t batch_size = 128;
+  std::uint64_t seed = 1;
+  std::uint64_t total_steps = 0;  ///< after which the run is done
+  Schedule schedule;
+};
+
+/// Means over one split of the dataset.
+struct Evaluation {
+  std::uint64_t samples = 0;
+  double loss = Event::kNone;
+  double accuracy = Event::kNone;
+};
+
+/// Means over several training steps.
+struct StepSummary {
+  std::uint64_t steps = 0;
+  std::uint64_t samples = 0;
+  double loss = Event::kNone;
+  double accuracy = Event::kNone;
+  double learning_rate = Event::kNone;  ///< of the last step
+  double gradient_norm = Event::kNone;  ///< of the last step
+  double seconds = 0;
+};
+
+/// Trains an engine on a dataset, step by step, and keeps the books of the run: position, epochs,
+/// metrics. Knows nothing of volumes, interruptions and saving. One thread at a time.
+class Trainer {
+ public:
+  /// `engine` and `dataset` must outlive it.
+  Trainer(Engine& engine, const Dataset& dataset, const TrainingPlan& plan, const Clock& clock);
+
+  void set_observer(Observer observer) { observer_ = std::move(observer); }
+  [[nodiscard]] const Observer& observer() const { return observer_; }
+
+  /// Steps done.
+  [[nodiscard]] std::uint64_t step() const { return step_; }
+  /// Epochs completed.
+  [[nodiscard]] std::uint64_t epoch() const { return step_ / sampler_.steps_per_epoch(); }
+  [[nodiscard]] std::uint64_t steps_per_epoch() const { return sampler_.steps_per_epoch(); }
+  [[nodiscard]] std::uint64_t total_steps() const { return plan_.total_steps; }
+  [[nodiscard]] const std::vector<EpochRecord>& history() const { return history_; }
+  /// Whether the engine's gradients are those of the present state's last step.
+  [[nodiscard]] bool has_gradients() const { return has_gradients_; }
+
+  /// One training step on the next batch.
+  StepRecord train_step();
+  /// `count` of them, or fewer when `stop` said so.
+  StepSummary train_steps(std::uint64_t count, const StopCheck& stop);
+
+  /// True at the end of an epoch, and of the run, until the state there has been evaluated.
+  [[nodiscard]] bool evaluation_due() const;
+  /// Every step is done and the last state is evaluated.
+  [[nodiscard]] bool done() const { return step_ >= plan_.total_steps && !evaluation_due(); }
+  /// Does the evaluation that is due and, at an epoch's end, records the epoch. False when `stop`
+  /// said so: nothing has changed then.
+  bool evaluate_position(const StopCheck& stop);
+  /// The last epoch's or run end's evaluation on the test set; NaN before the first.
+  [[nodiscard]] const Evaluation& last_test() const { return last_test_; }
+
+  /// Nothing when `stop` said so. Throws kOrder for an empty split.
+  std::optional<Evaluation> evaluate(Split split, const StopCheck& stop);
+  /// Adds hits to counts[label * classes + prediction]; false when `stop` said so.
+  bool count_confusion(Split split, const StopCheck& stop, std::span<std::uint64_t> counts);
+  /// Class probabilities, [count][classes], of any number of images.
+  void predict(const ImageSet& images, std::span<float> probabilities);
+
+  /// Writes position and metrics into a checkpoint's description.
+  void describe(CheckpointMeta& meta) const;
+  /// Takes over state, position and metrics. The layout must be the engine's.
+  void restore(const Checkpoint& checkpoint);
+
+ private:
+  [[nodiscard]] bool at_unrecorded_epoch_end() const;
+  [[nodiscard]] const ImageSet& set_of(Split split) const;
+  [[nodiscard]] Event event(Stage stage) const;
+  std::optional<Evaluation> measure(const ImageSet& set, const StopCheck& stop);
+  /// Calls visit(BatchView, first sample) for each batch of the set, in order; false when `stop`
+  /// said so.
+  template <typename Visit>
+  bool for_each_batch(const ImageSet& set, const StopCheck& stop, const Visit& visit);
+  void record_epoch(const Evaluation& validation, const Evaluation& test);
+  void tell_step(const StepRecord& record) const;
+
+  Engine& engine_;
+  const Dataset& dataset_;
+  TrainingPlan plan_;
+  const Clock& clock_;
+  Sampler sampler_;
+  Observer observer_;
+
+  std::uint64_t step_ = 0;
+  RunningMetrics running_;  ///< of the epoch in progress, or just finished and not yet recorded
+  std::vector<EpochRecord> history_;
+  Evaluation last_test_;
+  std::uint64_t evaluated_step_ = UINT64_MAX;  ///< at which last_test_ was measured
+  std::int64_t last_step_ns_ = 0;
+  bool has_gradients_ = false;
+  std::vector<std::uint32_t> indices_;  ///< of an evaluation's batch
+};
+
+}  // namespace spot
