@@ -4,13 +4,21 @@
 
 #include "base/status.h"
 #include "base/text.h"
+#include "engine/cpu/reduction.h"
 
 namespace spot {
 namespace {
 
-/// Rows of the weight gradient that one task computes: enough for the matrix product to run at full speed,
-/// few enough for several workers to share the layer.
-constexpr std::int64_t kTileRows = 16;
+/// Weights that one task computes the gradient of and updates: few enough to stay in a core's cache with their
+/// accumulators, enough for the matrix product to run at full speed.
+constexpr std::int64_t kTileWeights = 65536;
+
+/// Columns of a tile, a multiple of what packed layouts keep together.
+std::int64_t tile_columns(std::int64_t inputs, std::int64_t outputs) {
+  constexpr std::int64_t kMultiple = 64;
+  const std::int64_t columns = std::max<std::int64_t>(1, kTileWeights / outputs / kMultiple);
+  return std::min(inputs, columns * kMultiple);
+}
 
 }  // namespace
 
@@ -66,42 +74,48 @@ void DenseOperator::backward_data(const ShardTask& task) {
                                  {DNNL_ARG_DIFF_DST, output_.difference(task)}});
 }
 
-double DenseOperator::update_rows(std::int64_t first, std::int64_t count, std::size_t batch,
-                                  float learning_rate) {
+/// Tile `first` … `first + count - 1` of the inputs: gradient[o][i] = sum over the batch of difference[o] *
+/// input[i].
+double DenseOperator::update_columns(std::int64_t first, std::int64_t count, std::size_t batch,
+                                     float learning_rate) {
   const ShardTask whole_batch{};
   const float* input = input_.value(whole_batch);             // [batch][inputs]
   const float* difference = output_.difference(whole_batch);  // [batch][outputs]
-  const std::size_t weight_offset =
-      weight_.offset + static_cast<std::size_t>(first) * static_cast<std::size_t>(inputs_);
-  float* gradient = context_.gradients + weight_offset;  // [count][inputs]
+  float* gradient = context_.gradients + weight_.offset;      // [outputs][inputs]
   const dnnl_status_t status =
-      dnnl_sgemm('T', 'N', count, inputs_, static_cast<std::int64_t>(batch), 1.0F,
-                 difference + first, outputs_, input, inputs_, 0.0F, gradient, inputs_);
+      dnnl_sgemm('T', 'N', outputs_, count, static_cast<std::int64_t>(batch), 1.0F, difference,
+                 outputs_, input + first, inputs_, 0.0F, gradient + first, inputs_);
   if (status != dnnl_success) {
     fail(status == dnnl_out_of_memory ? Status::kNoMemory : Status::kInternal,
          cat("layer '", layer(), "': the weight gradient failed in oneDNN (status ",
              static_cast<int>(status), ")"));
   }
-
-  const std::size_t bias_offset = bias_.offset + static_cast<std::size_t>(first);
-  float* bias_gradient = context_.gradients + bias_offset;
-  std::fill_n(bias_gradient, count, 0.0F);
-  for (std::size_t sample = 0; sample < batch; ++sample) {
-    const float* row = difference + sample * static_cast<std::size_t>(outputs_) + first;
-    for (std::int64_t i = 0; i < count; ++i) bias_gradient[i] += row[i];
+  double squares = 0;
+  for (std::int64_t output = 0; output < outputs_; ++output) {
+    squares += context_.update(weight_.offset + static_cast<std::size_t>(output * inputs_ + first),
+                               static_cast<std::size_t>(count), learning_rate);
   }
-  const auto rows = static_cast<std::size_t>(count);
-  return context_.update(weight_offset, rows * static_cast<std::size_t>(inputs_), learning_rate) +
-         context_.update(bias_offset, rows, learning_rate);
+  return squares;
+}
+
+double DenseOperator::update_bias(std::size_t batch, float learning_rate) {
+  const float* difference = output_.difference(ShardTask{});  // [batch][outputs]
+  sum_parts(difference, bias_.size, static_cast<int>(batch), bias_.size,
+            context_.gradients + bias_.offset);
+  return context_.update(bias_.offset, bias_.size, learning_rate);
 }
 
 void DenseOperator::add_parameter_tasks(std::vector<ParameterTask>& tasks) {
-  for (std::int64_t first = 0; first < outputs_; first += kTileRows) {
-    const std::int64_t count = std::min(kTileRows, outputs_ - first);
+  const std::int64_t columns = tile_columns(inputs_, outputs_);
+  for (std::int64_t first = 0; first < inputs_; first += columns) {
+    const std::int64_t count = std::min(columns, inputs_ - first);
     tasks.push_back({layer(), [=, this](int /*shards*/, std::size_t batch, float learning_rate) {
-                       return update_rows(first, count, batch, learning_rate);
+                       return update_columns(first, count, batch, learning_rate);
                      }});
   }
+  tasks.push_back({layer(), [this](int /*shards*/, std::size_t batch, float learning_rate) {
+                     return update_bias(batch, learning_rate);
+                   }});
 }
 
 }  // namespace spot

@@ -7,8 +7,8 @@
 namespace spot {
 
 /// A dense layer, with a following ReLU computed in its forward pass when `relu`. Its weight gradient is not
-/// a sum over shards: tiles of output rows are computed over the whole batch, each by one worker that then
-/// updates those rows while they are in its cache.
+/// a sum over shards: tiles of input columns are computed over the whole batch, each by one worker that then
+/// updates those weights while they are in its cache.
 class DenseOperator final : public Operator {
  public:
   DenseOperator(const OperatorContext& context, const LayerSpec& layer, Edge& input, Edge& output,
@@ -22,8 +22,9 @@ class DenseOperator final : public Operator {
   void repack_shared() override { repack(); }
 
  private:
-  double update_rows(std::int64_t first, std::int64_t count, std::size_t batch,
-                     float learning_rate);
+  double update_columns(std::int64_t first, std::int64_t count, std::size_t batch,
+                        float learning_rate);
+  double update_bias(std::size_t batch, float learning_rate);
 
   OperatorContext context_;
   Edge& input_;

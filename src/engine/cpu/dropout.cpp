@@ -1,45 +1,19 @@
 #include "engine/cpu/dropout.h"
 
-#include "base/philox.h"
+#include <algorithm>
+
 #include "base/simd.h"
+#include "engine/cpu/philox_planes.h"
 #include "engine/dropout.h"
 
 namespace spot {
 namespace {
 
-constexpr std::size_t kLanes = 16;
-
-/// Philox blocks first_block … first_block + kLanes - 1 of one dropout stream, four words each, in order.
-/// The same rounds as Philox::block(), sixteen counters at a time.
-SPOT_SIMD void philox_blocks(std::uint64_t key, const Philox::Block& counter,
-                             std::uint64_t first_block, std::uint32_t* words) {
-  std::uint32_t c0[kLanes], c1[kLanes], c2[kLanes], c3[kLanes];
-  for (std::size_t lane = 0; lane < kLanes; ++lane) {
-    const std::uint64_t block = first_block + lane;
-    c0[lane] = static_cast<std::uint32_t>(block);
-    c1[lane] = counter[1] | static_cast<std::uint32_t>(block >> 32);
-    c2[lane] = counter[2];
-    c3[lane] = counter[3];
-  }
-  auto k0 = static_cast<std::uint32_t>(key);
-  auto k1 = static_cast<std::uint32_t>(key >> 32);
-  for (int round = 0; round < 10; ++round) {
-    for (std::size_t lane = 0; lane < kLanes; ++lane) {
-      const std::uint64_t p0 = std::uint64_t{0xD2511F53U} * c0[lane];
-      const std::uint64_t p1 = std::uint64_t{0xCD9E8D57U} * c2[lane];
-      c0[lane] = static_cast<std::uint32_t>(p1 >> 32) ^ c1[lane] ^ k0;
-      c1[lane] = static_cast<std::uint32_t>(p1);
-      c2[lane] = static_cast<std::uint32_t>(p0 >> 32) ^ c3[lane] ^ k1;
-      c3[lane] = static_cast<std::uint32_t>(p0);
-    }
-    k0 += 0x9E3779B9U;
-    k1 += 0xBB67AE85U;
-  }
-  for (std::size_t lane = 0; lane < kLanes; ++lane) {
-    words[4 * lane] = c0[lane];
-    words[4 * lane + 1] = c1[lane];
-    words[4 * lane + 2] = c2[lane];
-    words[4 * lane + 3] = c3[lane];
+/// words[4 i + p] = planes[p][i].
+SPOT_SIMD void interleave(const std::uint32_t* const (&planes)[4], std::size_t blocks,
+                          std::uint32_t* words) {
+  for (std::size_t i = 0; i < blocks; ++i) {
+    for (std::size_t plane = 0; plane < 4; ++plane) words[4 * i + plane] = planes[plane][i];
   }
 }
 
@@ -71,7 +45,7 @@ DropoutOperator::DropoutOperator(const OperatorContext& context, const LayerSpec
   const auto elements = static_cast<std::size_t>(edge.shape().size());
   for (int slot = 0; slot < context.slots; ++slot) {
     scales_.emplace_back(edge.shard_size() * edge.sample_size());
-    words_.emplace_back(elements + 8 * kLanes);
+    words_.emplace_back(2 * (elements + 8));
   }
 }
 
@@ -89,12 +63,13 @@ void DropoutOperator::draw_scales(const ShardTask& task, std::size_t sample, flo
   // Elements are numbered through the batch, so a sample may begin within a block of four words.
   const std::uint64_t first = std::uint64_t{sample} * elements;
   const Philox::Block counter = dropout_counter(layer_index_, task.step, 0);
-  std::uint32_t* words = words_[static_cast<std::size_t>(task.slot)].data();
-  const std::uint64_t first_block = first / 4;
-  const std::size_t needed = first % 4 + elements;
-  for (std::size_t done = 0; done < needed; done += 4 * kLanes) {
-    philox_blocks(seed_, counter, first_block + done / 4, words + done);
-  }
+  const std::size_t blocks = (first % 4 + elements + 3) / 4;
+  auto& buffer = words_[static_cast<std::size_t>(task.slot)];
+  std::uint32_t* words = buffer.data();
+  std::uint32_t* const plane = words + buffer.size() / 2;
+  std::uint32_t* const planes[4] = {plane, plane + blocks, plane + 2 * blocks, plane + 3 * blocks};
+  philox_planes(seed_, counter, first / 4, blocks, planes);
+  interleave({planes[0], planes[1], planes[2], planes[3]}, blocks, words);
   words += first % 4;
 
   const std::uint32_t threshold = dropout_threshold(rate_);

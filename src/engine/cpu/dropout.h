@@ -24,7 +24,8 @@ class DropoutOperator final : public Operator {
   double rate_;
   /// What each element was multiplied by, 0 or 1 / (1 - rate), in the edge's layout, a buffer a slot.
   std::vector<AlignedBuffer<float>> scales_;
-  std::vector<AlignedBuffer<std::uint32_t>> words_;  ///< of one sample, channels last, a buffer a slot
+  /// Random words of one sample, channels last, and behind them the planes they are made from; by slot.
+  std::vector<AlignedBuffer<std::uint32_t>> words_;
 };
 
 }  // namespace spot

@@ -1,0 +1,94 @@
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <numeric>
+#include <stdexcept>
+#include <vector>
+
+#include "engine/cpu/peak.h"
+#include "engine/cpu/philox_planes.h"
+#include "engine/cpu/reduction.h"
+#include "engine/cpu/worker_pool.h"
+
+using namespace spot;
+
+TEST_CASE("the workers do every task of every phase once, and no phase before the one before it") {
+  for (const int workers : {1, 2, 5}) {
+    CAPTURE(workers);
+    WorkerPool pool(workers);
+    constexpr int kPhases = 50, kTasks = 23;
+    std::vector<std::atomic<int>> done(kPhases);
+    std::atomic<int> early{0};
+    for (int round = 0; round < 4; ++round) {
+      pool.run([&](int /*worker*/) {
+        for (std::size_t phase = 0; phase < kPhases; ++phase) {
+          pool.share(kTasks, [&](int /*task*/) {
+            if (phase > 0 && done[phase - 1] != kTasks * (round + 1)) ++early;
+            ++done[phase];
+          });
+        }
+      });
+    }
+    for (const auto& count : done) CHECK(count == 4 * kTasks);
+    CHECK(early == 0);
+  }
+}
+
+TEST_CASE("an exception of a task reaches the caller, and the pool works on") {
+  WorkerPool pool(3);
+  const auto fail_once = [&] {
+    pool.run([&](int /*worker*/) {
+      pool.share(10, [](int task) {
+        if (task == 7) throw std::runtime_error("seven");
+      });
+      pool.share(10, [](int) {});
+    });
+  };
+  CHECK_THROWS_WITH(fail_once(), "seven");
+  std::atomic<int> sum{0};
+  pool.run([&](int /*worker*/) { pool.share(5, [&](int task) { sum += task; }); });
+  CHECK(sum == 10);
+}
+
+TEST_CASE("philox blocks computed side by side are the words of Philox::block") {
+  const std::uint64_t key = 0x123456789abcdef0ULL;
+  const Philox::Block counter = {0, 5U << 16, 77, 3};
+  for (const std::uint64_t first : {0ULL, 3ULL, 0xfffffffdULL}) {  // the last run crosses 2^32
+    std::vector<std::uint32_t> words(4 * 11);
+    std::uint32_t* const planes[4] = {&words[0], &words[11], &words[22], &words[33]};
+    philox_planes(key, counter, first, 11, planes);
+    for (std::uint64_t i = 0; i < 11; ++i) {
+      const std::uint64_t block = first + i;
+      const auto expected = Philox::block(
+          key, {static_cast<std::uint32_t>(block),
+                counter[1] | static_cast<std::uint32_t>(block >> 32), counter[2], counter[3]});
+      for (std::size_t plane = 0; plane < 4; ++plane) CHECK(planes[plane][i] == expected[plane]);
+    }
+  }
+}
+
+TEST_CASE("parts are summed from left to right") {
+  // In another order these would not sum to 1: 1e8 swallows a 1 in float.
+  const std::vector<float> parts = {1e8F, -1e8F, 1.0F};
+  float sum = 0;
+  sum_parts(parts.data(), 1, 3, 1, &sum);
+  CHECK(sum == 1.0F);
+}
+
+TEST_CASE("sums of squares are complete for every length") {
+  std::vector<float> values(100);
+  std::iota(values.begin(), values.end(), 1.0F);
+  double expected = 0;
+  for (std::size_t size = 0; size <= values.size(); ++size) {
+    CHECK(sum_of_squares(values.data(), size) == expected);
+    if (size < values.size()) expected += static_cast<double>(values[size]) * values[size];
+  }
+}
+
+#if defined(__x86_64__)
+TEST_CASE("the measured peak is that of a machine of this century") {
+  const double peak = measure_peak_gflops(1);
+  CHECK(peak > 1);
+  CHECK(peak < 1000);
+}
+#endif
