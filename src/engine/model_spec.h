@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -53,6 +54,8 @@ struct ModelSpec {
   std::vector<LayerSpec> layers;
 };
 
+bool is_preset_model(const std::string& name);
+
 /// keras-cnn, lenet-5 or mlp for images of that shape. Throws kModel for another name.
 ModelSpec preset_model(const std::string& name, Shape3 input, std::int64_t classes);
 
@@ -87,8 +90,8 @@ enum class Initializer : std::uint8_t { kGlorotUniform, kGlorotNormal, kHeUnifor
 StateLayout make_layout(const ModelSpec& model, const OptimizerSpec& optimizer);
 
 /// The state at step 0: weights drawn with the seed, biases and accumulators zero, scales and running
-/// variances one. Values depend on (seed, parameter index, element) alone.
-void initialise_state(const ModelSpec& model, const StateLayout& layout, Initializer initializer,
-                      std::uint64_t seed, std::span<float> state);
+/// variances one. Values depend on (seed, tensor index, element) alone.
+void initialise_state(const StateLayout& layout, Initializer initializer, std::uint64_t seed,
+                      std::span<float> state);
 
 }  // namespace spot

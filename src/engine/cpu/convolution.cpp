@@ -18,7 +18,8 @@ ConvolutionOperator::ConvolutionOperator(const OperatorContext& context, const L
               {layer.padding[2], layer.padding[3]}},
       weight_desc_(onednn::f32(weight_.shape, onednn::Tag::oihw)) {
   make_forward(relu);
-  make_backward();
+  make_backward_weights(layer);
+  if (input_.has_difference()) make_backward_data();
 }
 
 void ConvolutionOperator::make_forward(bool relu) {
@@ -35,41 +36,48 @@ void ConvolutionOperator::make_forward(bool relu) {
                         {DNNL_ARG_DST, forward_desc_.dst_desc()}});
 }
 
-void ConvolutionOperator::make_backward() {
-  const onednn::Desc any_weight = onednn::f32(weight_.shape, onednn::Tag::any);
-  const auto weights_desc = onednn::convolution_backward_weights(
-      context_.engine, input_.image_desc(), any_weight, onednn::f32(bias_.shape, onednn::Tag::x),
-      output_.image_desc(), window_, forward_desc_);
-  gradient_desc_ = weights_desc.diff_weights_desc();
-  backward_weights_ =
-      Primitive(dnnl::convolution_backward_weights(weights_desc), weights_desc, context_.engine,
-                context_.slots,
-                {{DNNL_ARG_SRC, weights_desc.src_desc()},
-                 {DNNL_ARG_DIFF_DST, weights_desc.diff_dst_desc()},
-                 {DNNL_ARG_DIFF_WEIGHTS, gradient_desc_},
-                 {DNNL_ARG_DIFF_BIAS, weights_desc.diff_bias_desc()}});
+void ConvolutionOperator::make_backward_weights(const LayerSpec& layer) {
+  const auto desc = onednn::convolution_backward_weights(
+      context_.engine, input_.image_desc(), onednn::f32(weight_.shape, onednn::Tag::any),
+      onednn::f32(bias_.shape, onednn::Tag::x), output_.image_desc(), window_, forward_desc_);
+  gradient_desc_ = desc.diff_weights_desc();
+  if (input_.block() == 1 && std::string(desc.impl_info_str()).starts_with("ref")) {
+    plain_input_gradient_.emplace(layer);
+    gradient_desc_ = weight_desc_;
+  } else {
+    backward_weights_ = Primitive(dnnl::convolution_backward_weights(desc), desc, context_.engine,
+                                  context_.slots,
+                                  {{DNNL_ARG_SRC, desc.src_desc()},
+                                   {DNNL_ARG_DIFF_DST, desc.diff_dst_desc()},
+                                   {DNNL_ARG_DIFF_WEIGHTS, gradient_desc_},
+                                   {DNNL_ARG_DIFF_BIAS, desc.diff_bias_desc()}});
+  }
   gradient_size_ = gradient_desc_.get_size() / sizeof(float);
   const auto shards = static_cast<std::size_t>(context_.shards);
   shard_weight_gradients_ = AlignedBuffer<float>(shards * gradient_size_);
   shard_bias_gradients_ = AlignedBuffer<float>(shards * bias_.size);
   gradient_sum_ = AlignedBuffer<float>(gradient_size_);
-  unpack_gradient_ = dnnl::reorder({context_.engine, gradient_desc_, context_.engine, weight_desc_});
+  unpack_gradient_ =
+      dnnl::reorder({context_.engine, gradient_desc_, context_.engine, weight_desc_});
+}
 
-  if (!input_.has_difference()) return;
-  const auto data_desc = onednn::convolution_backward_data(
-      context_.engine, input_.image_desc(), any_weight, output_.image_desc(), window_,
-      forward_desc_);
-  backward_weight_ = PackedWeight(context_.engine, weight_desc_, data_desc.weights_desc());
-  backward_data_ = Primitive(dnnl::convolution_backward_data(data_desc), data_desc,
-                             context_.engine, context_.slots,
-                             {{DNNL_ARG_DIFF_SRC, data_desc.diff_src_desc()},
-                              {DNNL_ARG_WEIGHTS, data_desc.weights_desc()},
-                              {DNNL_ARG_DIFF_DST, data_desc.diff_dst_desc()}});
+void ConvolutionOperator::make_backward_data() {
+  const auto desc = onednn::convolution_backward_data(
+      context_.engine, input_.image_desc(), onednn::f32(weight_.shape, onednn::Tag::any),
+      output_.image_desc(), window_, forward_desc_);
+  backward_weight_ = PackedWeight(context_.engine, weight_desc_, desc.weights_desc());
+  backward_data_ = Primitive(dnnl::convolution_backward_data(desc), desc, context_.engine,
+                             context_.slots,
+                             {{DNNL_ARG_DIFF_SRC, desc.diff_src_desc()},
+                              {DNNL_ARG_WEIGHTS, desc.weights_desc()},
+                              {DNNL_ARG_DIFF_DST, desc.diff_dst_desc()}});
 }
 
 std::string ConvolutionOperator::implementation(std::string_view pass) const {
   if (pass == "forward") return forward_.implementation();
-  if (pass == "backward_weights") return backward_weights_.implementation();
+  if (pass == "backward_weights") {
+    return plain_input_gradient_ ? "direct loops" : backward_weights_.implementation();
+  }
   return backward_data_ ? backward_data_.implementation() : "";
 }
 
@@ -82,12 +90,17 @@ void ConvolutionOperator::forward(const ShardTask& task, bool /*training*/) {
 
 void ConvolutionOperator::backward_weights(const ShardTask& task) {
   const auto shard = static_cast<std::size_t>(task.shard);
-  backward_weights_.run(
-      task.slot,
-      {{DNNL_ARG_SRC, input_.value(task)},
-       {DNNL_ARG_DIFF_DST, output_.difference(task)},
-       {DNNL_ARG_DIFF_WEIGHTS, shard_weight_gradients_.data() + shard * gradient_size_},
-       {DNNL_ARG_DIFF_BIAS, shard_bias_gradients_.data() + shard * bias_.size}});
+  float* weight = shard_weight_gradients_.data() + shard * gradient_size_;
+  float* bias = shard_bias_gradients_.data() + shard * bias_.size;
+  if (plain_input_gradient_) {
+    plain_input_gradient_->run(input_, input_.value(task), output_, output_.difference(task),
+                               task.count, weight, bias);
+    return;
+  }
+  backward_weights_.run(task.slot, {{DNNL_ARG_SRC, input_.value(task)},
+                                    {DNNL_ARG_DIFF_DST, output_.difference(task)},
+                                    {DNNL_ARG_DIFF_WEIGHTS, weight},
+                                    {DNNL_ARG_DIFF_BIAS, bias}});
 }
 
 void ConvolutionOperator::backward_data(const ShardTask& task) {

@@ -1,7 +1,10 @@
 #pragma once
 
+#include <optional>
+
 #include "engine/cpu/operator.h"
 #include "engine/cpu/packed_weight.h"
+#include "engine/cpu/plain_input_gradient.h"
 #include "engine/cpu/primitive.h"
 
 namespace spot {
@@ -23,7 +26,8 @@ class ConvolutionOperator final : public Operator {
 
  private:
   void make_forward(bool relu);
-  void make_backward();
+  void make_backward_weights(const LayerSpec& layer);
+  void make_backward_data();
   double update(int shards, float learning_rate);
 
   OperatorContext context_;
@@ -37,6 +41,7 @@ class ConvolutionOperator final : public Operator {
   dnnl::convolution_forward::primitive_desc forward_desc_;
   Primitive forward_, backward_data_, backward_weights_;
   PackedWeight forward_weight_, backward_weight_;
+  std::optional<PlainInputGradient> plain_input_gradient_;  ///< instead of backward_weights_
 
   onednn::Desc gradient_desc_;  ///< the layout in which backward_weights_ leaves its result
   std::size_t gradient_size_ = 0;

@@ -93,8 +93,7 @@ CpuEngine::CpuEngine(const EngineSpec& spec)
       updater_(spec.optimizer, layout_, state_.data(), gradients_.data()),
       labels_(static_cast<std::size_t>(spec.batch_size)),
       pool_(spec.threads > 0 ? spec.threads : available_processors()) {
-  initialise_state(spec.model, layout_, spec.initializer, spec.seed,
-                   {state_.data(), state_.size()});
+  initialise_state(layout_, spec.initializer, spec.seed, {state_.data(), state_.size()});
   const OperatorContext context = {
       .engine = dnnl::engine(dnnl::engine::kind::cpu, 0),
       .shards = spec.shards,

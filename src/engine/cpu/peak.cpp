@@ -33,7 +33,9 @@ __attribute__((target("avx512f"))) double fma512(std::int64_t iterations, float*
     for (int c = 0; c < kChains; ++c) chain[c] = _mm512_fmadd_ps(chain[c], factor, term);
   }
   for (int c = 1; c < kChains; ++c) chain[0] = _mm512_add_ps(chain[0], chain[c]);
-  *result = _mm512_reduce_add_ps(chain[0]);
+  alignas(64) float lanes[16];
+  _mm512_store_ps(lanes, chain[0]);
+  *result = lanes[0] + lanes[15];
   return static_cast<double>(iterations) * kChains * 16 * 2;
 }
 

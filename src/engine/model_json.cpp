@@ -1,0 +1,251 @@
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "base/file.h"
+#include "base/status.h"
+#include "base/text.h"
+#include "engine/model_spec.h"
+#include "engine/shape_inference.h"
+
+namespace spot {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::uint64_t kMaxFileSize = 1 << 20;
+
+constexpr std::array kKinds = {LayerKind::kConv2d,  LayerKind::kMaxPool, LayerKind::kAveragePool,
+                               LayerKind::kRelu,    LayerKind::kDropout, LayerKind::kFlatten,
+                               LayerKind::kDense,   LayerKind::kBatchNorm};
+
+/// Reads the fields of one JSON object and refuses what nobody asked for.
+class Fields {
+ public:
+  Fields(const Json& object, std::string where) : object_(object), where_(std::move(where)) {
+    if (!object.is_object()) refuse("must be an object {…}");
+  }
+
+  [[noreturn]] void refuse(const std::string& why) const {
+    fail(Status::kModel, cat(where_, " ", why));
+  }
+
+  const Json* find(const char* name) {
+    known_.emplace_back(name);
+    const auto found = object_.find(name);
+    return found == object_.end() ? nullptr : &*found;
+  }
+
+  std::string text(const char* name, const std::string& otherwise) {
+    const Json* value = find(name);
+    if (value == nullptr) return otherwise;
+    if (!value->is_string()) refuse(cat("has a '", name, "' that is no text"));
+    return value->get<std::string>();
+  }
+
+  double number(const char* name, double otherwise) {
+    const Json* value = find(name);
+    if (value == nullptr) return otherwise;
+    if (!value->is_number()) refuse(cat("has a '", name, "' that is no number"));
+    return value->get<double>();
+  }
+
+  std::int64_t integer(const char* name) {
+    const Json* value = find(name);
+    if (value == nullptr) refuse(cat("needs '", name, "'"));
+    return as_integer(*value, name);
+  }
+
+  /// n, or [n, m], …: `count` integers, a single one standing for all.
+  void integers(const char* name, std::int64_t* values, std::size_t count) {
+    const Json* value = find(name);
+    if (value == nullptr) return;
+    if (!value->is_array()) {
+      std::fill_n(values, count, as_integer(*value, name));
+      return;
+    }
+    if (value->size() != count) refuse(cat("needs ", count, " numbers in '", name, "'"));
+    for (std::size_t i = 0; i < count; ++i) values[i] = as_integer((*value)[i], name);
+  }
+
+  void refuse_unknown() const {
+    for (const auto& item : object_.items()) {
+      if (std::find(known_.begin(), known_.end(), item.key()) != known_.end()) continue;
+      std::string names;
+      for (const std::string& name : known_) names += (names.empty() ? "" : ", ") + name;
+      refuse(cat("has an unknown field '", printable(item.key()), "'; it takes ", names));
+    }
+  }
+
+ private:
+  std::int64_t as_integer(const Json& value, const char* name) const {
+    if (!value.is_number_integer()) refuse(cat("has a '", name, "' that is no integer"));
+    return value.get<std::int64_t>();
+  }
+
+  const Json& object_;
+  std::string where_;
+  std::vector<std::string> known_;
+};
+
+LayerKind parse_type(Fields& fields) {
+  const std::string type = fields.text("type", "");
+  std::string types;
+  for (const LayerKind kind : kKinds) {
+    if (layer_type(kind) == type) return kind;
+    types += (types.empty() ? "" : ", ") + layer_type(kind);
+  }
+  fields.refuse(cat("is of unknown type '", printable(type), "'; there are ", types));
+}
+
+/// "valid", "same" (the output has ceil(input / stride) positions; an odd cell goes behind, as in Keras), one
+/// number, [rows, columns] or [top, left, bottom, right]. "same" depends on the input and is resolved by the
+/// caller: returns whether it was asked for.
+bool parse_padding(Fields& fields, LayerSpec& layer) {
+  const Json* value = fields.find("padding");
+  if (value == nullptr) return false;
+  if (value->is_string()) {
+    const std::string mode = value->get<std::string>();
+    if (mode != "valid" && mode != "same") fields.refuse("has a 'padding' that is neither valid nor same");
+    return mode == "same";
+  }
+  if (value->is_array() && value->size() == 4) {
+    fields.integers("padding", layer.padding, 4);
+  } else {
+    std::int64_t sides[2] = {};
+    fields.integers("padding", sides, 2);
+    for (int i = 0; i < 4; ++i) layer.padding[i] = sides[i % 2];
+  }
+  return false;
+}
+
+void pad_same(LayerSpec& layer, const Shape3& input) {
+  const std::int64_t sizes[2] = {input.height, input.width};
+  for (int d : {0, 1}) {
+    if (layer.stride[d] < 1) continue;  // refused by the shape check
+    const std::int64_t positions = (sizes[d] + layer.stride[d] - 1) / layer.stride[d];
+    const std::int64_t total =
+        std::max<std::int64_t>(0, (positions - 1) * layer.stride[d] + layer.kernel[d] - sizes[d]);
+    layer.padding[d] = total / 2;
+    layer.padding[d + 2] = total - total / 2;
+  }
+}
+
+LayerSpec parse_layer(const Json& json, const std::string& where, bool& same_padding) {
+  Fields fields(json, where);
+  LayerSpec layer;
+  layer.kind = parse_type(fields);
+  layer.name = fields.text("name", "");
+  switch (layer.kind) {
+    case LayerKind::kConv2d:
+      layer.outputs = fields.integer("filters");
+      if (fields.find("kernel") == nullptr) fields.refuse("needs 'kernel'");
+      fields.integers("kernel", layer.kernel, 2);
+      fields.integers("stride", layer.stride, 2);
+      same_padding = parse_padding(fields, layer);
+      break;
+    case LayerKind::kMaxPool:
+    case LayerKind::kAveragePool:
+      if (fields.find("kernel") == nullptr) fields.refuse("needs 'kernel'");
+      fields.integers("kernel", layer.kernel, 2);
+      std::copy_n(layer.kernel, 2, layer.stride);
+      fields.integers("stride", layer.stride, 2);
+      same_padding = parse_padding(fields, layer);
+      break;
+    case LayerKind::kDropout:
+      if (fields.find("rate") == nullptr) fields.refuse("needs 'rate'");
+      layer.rate = fields.number("rate", 0);
+      break;
+    case LayerKind::kDense: layer.outputs = fields.integer("units"); break;
+    case LayerKind::kBatchNorm:
+      layer.momentum = fields.number("momentum", layer.momentum);
+      layer.epsilon = fields.number("epsilon", layer.epsilon);
+      break;
+    case LayerKind::kRelu:
+    case LayerKind::kFlatten: break;
+  }
+  if (layer.name.size() > 64 || layer.name.find_first_of("/.\"\n") != std::string::npos) {
+    fields.refuse("has a name that is longer than 64 bytes or contains one of / . \" or a line feed");
+  }
+  fields.refuse_unknown();
+  return layer;
+}
+
+Json layer_to_json(const LayerSpec& layer) {
+  Json json{{"type", layer_type(layer.kind)}, {"name", layer.name}};
+  switch (layer.kind) {
+    case LayerKind::kConv2d: json["filters"] = layer.outputs; [[fallthrough]];
+    case LayerKind::kMaxPool:
+    case LayerKind::kAveragePool:
+      json["kernel"] = layer.kernel;
+      json["stride"] = layer.stride;
+      json["padding"] = layer.padding;
+      break;
+    case LayerKind::kDropout: json["rate"] = layer.rate; break;
+    case LayerKind::kDense: json["units"] = layer.outputs; break;
+    case LayerKind::kBatchNorm:
+      json["momentum"] = layer.momentum;
+      json["epsilon"] = layer.epsilon;
+      break;
+    case LayerKind::kRelu:
+    case LayerKind::kFlatten: break;
+  }
+  return json;
+}
+
+}  // namespace
+
+ModelSpec parse_model(const std::string& text, const std::string& origin, Shape3 input,
+                      std::int64_t classes) {
+  const Json json = Json::parse(text, nullptr, false);
+  if (json.is_discarded()) fail(Status::kModel, cat(origin, " is not valid JSON"));
+  Fields fields(json, origin);
+  ModelSpec model;
+  model.name = fields.text("name", "custom");
+  model.input = input;
+  model.classes = classes;
+  std::int64_t stated[3] = {input.channels, input.height, input.width};
+  fields.integers("input", stated, 3);
+  if (stated[0] != input.channels || stated[1] != input.height || stated[2] != input.width) {
+    fields.refuse(cat("is for inputs of ", stated[0], " x ", stated[1], " x ", stated[2],
+                      ", the dataset's are ", input.channels, " x ", input.height, " x ", input.width));
+  }
+  if (fields.find("classes") != nullptr && fields.integer("classes") != classes) {
+    fields.refuse(cat("is for ", fields.integer("classes"), " classes, the dataset has ", classes));
+  }
+  const Json* layers = fields.find("layers");
+  if (layers == nullptr || !layers->is_array()) fields.refuse("needs 'layers', an array");
+  fields.refuse_unknown();
+
+  // Layers are added one by one: what "same" means depends on the shape that reaches the layer.
+  for (const Json& layer : *layers) {
+    bool same_padding = false;
+    LayerSpec spec = parse_layer(layer, cat(origin, ": layer ", model.layers.size() + 1), same_padding);
+    if (same_padding) pad_same(spec, shape_behind(model, origin));
+    model.layers.push_back(std::move(spec));
+  }
+  infer_shapes(model, origin);
+  return model;
+}
+
+ModelSpec load_model(const std::string& name_or_path, Shape3 input, std::int64_t classes) {
+  if (is_preset_model(name_or_path)) return preset_model(name_or_path, input, classes);
+  if (!std::filesystem::exists(name_or_path)) {
+    fail(Status::kModel, cat("there is no model '", printable(name_or_path),
+                             "': give keras-cnn, lenet-5, mlp or the path of a JSON file"));
+  }
+  return parse_model(read_text_file(name_or_path, kMaxFileSize), cat("model file '", name_or_path, "'"),
+                     input, classes);
+}
+
+std::string model_to_json(const ModelSpec& model) {
+  Json json{{"name", model.name},
+            {"input", {model.input.channels, model.input.height, model.input.width}},
+            {"classes", model.classes},
+            {"layers", Json::array()}};
+  for (const LayerSpec& layer : model.layers) json["layers"].push_back(layer_to_json(layer));
+  return json.dump(2);
+}
+
+}  // namespace spot

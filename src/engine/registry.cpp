@@ -1,0 +1,39 @@
+#include <algorithm>
+
+#include "base/status.h"
+#include "base/text.h"
+#include "engine/engine.h"
+
+namespace spot {
+namespace {
+
+const Backend& choose(std::span<const Backend> backends, const std::string& device) {
+  if (device == "auto") {
+    const auto best = std::max_element(
+        backends.begin(), backends.end(),
+        [](const Backend& a, const Backend& b) { return a.score < b.score; });
+    if (best != backends.end() && best->score > 0) return *best;
+    fail(Status::kUnsupported, "no engine of this build can be used on this machine");
+  }
+  const auto named = std::find_if(backends.begin(), backends.end(),
+                                  [&](const Backend& backend) { return backend.name == device; });
+  if (named == backends.end()) {
+    fail(Status::kUnsupported, cat("this build has no engine for device '", device,
+                                   "': use --device cpu or auto"));
+  }
+  if (named->score <= 0) {
+    fail(Status::kUnsupported, cat("device '", device, "' cannot be used here: ", named->detail));
+  }
+  return *named;
+}
+
+}  // namespace
+
+std::unique_ptr<Engine> create_engine(std::span<const Backend> backends, const std::string& device,
+                                      const EngineSpec& spec, const Log& log) {
+  const Backend& backend = choose(backends, device);
+  log.info(cat("computing on ", backend.name, " (", backend.detail, ")"));
+  return backend.create(spec, log);
+}
+
+}  // namespace spot
