@@ -15,16 +15,17 @@
  *       spot_trainer_run(trainer, poller, NULL, &result, &error);
  *
  * THREADS
- *   A handle may move between threads, but takes one call at a time: a second concurrent call on the same
- *   spot_trainer, spot_config or spot_checkpoint answers SPOT_E_BUSY and does nothing. spot_cancel and
- *   spot_poller may be used from any number of threads at once. Callbacks arrive only on the thread that
- *   called the library; the log callback alone may arrive on threads of the library. The library blocks all
- *   signals in its own threads and installs no handler. In a child made by fork() every handle of the parent
- *   answers SPOT_E_FORKED; there, free functions do nothing.
+ *   A handle may move between threads. A spot_trainer or spot_config takes one call at a time: a second
+ *   concurrent call answers SPOT_E_BUSY and does nothing. spot_cancel, spot_poller and spot_checkpoint may be
+ *   used from any number of threads at once. Callbacks arrive only on the thread that called the library; the
+ *   log callback alone may arrive on threads of the library. The library blocks all signals in its own
+ *   threads and installs no handler. In a child made by fork() every handle of the parent answers
+ *   SPOT_E_FORKED; there, free functions do nothing.
  *
  * LIFETIME
- *   A handle keeps alive what it needs: handles may be freed in any order. Every free function accepts NULL.
- *   Text arguments are UTF-8, end with a zero byte and are copied.
+ *   A handle keeps alive what it needs: handles may be freed in any order, a poller or cancel even while a run
+ *   uses it. Every free function accepts NULL. Freeing a trainer or configuration that a call is using, from a
+ *   callback for instance, does nothing. Text arguments are UTF-8, end with a zero byte and are copied.
  *
  * ERRORS
  *   Every function that can fail returns a spot_status and takes a spot_error ** as its last parameter. That
@@ -103,6 +104,7 @@ SPOT_API const char *spot_status_name(spot_status status);
 /* What went wrong, owned by the caller, usable on any thread. */
 typedef struct spot_error spot_error;
 
+/* These accept NULL, which reads as no error. Since 0. */
 SPOT_API spot_status spot_error_code(const spot_error *error);
 /* One line of UTF-8: what was wrong, with which file, key or value, and what to do. Lives as long as the
  * error. Since 0. */
@@ -113,6 +115,7 @@ SPOT_API int32_t spot_error_os_errno(const spot_error *error);
 SPOT_API int32_t spot_error_http_status(const spot_error *error);
 /* Where in the file, in bytes from its start; -1: unknown. Since 0. */
 SPOT_API int64_t spot_error_byte_offset(const spot_error *error);
+/* Since 0. */
 SPOT_API void spot_error_free(spot_error *error);
 
 /* Frees a text that the library returned through a char ** parameter. Since 0. */
@@ -136,6 +139,7 @@ typedef struct spot_config spot_config;
 
 /* A configuration with every key at its default. Since 0. */
 SPOT_API spot_status spot_config_create(spot_config **out, spot_error **error);
+/* Since 0. */
 SPOT_API void spot_config_free(spot_config *config);
 
 /* Each sets one key. SPOT_E_CONFIG: no such key, wrong type, or out of bounds; the message says what is
@@ -153,19 +157,23 @@ SPOT_API spot_status spot_config_get_str(const spot_config *config, const char *
 SPOT_API spot_status spot_config_set_log(spot_config *config, spot_log_fn receiver, void *user,
                                          spot_error **error);
 /* JSON array, one object a key: {"name", "type": "boolean|integer|number|text", "default", "minimum",
- * "maximum", "choices", "resume": "free|exact", "help"}; lives for ever. "exact" keys determine the results
+ * "maximum", "choices", "resume": "free|exact", "help"}; lives for ever. "default" is text as
+ * spot_config_get_str() gives it; "minimum" and "maximum", both inclusive, are null unless the key is a
+ * number; "choices" is an array of texts, empty when every text is allowed. "exact" keys determine the results
  * and cannot differ from the checkpoint's on resume unless allow_config_change is true. Since 0. */
 SPOT_API const char *spot_config_describe(void);
 
 /* ---- Cancel ------------------------------------------------------------------------------------------- */
 
-/* A request to stop, reference-counted. */
+/* A request to stop, reference-counted. All of its functions accept NULL, which is never triggered. */
 typedef struct spot_cancel spot_cancel;
 
+/* With one owner. Since 0. */
 SPOT_API spot_status spot_cancel_create(spot_cancel **out, spot_error **error);
 /* Adds an owner, for a second holder that will call spot_cancel_free() too. Since 0. */
 SPOT_API void spot_cancel_retain(spot_cancel *cancel);
-/* Takes one owner away; the last one frees it. Since 0. */
+/* Takes one owner away; the last one frees it. A call that was given the handle is an owner until it returns.
+ * Since 0. */
 SPOT_API void spot_cancel_free(spot_cancel *cancel);
 /* Asks every call that was given this handle to stop at the next step boundary. One lock-free store: safe in
  * a signal handler and on any thread. Since 0. */
@@ -208,30 +216,34 @@ typedef struct spot_poller_health {
 
 /* Starts watching. SPOT_E_CONFIG: a source or endpoint that cannot be. Since 0. */
 SPOT_API spot_status spot_poller_create(const spot_config *config, spot_poller **out, spot_error **error);
-/* Stops within 100 ms, even in the middle of a request. Since 0. */
+/* Stops within 100 ms, even in the middle of a request; a run that uses the poller goes on with it to its end.
+ * No wait may be in progress. Since 0. */
 SPOT_API void spot_poller_free(spot_poller *poller);
-/* Waits for a notice that nobody has taken yet; timeout_ms < 0 waits for ever, 0 only looks.
- * SPOT_E_TIMEOUT: none came; SPOT_E_CANCELLED: spot_poller_wakeup() was called. Since 0. */
+/* Takes the next notice. Each is given once: to one of the threads that wait, or to the run that was given the
+ * poller. timeout_ms < 0 waits for ever, 0 only looks. SPOT_E_TIMEOUT: none came; SPOT_E_CANCELLED:
+ * spot_poller_wakeup() was called. Since 0. */
 SPOT_API spot_status spot_poller_wait(spot_poller *poller, int64_t timeout_ms, spot_notice *out,
                                       spot_error **error);
-/* Makes a wait in progress, or else the next one, return. Since 0. */
+/* Makes a wait in progress, or else the next one, return. NULL does nothing. Since 0. */
 SPOT_API void spot_poller_wakeup(spot_poller *poller);
-/* Files a notice of the host's own (SPOT_ACTION_...), e.g. on SIGTERM. Takes a lock: call it from a thread
- * that waits for the signal, not from a signal handler. Since 0. */
+/* Files a notice of the host's own (SPOT_ACTION_...), e.g. on SIGTERM; `reason` becomes its detail and may be
+ * NULL. Takes a lock: call it from a thread that waits for the signal, not from a signal handler. Since 0. */
 SPOT_API spot_status spot_poller_notify(spot_poller *poller, int32_t action, const char *reason,
                                         spot_error **error);
+/* Since 0. */
 SPOT_API spot_status spot_poller_get_health(const spot_poller *poller, spot_poller_health *out,
                                             spot_error **error);
 
 /* ---- Trainer ------------------------------------------------------------------------------------------ */
 
+/* A training run: dataset, network, optimizer and position, on a volume. */
 typedef struct spot_trainer spot_trainer;
 
 /* Stages at which an event arrives. */
 #define SPOT_EVENT_RUN_BEGIN 1
 #define SPOT_EVENT_RUN_END 2
 #define SPOT_EVENT_EPOCH_BEGIN 3
-#define SPOT_EVENT_EPOCH_END 4   /* after the evaluation of the epoch */
+#define SPOT_EVENT_EPOCH_END 4   /* the epoch is recorded; within spot_trainer_run(): after its evaluation */
 #define SPOT_EVENT_STEP 5        /* after a step */
 #define SPOT_EVENT_EVALUATION 6  /* after an evaluation */
 #define SPOT_EVENT_CHECKPOINT 7  /* a checkpoint became durable, or failed to */
@@ -244,17 +256,18 @@ typedef struct spot_event {
   int32_t stage;                /* SPOT_EVENT_... */
   uint64_t step;                /* steps done since the run began */
   uint64_t epoch;               /* of the step, 1 is the first; at RUN_BEGIN and RUN_END: epochs completed */
-  double loss;                  /* mean cross-entropy: STEP of the batch, EPOCH_END of the epoch's training */
+  double loss;                  /* mean cross-entropy: STEP of the batch, EPOCH_END of the epoch's training;
+                                   EVALUATION: of the training set, when that was asked for */
   double accuracy;              /* in [0, 1], likewise */
-  double learning_rate;         /* STEP: the one used */
+  double learning_rate;         /* STEP: the one used; EPOCH_END: of its last step */
   double gradient_norm;         /* STEP: Euclidean norm of all gradients */
   double samples_per_second;    /* STEP: since the step before */
   double validation_loss;       /* EVALUATION, EPOCH_END; NaN without a validation set */
   double validation_accuracy;
   double test_loss;             /* EVALUATION, EPOCH_END */
   double test_accuracy;
-  int32_t resumed;              /* RUN_BEGIN: 1 when the run goes on from a checkpoint */
-  int32_t status;               /* CHECKPOINT: SPOT_OK, or why it did not become durable; RUN_END: of the run */
+  int32_t resumed;              /* RUN_BEGIN: 1 when the run goes on from the volume's checkpoint */
+  spot_status status;           /* CHECKPOINT: SPOT_OK, or why it did not become durable; RUN_END: of the run */
   double stall_ms;              /* CHECKPOINT: time that training stood still for it */
   double durable_ms;            /* CHECKPOINT: from the decision to save to durable */
   uint64_t bytes;               /* CHECKPOINT: size of the file */
@@ -284,7 +297,8 @@ typedef struct spot_trainer_info {
   uint64_t steps_per_epoch;
   uint64_t total_steps;         /* after which the run is done */
   uint64_t parameter_count;     /* trainable values */
-  uint64_t parameter_tensors;   /* indices that spot_trainer_parameter_info() takes */
+  uint64_t parameter_tensors;   /* tensors of the state, all roles: spot_trainer_parameter_info() takes
+                                   0 ... parameter_tensors - 1 */
   uint64_t train_samples;
   uint64_t validation_samples;
   uint64_t test_samples;
@@ -328,12 +342,12 @@ typedef struct spot_save_report {
 typedef struct spot_run_result {
   uint32_t struct_size;
   int32_t reason;               /* SPOT_RUN_... */
-  int32_t resumed;              /* 1: it began from a checkpoint */
+  int32_t resumed;              /* 1: it began from the volume's newest good checkpoint */
   int32_t durable;              /* 1: the state it stopped in is in a durable checkpoint */
   uint64_t step;
   uint64_t epoch;               /* epochs completed */
-  double test_accuracy;         /* last measured */
-  double test_loss;
+  double test_accuracy;         /* last measured; NaN: never yet */
+  double test_loss;             /* likewise */
   double wall_s;                /* of the call */
   double notice_to_durable_ms;  /* from the poller's first sight of the notice; NaN without one */
   double margin_s;              /* left until the machine may be gone, at durable; NaN without a notice */
@@ -353,16 +367,21 @@ SPOT_API spot_status spot_trainer_set_callback(spot_trainer *trainer, uint32_t s
                                                void *user, spot_error **error);
 
 /* The whole job: resumes from the volume's newest good checkpoint or starts, trains, evaluates after each
- * epoch, saves by the checkpoint_* keys, writes the CSV log, and stops when done, at a notice or when
- * cancelled, after its state is durable; when done it also writes the final model. `poller` and `cancel` may
- * be NULL. When the volume holds checkpoints but none is good it refuses (SPOT_E_CORRUPT) rather than start
- * over. Being interrupted or cancelled is no error: read result.reason and result.durable.
- * SPOT_E_CORRUPT, _MISMATCH, _IO, _NO_SPACE, _CALLBACK. Since 0. */
+ * epoch and at the end, saves by the checkpoint_* keys, writes the CSV logs <volume>/logs/<run_id>.csv (a row
+ * an epoch) and <run_id>.steps.csv (a row a step), and stops when done, at a notice or when cancelled, after
+ * its state is durable; when done it also writes the final model, <volume>/models/<run_id>.json and
+ * .safetensors. A trainer that is not at step 0, because it was stepped, restored or run before, goes on from
+ * where it stands and does not look for a checkpoint. `poller` and `cancel` may be NULL. When the volume holds
+ * checkpoints but none is good it refuses (SPOT_E_CORRUPT) rather than start over. Being interrupted or
+ * cancelled is no error: read result.reason and result.durable. A save that fails on the way is told to log
+ * and callback, and training goes on; only the last one of a run that is done makes the call fail.
+ * SPOT_E_CORRUPT, _MISMATCH, _IO, _NO_SPACE, _FENCED, _CALLBACK. Since 0. */
 SPOT_API spot_status spot_trainer_run(spot_trainer *trainer, spot_poller *poller, spot_cancel *cancel,
                                       spot_run_result *result, spot_error **error);
 
-/* Trains `count` steps, whatever the epochs key says, saving nothing. `out` may be NULL; its loss and
- * accuracy are means over the steps. SPOT_E_CANCELLED, _CALLBACK: after a whole step. Since 0. */
+/* Trains `count` steps, whatever the keys epochs and steps say; evaluates, saves and logs nothing. `out` may
+ * be NULL; its loss and accuracy are means over the steps' samples. SPOT_E_CANCELLED, _CALLBACK: after a whole
+ * step, maybe before the last. Since 0. */
 SPOT_API spot_status spot_trainer_step(spot_trainer *trainer, uint64_t count, spot_cancel *cancel,
                                        spot_metrics *out, spot_error **error);
 
@@ -370,12 +389,12 @@ SPOT_API spot_status spot_trainer_step(spot_trainer *trainer, uint64_t count, sp
 #define SPOT_SPLIT_VALIDATION 1
 #define SPOT_SPLIT_TEST 2
 
-/* Loss and accuracy over a part of the dataset, without dropout. SPOT_E_ORDER: there is no validation set.
- * Since 0. */
+/* Loss and accuracy over a part of the dataset, without dropout. SPOT_E_ORDER: there is no validation set;
+ * SPOT_E_CANCELLED, _CALLBACK. Since 0. */
 SPOT_API spot_status spot_trainer_evaluate(spot_trainer *trainer, int32_t split, spot_cancel *cancel,
                                            spot_metrics *out, spot_error **error);
-/* Hits of an evaluation by class: counts[label * classes + prediction], `length` = classes * classes.
- * Since 0. */
+/* How a part of the dataset is classified: counts[label * classes + prediction], `length` = classes * classes.
+ * SPOT_E_ORDER, _CANCELLED as above. Since 0. */
 SPOT_API spot_status spot_trainer_confusion(spot_trainer *trainer, int32_t split, spot_cancel *cancel,
                                             uint64_t *counts, size_t length, spot_error **error);
 
@@ -385,7 +404,7 @@ SPOT_API spot_status spot_trainer_predict(spot_trainer *trainer, const uint8_t *
                                           float *probabilities, size_t length, spot_error **error);
 
 /* Saves the present state on the volume and returns when it survives a power cut. `out` may be NULL.
- * SPOT_E_IO, _NO_SPACE, _FENCED: earlier checkpoints are as they were. Since 0. */
+ * SPOT_E_IO, _NO_SPACE, _FENCED: earlier checkpoints are as they were; _CALLBACK. Since 0. */
 SPOT_API spot_status spot_trainer_checkpoint(spot_trainer *trainer, spot_save_report *out, spot_error **error);
 /* Takes over the state of the checkpoint file at `path`, or, when that is NULL, of the newest good one on the
  * volume. SPOT_E_NOT_FOUND: there is none; _CORRUPT: it (or every one) is damaged; _MISMATCH: it belongs to
@@ -393,6 +412,7 @@ SPOT_API spot_status spot_trainer_checkpoint(spot_trainer *trainer, spot_save_re
  * Since 0. */
 SPOT_API spot_status spot_trainer_restore(spot_trainer *trainer, const char *path, spot_error **error);
 
+/* Since 0. */
 SPOT_API spot_status spot_trainer_get_info(spot_trainer *trainer, spot_trainer_info *out, spot_error **error);
 /* XXH3-128, in hex, of everything that determines the future of the run: every tensor in canonical layout,
  * the steps done and the seed. Writes 32 digits and a zero byte. Since 0. */
@@ -410,14 +430,16 @@ typedef struct spot_tensor_info {
   uint64_t size;        /* elements; all are float32 */
   uint32_t rank;
   uint32_t reserved;    /* 0 */
-  int64_t shape[8];     /* row-major; convolution weights [outputs, inputs, rows, columns], dense [outputs, inputs] */
+  int64_t shape[8];     /* row-major, the first `rank` count; weights of a convolution [outputs, inputs, rows,
+                           columns], of a dense layer [outputs, inputs] */
   char name[128];       /* "conv1.weight" */
 } spot_tensor_info;
 
-/* The tensor at `index`, 0 ... parameter_tensors - 1. Since 0. */
+/* The tensor at `index`, 0 ... spot_trainer_info.parameter_tensors - 1: parameters in layer order, statistics,
+ * accumulators. Since 0. */
 SPOT_API spot_status spot_trainer_parameter_info(spot_trainer *trainer, uint64_t index, spot_tensor_info *out,
                                                  spot_error **error);
-/* Copies a tensor out or in; `length` is its size in elements. Since 0. */
+/* Each copies one tensor, out or in; `length` is its size in elements. SPOT_E_NOT_FOUND. Since 0. */
 SPOT_API spot_status spot_trainer_parameter_read(spot_trainer *trainer, const char *name, float *values,
                                                  size_t length, spot_error **error);
 SPOT_API spot_status spot_trainer_parameter_write(spot_trainer *trainer, const char *name, const float *values,
@@ -432,20 +454,26 @@ SPOT_API spot_status spot_trainer_statistics(spot_trainer *trainer, char **json,
 typedef struct spot_checkpoint spot_checkpoint;
 
 /* Opens a file, or the newest good one of a folder (a volume or its checkpoints/), without changing anything.
- * SPOT_E_NOT_FOUND, _CORRUPT (with the byte offset), _UNSUPPORTED (a newer format). Since 0. */
-SPOT_API spot_status spot_checkpoint_open(const char *path, spot_checkpoint **out, spot_error **error);
-SPOT_API void spot_checkpoint_free(spot_checkpoint *checkpoint);
-/* JSON: {"path", "valid", "step", "epoch", "generation", "run_id", "state_hash", "model", "config",
- * "tensors": [{"name", "shape", "dtype", "role"}], "dataset", "history", ...}. Free with spot_text_free().
+ * SPOT_E_NOT_FOUND, _CORRUPT (with the byte offset; of a folder: every one is), _UNSUPPORTED (a newer format).
  * Since 0. */
+SPOT_API spot_status spot_checkpoint_open(const char *path, spot_checkpoint **out, spot_error **error);
+/* Since 0. */
+SPOT_API void spot_checkpoint_free(spot_checkpoint *checkpoint);
+/* JSON: {"path", "valid": true, "bytes", "step", "epoch", "generation", "reason", "run_id", "state_hash",
+ * "parent_hash", "created_unix_ns", "model": {...}, "config": {...}, "tensors": [{"name", "shape", "dtype":
+ * "float32", "role": "parameter|accumulator|statistic"}], "dataset": {"name", "fingerprint", "train_samples"},
+ * "steps_per_epoch", "seed", "code_version", "library_version", "device", "instruction_set", "history":
+ * [{"epoch", "step", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "test_loss",
+ * "test_accuracy", "learning_rate"}]}; what was not measured is null. Free with spot_text_free(). Since 0. */
 SPOT_API spot_status spot_checkpoint_describe(const spot_checkpoint *checkpoint, char **json,
                                               spot_error **error);
-/* Verifies one file, or every checkpoint of a folder, newest first, changing nothing. `good` and `bad` (each
- * may be NULL) receive their numbers; `json` an array of {"path", "valid", "step", "generation", "bytes",
- * "state_hash", "error"}, to be freed with spot_text_free(). SPOT_E_NOT_FOUND: no checkpoint there. Since 0. */
+/* Verifies one file, or every checkpoint of a folder, newest first, changing nothing. `good` and `bad` receive
+ * their numbers, `json` an array of {"path", "valid", "step", "generation", "bytes", "state_hash", "error"},
+ * one of the last two being null, to be freed with spot_text_free(); each may be NULL. SPOT_E_NOT_FOUND: no
+ * checkpoint there. Since 0. */
 SPOT_API spot_status spot_checkpoint_verify(const char *path, uint64_t *good, uint64_t *bad, char **json,
                                             spot_error **error);
-/* The configuration of its run. Since 0. */
+/* The configuration of its run; keys that this release does not know are left out. Since 0. */
 SPOT_API spot_status spot_checkpoint_config(const spot_checkpoint *checkpoint, spot_config **out,
                                             spot_error **error);
 /* Copies one tensor; `length` is its size in elements. SPOT_E_NOT_FOUND. Since 0. */
@@ -462,7 +490,8 @@ SPOT_API spot_status spot_checkpoint_export(const spot_checkpoint *checkpoint, c
  * and the machine's fp32 peak. JSON: {"model", "mode", "batch_size", "threads", "train_samples_per_second",
  * "test_samples_per_second", "peak_gflops", "dense_efficiency", "step_ms_median", "layers": [{"layer",
  * "pass", "implementation", "ms"}]}. dense_efficiency is the time that the step's dense multiply-adds would
- * take at the peak, as a part of the time it took. Free with spot_text_free(). Since 0. */
+ * take at the peak, as a part of the time it took; "ms" is thread time a step. SPOT_E_INVALID_ARGUMENT: seconds
+ * is not positive; else the errors of spot_trainer_create(). Free with spot_text_free(). Since 0. */
 SPOT_API spot_status spot_benchmark(const spot_config *config, double seconds, char **json,
                                     spot_error **error);
 

@@ -35,6 +35,7 @@ enum class RandomPurpose : std::uint32_t {
   kInitialisation = 2,
   kDropout = 3,
   kSyntheticData = 4,
+  kBackOff = 5,
 };
 
 /// A sequence of random numbers: words 0, 1, 2 … of stream (seed, purpose, a, b).

@@ -1,11 +1,14 @@
 #pragma once
 
+#include <array>
+#include <condition_variable>
 #include <cstdint>
+#include <deque>
 #include <functional>
-#include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
-#include <string>
+#include <thread>
 #include <vector>
 
 #include "base/status.h"
@@ -23,22 +26,52 @@ struct SaveOutcome {
 /// be taken; a third waits, it is never dropped.
 class AsyncWriter {
  public:
-  AsyncWriter(CheckpointStore& store, StateLayout layout, const Clock& clock);
+  /// `store` and `clock` must outlive it; no one else may use the store while saves are in progress.
+  AsyncWriter(CheckpointStore& store, StateLayout layout, const Clock& clock, Log log);
   ~AsyncWriter();  ///< finishes what was submitted
+  AsyncWriter(const AsyncWriter&) = delete;
+  AsyncWriter& operator=(const AsyncWriter&) = delete;
 
-  /// Waits for a free buffer, lets `fill` copy the state into it and hands it to the thread. Returns a
-  /// ticket. The time spent here is the stall.
+  /// Waits for a free buffer, lets `fill` copy the state into it and hands it to the thread. Returns a ticket.
+  /// The time spent here is the stall.
   std::uint64_t submit(CheckpointMeta meta, const std::function<void(std::span<float>)>& fill);
 
-  /// Waits until the save of that ticket, or all of them, has an outcome.
+  /// Waits until the save of that ticket has an outcome.
   void wait(std::uint64_t ticket);
+  /// Waits until every save has an outcome and the thread has left the store alone.
   void wait_all();
   /// Outcomes since the last call, in order of submission.
   std::vector<SaveOutcome> take_outcomes();
 
  private:
-  struct Shared;
-  std::unique_ptr<Shared> shared_;
+  struct Buffer {
+    CheckpointMeta meta;
+    std::vector<float> values;
+    std::int64_t submitted_ns = 0;
+    std::int64_t stall_ns = 0;
+    bool free = true;
+  };
+
+  Buffer& acquire();
+  void work();
+  SaveOutcome save(const Buffer& buffer);
+  void prune();
+
+  CheckpointStore& store_;
+  StateLayout layout_;
+  const Clock& clock_;
+  Log log_;
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::array<Buffer, 2> buffers_;
+  std::deque<Buffer*> queue_;  ///< submitted, oldest first
+  std::vector<SaveOutcome> outcomes_;
+  std::uint64_t submitted_ = 0;
+  std::uint64_t finished_ = 0;
+  bool busy_ = false;  ///< the thread uses the store
+  bool stop_ = false;
+  std::thread thread_;
 };
 
 }  // namespace spot

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
+#include <filesystem>
 #include <memory>
 #include <span>
 #include <string>
@@ -9,7 +11,18 @@
 
 namespace spot {
 
-/// Turns a state into the bytes of a checkpoint file; keeps its buffer from one call to the next.
+constexpr std::size_t kTrailerSize = 48;
+
+/// A checkpoint file's bytes: a size-prefixed FlatBuffer and, behind it, the trailer.
+struct EncodedCheckpoint {
+  std::span<const std::byte> payload;
+  std::array<std::byte, kTrailerSize> trailer;
+
+  [[nodiscard]] std::size_t size() const { return payload.size() + trailer.size(); }
+};
+
+/// Turns a state into the bytes of a checkpoint file. Keeps its buffer from one call to the next: fresh memory
+/// costs more in page faults than everything else together.
 class CheckpointEncoder {
  public:
   CheckpointEncoder();
@@ -17,8 +30,9 @@ class CheckpointEncoder {
   CheckpointEncoder(const CheckpointEncoder&) = delete;
   CheckpointEncoder& operator=(const CheckpointEncoder&) = delete;
 
-  /// Size-prefixed FlatBuffer and trailer; valid until the next call.
-  std::span<const std::byte> encode(const CheckpointMeta& meta, const StateView& state);
+  /// The payload is valid until the next call. meta.state_hash must be that of the state. Throws kUnsupported
+  /// for a state that does not fit into a file (2 GiB).
+  EncodedCheckpoint encode(const CheckpointMeta& meta, const StateView& state);
 
  private:
   struct Buffer;
@@ -29,7 +43,11 @@ class CheckpointEncoder {
 /// (byte offset), or kUnsupported for a newer major format.
 Checkpoint decode_checkpoint(std::span<const std::byte> bytes, const std::string& origin);
 
-/// read_file() and decode_checkpoint().
-Checkpoint load_checkpoint(const std::string& path);
+/// Reads a file into memory, never mapping it, and decodes it. Throws kNotFound, kIo and like
+/// decode_checkpoint().
+Checkpoint load_checkpoint(const std::filesystem::path& path);
+
+/// FlatBuffers' version, e.g. "2.0.8".
+std::string checkpoint_library_version();
 
 }  // namespace spot

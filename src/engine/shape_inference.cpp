@@ -148,8 +148,8 @@ std::string layer_type(LayerKind kind) {
 Shape3 shape_behind(ModelSpec model, const std::string& origin) { return infer(model, origin); }
 
 void infer_shapes(ModelSpec& model, const std::string& origin) {
-  if (model.layers.empty() || model.layers.size() > 1000) {
-    fail(Status::kModel, cat(origin, ": a model has 1 to 1000 layers"));
+  if (model.layers.empty() || model.layers.size() > 200) {
+    fail(Status::kModel, cat(origin, ": a model has 1 to 200 layers"));
   }
   infer(model, origin);
   const LayerSpec& last = model.layers.back();

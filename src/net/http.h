@@ -23,7 +23,7 @@ struct HttpRequest {
   std::chrono::milliseconds timeout{2000};
   /// Give up when fewer than 1 KiB arrive each second for so long; 0: never.
   std::chrono::seconds stall_timeout{0};
-  /// A longer body is an error.
+  /// A longer body is an error, with a sink too.
   std::uint64_t body_limit = 4096;
   bool follow_redirects = false;
   bool use_proxy = false;  ///< honour http_proxy and friends: never for metadata services

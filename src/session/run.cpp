@@ -1,6 +1,6 @@
 #include "session/run.h"
 
-#include <algorithm>
+#include <cmath>
 #include <optional>
 
 #include "base/status.h"
@@ -139,7 +139,7 @@ void Run::hear(const Notice& notice) {
 void Run::tell(const Notice& notice) const {
   const double left = to_seconds(notice.deadline_ns - clock_.monotonic_ns());
   session_.log().warning(cat("interruption: ", notice.source, " says ", to_text(notice.action),
-                             ", ", left, " s left: ", notice.detail));
+                             ", ", std::round(left * 10) / 10, " s left: ", notice.detail));
   trainer_.observer().tell({.stage = Stage::kInterruption,
                             .step = trainer_.step(),
                             .action = static_cast<std::int32_t>(notice.action),

@@ -70,7 +70,7 @@ void Session::open_store() {
     store_ =
         std::make_unique<CheckpointStore>(volume_.checkpoints(), retention(config_), clock_, log_);
   }
-  writer_ = std::make_unique<AsyncWriter>(*store_, engine_->layout(), clock_);
+  writer_ = std::make_unique<AsyncWriter>(*store_, engine_->layout(), clock_, log_);
 }
 
 bool Session::resume() {
@@ -78,7 +78,13 @@ bool Session::resume() {
   writer_->wait_all();
   const std::optional<Checkpoint> checkpoint = store_->recover();
   if (!checkpoint) return false;
-  adopt(*checkpoint);
+  try {
+    adopt(*checkpoint);
+  } catch (const Error&) {
+    store_->confirm_restore();  // a refusal is no crash, and must not count as one
+    throw;
+  }
+  store_->confirm_restore();
   return true;
 }
 

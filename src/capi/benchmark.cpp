@@ -1,0 +1,55 @@
+#include "session/benchmark.h"
+
+#include <cmath>
+#include <spot_trainer.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/clock.h"
+#include "capi/backends.h"
+#include "capi/guard.h"
+#include "capi/handles.h"
+#include "engine/cpu/peak.h"
+
+namespace {
+
+nlohmann::ordered_json to_json(const spot::Benchmark& result, double peak_gflops) {
+  auto layers = nlohmann::ordered_json::array();
+  for (const spot::OperatorTime& time : result.layers) {
+    layers.push_back({{"layer", time.layer},
+                      {"pass", time.pass},
+                      {"implementation", time.implementation},
+                      {"ms", time.milliseconds}});
+  }
+  const double gflops = result.step_operations / result.step_seconds * 1e-9;
+  return {{"model", result.model},
+          {"mode", "exact"},
+          {"batch_size", result.batch_size},
+          {"threads", result.threads},
+          {"train_samples_per_second", result.train_samples_per_second},
+          {"test_samples_per_second", result.test_samples_per_second},
+          {"peak_gflops", peak_gflops},
+          {"dense_efficiency", gflops / peak_gflops},
+          {"step_ms_median", result.step_seconds * 1e3},
+          {"layers", std::move(layers)}};
+}
+
+}  // namespace
+
+spot_status spot_benchmark(const spot_config* config, double seconds, char** json,
+                           spot_error** error) {
+  return spot::guard(error, [&] {
+    const spot::Call call(spot::required(config, "config").use);
+    spot::required(json, "json");
+    if (!std::isfinite(seconds) || seconds <= 0) {
+      spot::fail(spot::Status::kInvalidArgument,
+                 spot::cat("'seconds' is ", seconds, ": it takes a positive time"));
+    }
+    spot::Session session(config->values, spot::backends(), spot::system_clock(), config->log);
+    const double peak_gflops = spot::measure_peak_gflops(session.engine().threads());
+    const spot::Benchmark result = spot::benchmark(session, seconds);
+    *json = spot::copy_text(
+        to_json(result, peak_gflops)
+            .dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+  });
+}

@@ -1,0 +1,197 @@
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <spot_trainer.h>
+#include <string>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "capi/guard.h"
+#include "capi/handles.h"
+#include "checkpoint/verify.h"
+#include "train/model_export.h"
+
+using spot::guard;
+using spot::required;
+using spot::Status;
+using Json = nlohmann::ordered_json;
+
+namespace {
+
+std::string dump(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+/// A configuration value in the type of its key; a key of another release stays text.
+Json typed_value(const std::string& name, const std::string& value) {
+  const auto keys = spot::config_keys();
+  const auto key = std::find_if(keys.begin(), keys.end(),
+                                [&](const spot::ConfigKey& k) { return k.name == name; });
+  if (key == keys.end() || key->type == spot::KeyType::kText) return value;
+  return Json::parse(value, nullptr, false);
+}
+
+const char* role_name(spot::TensorRole role) {
+  switch (role) {
+    case spot::TensorRole::kParameter:
+      return "parameter";
+    case spot::TensorRole::kAccumulator:
+      return "accumulator";
+    case spot::TensorRole::kStatistic:
+      return "statistic";
+  }
+  return "unknown";
+}
+
+Json to_json(const spot::EpochRecord& record) {
+  return {{"epoch", record.epoch},
+          {"step", record.step},
+          {"train_loss", record.train_loss},
+          {"train_accuracy", record.train_accuracy},
+          {"validation_loss", record.validation_loss},
+          {"validation_accuracy", record.validation_accuracy},
+          {"test_loss", record.test_loss},
+          {"test_accuracy", record.test_accuracy},
+          {"learning_rate", record.learning_rate}};
+}
+
+Json describe(const spot_checkpoint& checkpoint) {
+  const spot::CheckpointMeta& meta = checkpoint.content.meta;
+  Json config = Json::object();
+  for (const auto& [name, value] : meta.config) config[name] = typed_value(name, value);
+  Json tensors = Json::array();
+  for (const spot::TensorSpec& tensor : checkpoint.content.layout.tensors()) {
+    tensors.push_back({{"name", tensor.name},
+                       {"shape", tensor.shape},
+                       {"dtype", "float32"},
+                       {"role", role_name(tensor.role)}});
+  }
+  Json history = Json::array();
+  for (const spot::EpochRecord& record : meta.history) history.push_back(to_json(record));
+  return {{"path", checkpoint.path},
+          {"valid", true},
+          {"bytes", checkpoint.bytes},
+          {"step", meta.step},
+          {"epoch", meta.epoch},
+          {"generation", meta.generation},
+          {"reason", meta.reason},
+          {"run_id", meta.run_id},
+          {"state_hash", meta.state_hash},
+          {"parent_hash", meta.parent_hash},
+          {"created_unix_ns", meta.created_unix_ns},
+          {"model", Json::parse(meta.model_json, nullptr, false)},
+          {"config", std::move(config)},
+          {"tensors", std::move(tensors)},
+          {"dataset",
+           {{"name", meta.dataset_name},
+            {"fingerprint", meta.dataset_fingerprint},
+            {"train_samples", meta.dataset_train_count}}},
+          {"steps_per_epoch", meta.steps_per_epoch},
+          {"seed", meta.seed},
+          {"code_version", meta.code_version},
+          {"library_version", meta.library_version},
+          {"device", meta.device},
+          {"instruction_set", meta.instruction_set},
+          {"history", std::move(history)}};
+}
+
+Json to_json(const spot::FileVerdict& verdict) {
+  Json result = {{"path", verdict.path.string()},
+                 {"valid", verdict.valid},
+                 {"step", verdict.step},
+                 {"generation", verdict.generation},
+                 {"bytes", verdict.bytes},
+                 {"state_hash", nullptr},
+                 {"error", nullptr}};
+  if (verdict.valid) {
+    result["state_hash"] = verdict.state_hash;
+  } else {
+    result["error"] = verdict.error;
+  }
+  return result;
+}
+
+}  // namespace
+
+spot_status spot_checkpoint_open(const char* path, spot_checkpoint** out, spot_error** error) {
+  return guard(error, [&] {
+    required(out, "out");
+    spot::FoundCheckpoint found = spot::find_checkpoint(&required(path, "path"));
+    *out = new spot_checkpoint{{},
+                               found.path.string(),
+                               std::filesystem::file_size(found.path),
+                               std::move(found.checkpoint)};
+  });
+}
+
+void spot_checkpoint_free(spot_checkpoint* checkpoint) {
+  if (checkpoint == nullptr || checkpoint->owner.forked()) return;
+  delete checkpoint;
+}
+
+spot_status spot_checkpoint_describe(const spot_checkpoint* checkpoint, char** json,
+                                     spot_error** error) {
+  return guard(error, [&] {
+    spot::check_process(required(checkpoint, "checkpoint").owner);
+    required(json, "json");
+    *json = spot::copy_text(dump(describe(*checkpoint)));
+  });
+}
+
+spot_status spot_checkpoint_verify(const char* path, uint64_t* good, uint64_t* bad, char** json,
+                                   spot_error** error) {
+  return guard(error, [&] {
+    Json results = Json::array();
+    uint64_t valid = 0;
+    for (const spot::FileVerdict& verdict : spot::verify_checkpoints(&required(path, "path"))) {
+      results.push_back(to_json(verdict));
+      valid += verdict.valid ? 1 : 0;
+    }
+    if (json != nullptr) *json = spot::copy_text(dump(results));
+    if (good != nullptr) *good = valid;
+    if (bad != nullptr) *bad = results.size() - valid;
+  });
+}
+
+spot_status spot_checkpoint_config(const spot_checkpoint* checkpoint, spot_config** out,
+                                   spot_error** error) {
+  return guard(error, [&] {
+    spot::check_process(required(checkpoint, "checkpoint").owner);
+    required(out, "out");
+    auto config = std::make_unique<spot_config>();
+    for (const spot::ConfigKey& key : spot::config_keys()) {
+      const auto found = checkpoint->content.meta.config.find(key.name);
+      if (found != checkpoint->content.meta.config.end()) {
+        config->values.set_text(key.name, found->second);
+      }
+    }
+    *out = config.release();
+  });
+}
+
+spot_status spot_checkpoint_tensor(const spot_checkpoint* checkpoint, const char* name,
+                                   float* values, size_t length, spot_error** error) {
+  return guard(error, [&] {
+    spot::check_process(required(checkpoint, "checkpoint").owner);
+    const spot::TensorSpec* tensor = checkpoint->content.layout.find(&required(name, "name"));
+    if (tensor == nullptr) {
+      spot::fail(Status::kNotFound,
+                 spot::cat("'", checkpoint->path, "' has no tensor '", spot::printable(name), "'"));
+    }
+    required(values, "values");
+    spot::check_length("values", length, tensor->size);
+    std::copy_n(checkpoint->content.values.data() + tensor->offset, length, values);
+  });
+}
+
+spot_status spot_checkpoint_export(const spot_checkpoint* checkpoint, const char* prefix,
+                                   spot_error** error) {
+  return guard(error, [&] {
+    spot::check_process(required(checkpoint, "checkpoint").owner);
+    const spot::CheckpointMeta& meta = checkpoint->content.meta;
+    spot::export_model(
+        &required(prefix, "prefix"), meta.model_json, checkpoint->content.state(),
+        {{"format", "spot-trainer"}, {"run_id", meta.run_id}, {"step", spot::to_text(meta.step)}});
+  });
+}

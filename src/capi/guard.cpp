@@ -1,0 +1,64 @@
+#include "capi/guard.h"
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <system_error>
+
+#include "capi/error.h"
+
+namespace spot {
+namespace {
+
+/// The caller's error, or the immortal one when there is no memory for it.
+spot_error* make_error(Status status, const std::string& message, ErrorDetails details) noexcept {
+  try {
+    return new spot_error{status, message, details};
+  } catch (...) {
+    return out_of_memory_error();
+  }
+}
+
+spot_status report(spot_error** error, Status status, const char* message,
+                   ErrorDetails details = {}) noexcept {
+  if (error != nullptr) {
+    *error =
+        status == Status::kNoMemory ? out_of_memory_error() : make_error(status, message, details);
+  }
+  return static_cast<spot_status>(status);
+}
+
+}  // namespace
+
+spot_status report_exception(spot_error** error) noexcept {
+  try {
+    throw;
+  } catch (const Error& e) {
+    return report(error, e.status(), e.what(), e.details());
+  } catch (const std::bad_alloc&) {
+    return report(error, Status::kNoMemory, "");
+  } catch (const std::system_error& e) {
+    // Files that std::filesystem looked at, and threads that could not be started.
+    return report(error, Status::kIo, e.what(), {.os_errno = e.code().value()});
+  } catch (const std::exception& e) {
+    return report(error, Status::kInternal, e.what());
+  } catch (...) {
+    return report(error, Status::kInternal, "an exception of an unknown type");
+  }
+}
+
+void check_length(std::string_view name, std::size_t length, std::size_t expected) {
+  if (length == expected) return;
+  fail(Status::kInvalidArgument,
+       cat("'", name, "' has ", length, " elements and needs ", expected));
+}
+
+char* copy_text(const std::string& text) {
+  auto* copy = static_cast<char*>(std::malloc(text.size() + 1));
+  if (copy == nullptr) throw std::bad_alloc();
+  std::memcpy(copy, text.c_str(), text.size() + 1);
+  return copy;
+}
+
+}  // namespace spot

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <spot_trainer.h>
+
+#include "base/cancel.h"
+#include "base/config.h"
+#include "base/fork_guard.h"
+#include "base/log.h"
+#include "capi/guard.h"
+#include "checkpoint/checkpoint.h"
+#include "interrupt/poller.h"
+#include "session/session.h"
+
+// What the opaque handles of the public header are.
+
+struct spot_config {
+  mutable spot::HandleUse use;
+  spot::Config values;
+  spot::Log log;
+};
+
+struct spot_cancel {
+  spot::ForkGuard owner;
+  std::atomic<std::uint32_t> owners{1};
+  spot::CancelToken token;
+};
+
+struct spot_poller {
+  spot::ForkGuard owner;
+  /// Shared with a run in progress, so that the handle may be freed meanwhile.
+  std::shared_ptr<spot::Poller> poller;
+  std::atomic<std::uint64_t> wakeups{0};         ///< asked for
+  std::atomic<std::uint64_t> obeyed_wakeups{0};  ///< of these, those that a wait returned for
+};
+
+struct spot_trainer {
+  spot::HandleUse use;
+  spot::Session session;
+};
+
+/// Never changes, so any number of threads may read it.
+struct spot_checkpoint {
+  spot::ForkGuard owner;
+  std::string path;
+  std::uint64_t bytes;
+  spot::Checkpoint content;
+};

@@ -1,0 +1,124 @@
+#include "checkpoint/async_writer.h"
+
+#include <algorithm>
+#include <exception>
+#include <new>
+#include <utility>
+
+#include "base/text.h"
+#include "base/thread.h"
+
+namespace spot {
+
+AsyncWriter::AsyncWriter(CheckpointStore& store, StateLayout layout, const Clock& clock, Log log)
+    : store_(store), layout_(std::move(layout)), clock_(clock), log_(std::move(log)) {
+  // Zeroed, and so touched: the first save must not pay for page faults.
+  for (Buffer& buffer : buffers_) buffer.values.assign(layout_.size(), 0.0F);
+  thread_ = start_thread("spot-writer", [this] { work(); });
+}
+
+AsyncWriter::~AsyncWriter() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  changed_.notify_all();
+  thread_.join();
+}
+
+AsyncWriter::Buffer& AsyncWriter::acquire() {
+  std::unique_lock lock(mutex_);
+  const auto find_free = [this] {
+    return std::find_if(buffers_.begin(), buffers_.end(), [](const Buffer& b) { return b.free; });
+  };
+  changed_.wait(lock, [&] { return find_free() != buffers_.end(); });
+  Buffer& buffer = *find_free();
+  buffer.free = false;
+  return buffer;
+}
+
+std::uint64_t AsyncWriter::submit(CheckpointMeta meta,
+                                  const std::function<void(std::span<float>)>& fill) {
+  const std::int64_t start = clock_.monotonic_ns();
+  Buffer& buffer = acquire();
+  fill(buffer.values);
+  buffer.meta = std::move(meta);
+  buffer.submitted_ns = start;
+  buffer.stall_ns = clock_.monotonic_ns() - start;
+  std::uint64_t ticket = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    queue_.push_back(&buffer);
+    ticket = ++submitted_;
+  }
+  changed_.notify_all();
+  return ticket;
+}
+
+void AsyncWriter::wait(std::uint64_t ticket) {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return finished_ >= ticket; });
+}
+
+void AsyncWriter::wait_all() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return queue_.empty() && !busy_; });
+}
+
+std::vector<SaveOutcome> AsyncWriter::take_outcomes() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(outcomes_, {});
+}
+
+SaveOutcome AsyncWriter::save(const Buffer& buffer) {
+  SaveOutcome outcome;
+  try {
+    outcome.report = store_.commit(buffer.meta, {&layout_, buffer.values});
+    outcome.report.durable_ns = outcome.report.durable_at_ns - buffer.submitted_ns;
+  } catch (const Error& error) {
+    outcome.error = error;
+  } catch (const std::bad_alloc&) {
+    outcome.error = Error(Status::kNoMemory, "out of memory while saving a checkpoint");
+  } catch (const std::exception& error) {
+    outcome.error = Error(Status::kInternal, cat("saving a checkpoint failed: ", error.what()));
+  }
+  outcome.report.step = buffer.meta.step;
+  outcome.report.reason = buffer.meta.reason;
+  outcome.report.stall_ns = buffer.stall_ns;
+  return outcome;
+}
+
+void AsyncWriter::prune() {
+  try {
+    store_.prune();
+  } catch (const std::exception& error) {
+    log_.warning(cat("old checkpoints were not removed: ", error.what()));
+  }
+}
+
+void AsyncWriter::work() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    changed_.wait(lock, [this] { return stop_ || !queue_.empty(); });
+    if (queue_.empty()) return;
+    Buffer& buffer = *queue_.front();
+    queue_.pop_front();
+    busy_ = true;
+    lock.unlock();
+    SaveOutcome outcome = save(buffer);
+    const bool durable = !outcome.error;
+    lock.lock();
+    outcomes_.push_back(std::move(outcome));
+    buffer.free = true;
+    ++finished_;
+    lock.unlock();
+    changed_.notify_all();
+    // Whoever waits for durability does not wait for this.
+    if (durable) prune();
+    lock.lock();
+    busy_ = false;
+    changed_.notify_all();
+  }
+}
+
+}  // namespace spot

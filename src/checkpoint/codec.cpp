@@ -1,0 +1,229 @@
+#include "checkpoint/codec.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/status.h"
+#include "base/text.h"
+#include "checkpoint/trailer.h"
+#include "checkpoint_generated.h"
+
+// Tensors are copied byte for byte.
+static_assert(std::endian::native == std::endian::little);
+static_assert(sizeof(float) == 4 && std::numeric_limits<float>::is_iec559);
+
+namespace spot {
+namespace {
+
+namespace fb = ::flatbuffers;
+
+/// FlatBuffers' offsets are signed 32-bit numbers, and its verifier misbehaves beyond.
+constexpr std::size_t kMaxPayload = (std::size_t{1} << 31) - 2;
+constexpr std::size_t kDataAlignment = 64;
+/// Deep enough for Checkpoint -> tensors -> Tensor -> data; a hostile file cannot make the verifier recurse.
+constexpr fb::uoffset_t kMaxDepth = 8;
+constexpr fb::uoffset_t kMaxTables = 4096;
+
+fb::Offset<format::Tensor> encode_tensor(fb::FlatBufferBuilder& builder, const TensorSpec& tensor,
+                                         std::span<const float> values) {
+  const auto name = builder.CreateString(tensor.name);
+  const auto shape = builder.CreateVector(tensor.shape);
+  builder.ForceVectorAlignment(values.size_bytes(), 1, kDataAlignment);
+  std::uint8_t* bytes = nullptr;
+  const auto data = builder.CreateUninitializedVector(values.size_bytes(), 1, &bytes);
+  std::memcpy(bytes, values.data(), values.size_bytes());
+  const std::uint64_t hash = hash64(bytes, values.size_bytes());
+  return format::CreateTensor(builder, name, format::DType_float32,
+                              static_cast<format::Role>(tensor.role), shape,
+                              fb::Offset<fb::Vector<std::uint8_t>>(data), hash);
+}
+
+fb::Offset<format::Checkpoint> encode_table(fb::FlatBufferBuilder& builder,
+                                            const CheckpointMeta& meta, const StateView& state) {
+  std::vector<fb::Offset<format::Tensor>> tensors;
+  for (const TensorSpec& tensor : state.layout->tensors()) {
+    tensors.push_back(encode_tensor(builder, tensor, state.tensor(tensor)));
+  }
+  std::vector<fb::Offset<format::Setting>> settings;
+  for (const auto& [key, value] : meta.config) {
+    settings.push_back(format::CreateSettingDirect(builder, key.c_str(), value.c_str()));
+  }
+  std::vector<format::Epoch> history;
+  for (const EpochRecord& e : meta.history) {
+    history.emplace_back(e.epoch, e.step, e.train_loss, e.train_accuracy, e.validation_loss,
+                         e.validation_accuracy, e.test_loss, e.test_accuracy, e.learning_rate);
+  }
+  const format::Running running(meta.running.loss_sum, meta.running.correct, meta.running.samples);
+  return format::CreateCheckpointDirect(
+      builder, meta.step, meta.epoch, meta.generation, meta.reason.c_str(), meta.run_id.c_str(),
+      meta.parent_hash.c_str(), meta.writer_epoch, meta.created_unix_ns, meta.state_hash.c_str(),
+      meta.model_json.c_str(), &settings, meta.dataset_name.c_str(),
+      meta.dataset_fingerprint.c_str(), meta.dataset_train_count, meta.steps_per_epoch, meta.seed,
+      meta.code_version.c_str(), meta.library_version.c_str(), meta.device.c_str(),
+      meta.instruction_set.c_str(), meta.best_accuracy, &running, &history, &tensors);
+}
+
+/// Turns a verified FlatBuffer into a checkpoint, trusting none of its values.
+class Decoder {
+ public:
+  Decoder(std::span<const std::byte> payload, const std::string& origin)
+      : payload_(payload), origin_(origin) {}
+
+  Checkpoint decode() {
+    const format::Checkpoint& table = verified_table();
+    Checkpoint checkpoint;
+    decode_meta(table, checkpoint.meta);
+    decode_layout(table, checkpoint.layout);
+    checkpoint.values.resize(checkpoint.layout.size());
+    std::size_t index = 0;
+    for (const format::Tensor* tensor : *table.tensors()) {
+      copy_values(*tensor, checkpoint.layout.tensors()[index++], checkpoint.values);
+    }
+    const std::string hash =
+        state_hash(checkpoint.state(), checkpoint.meta.step, checkpoint.meta.seed).hex();
+    if (hash != checkpoint.meta.state_hash) {
+      corrupt("its tensors do not match its state hash", table.state_hash());
+    }
+    return checkpoint;
+  }
+
+ private:
+  [[noreturn]] void corrupt(const std::string& what, const void* at) const {
+    const auto* byte = static_cast<const std::byte*>(at);
+    fail_corrupt(origin_, what, static_cast<std::size_t>(byte - payload_.data()));
+  }
+
+  const format::Checkpoint& verified_table() {
+    const auto* bytes = reinterpret_cast<const std::uint8_t*>(payload_.data());
+    constexpr std::size_t kSmallest = 2 * sizeof(fb::uoffset_t) + fb::kFileIdentifierLength;
+    if (payload_.size() < kSmallest || payload_.size() > kMaxPayload) {
+      corrupt("its size cannot be that of a checkpoint", bytes);
+    }
+    if (fb::GetPrefixedSize(bytes) != payload_.size() - sizeof(fb::uoffset_t)) {
+      corrupt("its size prefix is wrong", bytes);
+    }
+    if (!format::SizePrefixedCheckpointBufferHasIdentifier(bytes)) {
+      corrupt("its identifier is not SPCK", bytes + 2 * sizeof(fb::uoffset_t));
+    }
+    fb::Verifier verifier(bytes, payload_.size(), kMaxDepth, kMaxTables);
+    if (!format::VerifySizePrefixedCheckpointBuffer(verifier)) {
+      corrupt("its structure is not that of a checkpoint", bytes);
+    }
+    return *format::GetSizePrefixedCheckpoint(bytes);
+  }
+
+  void decode_meta(const format::Checkpoint& table, CheckpointMeta& meta) {
+    meta.step = table.step();
+    meta.epoch = table.epoch();
+    meta.generation = table.generation();
+    meta.reason = table.reason()->str();
+    meta.run_id = table.run_id()->str();
+    meta.parent_hash = table.parent_hash()->str();
+    meta.writer_epoch = table.writer_epoch();
+    meta.created_unix_ns = table.created_unix_ns();
+    meta.state_hash = table.state_hash()->str();
+    meta.model_json = table.model_json()->str();
+    for (const format::Setting* setting : *table.config()) {
+      meta.config[setting->key()->str()] = setting->value()->str();
+    }
+    meta.dataset_name = table.dataset_name()->str();
+    meta.dataset_fingerprint = table.dataset_fingerprint()->str();
+    meta.dataset_train_count = table.dataset_train_count();
+    meta.steps_per_epoch = table.steps_per_epoch();
+    meta.seed = table.seed();
+    meta.code_version = table.code_version()->str();
+    meta.library_version = table.library_version()->str();
+    meta.device = table.device()->str();
+    meta.instruction_set = table.instruction_set()->str();
+    meta.best_accuracy = table.best_accuracy();
+    if (const format::Running* running = table.running()) {
+      meta.running = {running->loss_sum(), running->correct(), running->samples()};
+    }
+    for (const format::Epoch* e : *table.history()) {
+      meta.history.push_back({e->epoch(), e->step(), e->train_loss(), e->train_accuracy(),
+                              e->validation_loss(), e->validation_accuracy(), e->test_loss(),
+                              e->test_accuracy(), e->learning_rate()});
+    }
+  }
+
+  void decode_layout(const format::Checkpoint& table, StateLayout& layout) {
+    for (const format::Tensor* tensor : *table.tensors()) {
+      const std::string name = tensor->name()->str();
+      if (tensor->dtype() != format::DType_float32) {
+        corrupt(cat("tensor '", printable(name), "' is of an unknown type"), tensor);
+      }
+      if (tensor->role() > format::Role_MAX) {
+        corrupt(cat("tensor '", printable(name), "' has an unknown role"), tensor);
+      }
+      std::uint64_t size = 1;
+      for (const std::int64_t extent : *tensor->shape()) {
+        if (extent < 1 || static_cast<std::uint64_t>(extent) > kMaxPayload / size) {
+          corrupt(cat("tensor '", printable(name), "' has an impossible shape"), tensor->shape());
+        }
+        size *= static_cast<std::uint64_t>(extent);
+      }
+      if (size * sizeof(float) != tensor->data()->size()) {
+        corrupt(cat("tensor '", printable(name), "' has ", tensor->data()->size(),
+                    " bytes, its shape needs ", size * sizeof(float)),
+                tensor->data());
+      }
+      layout.add(name, {tensor->shape()->begin(), tensor->shape()->end()},
+                 static_cast<TensorRole>(tensor->role()));
+    }
+  }
+
+  void copy_values(const format::Tensor& tensor, const TensorSpec& spec,
+                   std::vector<float>& values) {
+    const auto& data = *tensor.data();
+    if (hash64(data.data(), data.size()) != tensor.xxh3_64()) {
+      corrupt(cat("tensor '", printable(spec.name), "' does not match its hash"), data.data());
+    }
+    std::memcpy(values.data() + spec.offset, data.data(), data.size());
+  }
+
+  std::span<const std::byte> payload_;
+  const std::string& origin_;
+};
+
+}  // namespace
+
+struct CheckpointEncoder::Buffer {
+  fb::FlatBufferBuilder builder{std::size_t{1} << 20};
+};
+
+CheckpointEncoder::CheckpointEncoder() : buffer_(std::make_unique<Buffer>()) {}
+CheckpointEncoder::~CheckpointEncoder() = default;
+
+EncodedCheckpoint CheckpointEncoder::encode(const CheckpointMeta& meta, const StateView& state) {
+  constexpr std::size_t kRoomForTheRest = std::size_t{1} << 24;
+  if (state.values.size_bytes() > kMaxPayload - kRoomForTheRest) {
+    fail(Status::kUnsupported, cat("a state of ", state.values.size_bytes(),
+                                   " bytes does not fit into a checkpoint file (2 GiB)"));
+  }
+  fb::FlatBufferBuilder& builder = buffer_->builder;
+  builder.Clear();
+  format::FinishSizePrefixedCheckpointBuffer(builder, encode_table(builder, meta, state));
+  const std::span<const std::byte> payload =
+      std::as_bytes(std::span(builder.GetBufferPointer(), builder.GetSize()));
+  return {payload, make_trailer(payload)};
+}
+
+Checkpoint decode_checkpoint(std::span<const std::byte> bytes, const std::string& origin) {
+  return Decoder(check_trailer(bytes, origin), origin).decode();
+}
+
+Checkpoint load_checkpoint(const std::filesystem::path& path) {
+  return decode_checkpoint(read_file(path, kMaxPayload + kTrailerSize), path.string());
+}
+
+std::string checkpoint_library_version() {
+  return cat(FLATBUFFERS_VERSION_MAJOR, ".", FLATBUFFERS_VERSION_MINOR, ".",
+             FLATBUFFERS_VERSION_REVISION);
+}
+
+}  // namespace spot

@@ -1,0 +1,120 @@
+#include "data/download.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/status.h"
+#include "base/text.h"
+#include "net/http.h"
+
+namespace spot {
+namespace {
+
+constexpr std::int64_t kProgressEveryNs = 3'000'000'000;
+
+/// The part file, appended to as the body arrives.
+class PartFile {
+ public:
+  explicit PartFile(const std::filesystem::path& path)
+      : path_(path), fd_(open_file(path, O_WRONLY | O_CREAT | O_NOFOLLOW)) {
+    struct stat info {};
+    if (::fstat(fd_.get(), &info) != 0) fail_errno(cat("cannot examine '", path.string(), "'"), errno);
+    size_ = static_cast<std::uint64_t>(info.st_size);
+    ::lseek(fd_.get(), 0, SEEK_END);
+  }
+
+  [[nodiscard]] std::uint64_t size() const { return size_; }
+
+  void restart() {
+    if (::ftruncate(fd_.get(), 0) != 0 || ::lseek(fd_.get(), 0, SEEK_SET) != 0) {
+      fail_errno(cat("cannot empty '", path_.string(), "'"), errno);
+    }
+    size_ = 0;
+  }
+
+  void append(std::string_view piece) {
+    const int error = write_all(fd_.get(), piece.data(), piece.size());
+    if (error != 0) fail_errno(cat("cannot write '", path_.string(), "'"), error);
+    size_ += piece.size();
+  }
+
+ private:
+  std::filesystem::path path_;
+  Fd fd_;
+  std::uint64_t size_ = 0;
+};
+
+/// One attempt at one mirror. Returns why it failed; empty: the part file is the whole file.
+std::string fetch_from(HttpClient& client, const Download& download, const std::string& url,
+                       const CancelToken* cancel, const Log& log) {
+  PartFile part(download.part);
+  const std::uint64_t resumed_at = part.size();
+  std::int64_t last_progress = system_clock().monotonic_ns();
+  HttpRequest request;
+  request.url = url;
+  if (resumed_at > 0) request.headers.emplace_back("Range", cat("bytes=", resumed_at, "-"));
+  request.connect_timeout = std::chrono::seconds(5);
+  request.timeout = std::chrono::milliseconds(0);
+  request.stall_timeout = std::chrono::seconds(20);
+  request.body_limit = download.limit;
+  request.follow_redirects = true;
+  request.use_proxy = true;
+  bool first_piece = true;
+  request.sink = [&](int status, std::string_view piece) {
+    // A server that ignores the range sends everything from the start.
+    if (std::exchange(first_piece, false) && status == 200) part.restart();
+    part.append(piece);
+    const std::int64_t now = system_clock().monotonic_ns();
+    if (now - last_progress > kProgressEveryNs) {
+      last_progress = now;
+      log.info(cat("fetching ", url, ": ", part.size() / 1000, " kB so far"));
+    }
+    return part.size() <= download.limit;
+  };
+  const HttpResponse response = client.perform(request, cancel);
+  if (response.cancelled) fail(Status::kCancelled, cat("cancelled while fetching ", url));
+  if (!response.complete()) return response.error;
+  if (response.status == 200 || response.status == 206) return "";
+  // The part file is as long as the file, or longer than it: whether it is good the check will tell.
+  if (response.status == 416) return "";
+  return cat("HTTP status ", response.status);
+}
+
+}  // namespace
+
+std::vector<std::byte> fetch(const Download& download, const DownloadCheck& check,
+                             const CancelToken* cancel, const Log& log) {
+  HttpClient client;
+  std::string failures;
+  for (const std::string& mirror : download.mirrors) {
+    const std::string url = mirror + download.name;
+    log.info(cat("fetching ", url));
+    std::string why;
+    // Twice: a part file left by another mirror, or by a broken transfer, is thrown away by the first check.
+    for (int attempt = 0; attempt < 2; ++attempt) {
+      why = fetch_from(client, download, url, cancel, log);
+      if (!why.empty()) break;
+      try {
+        std::vector<std::byte> bytes = read_file(download.part, download.limit);
+        check(bytes, url);
+        ::unlink(download.part.c_str());
+        return bytes;
+      } catch (const Error& error) {
+        ::unlink(download.part.c_str());
+        why = error.what();
+      }
+    }
+    log.warning(cat("could not fetch ", url, ": ", why));
+    failures += cat(failures.empty() ? "" : "; ", url, ": ", why);
+  }
+  fail(Status::kNetwork, cat("no mirror gave '", download.name, "' (", failures,
+                             "): check the network, set dataset_mirrors, or give a folder as dataset"));
+}
+
+}  // namespace spot

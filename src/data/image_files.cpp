@@ -1,0 +1,71 @@
+#include "data/image_files.h"
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+#include "base/text.h"
+
+namespace spot {
+namespace {
+
+struct Part {
+  std::vector<std::string_view> splits;  ///< any of these names it
+  std::string_view kind;                 ///< "images" or "labels"
+  std::string_view rank;                 ///< "idx3" or "idx1"
+};
+
+bool names_part(std::string_view name, const Part& part) {
+  return std::any_of(part.splits.begin(), part.splits.end(), [&](std::string_view split) {
+    for (const char* separator : {"-", "."}) {
+      const std::string stem = cat(split, "-", part.kind, separator, part.rank, "-ubyte");
+      for (const std::string& full : {stem, stem + ".gz"}) {
+        if (!name.ends_with(full)) continue;
+        const std::size_t prefix = name.size() - full.size();
+        if (prefix == 0 || name[prefix - 1] == '-') return true;
+      }
+    }
+    return false;
+  });
+}
+
+std::filesystem::path find_part(const std::filesystem::path& folder,
+                                const std::vector<std::string>& names, const Part& part) {
+  std::vector<std::string> plain, zipped;
+  for (const std::string& name : names) {
+    if (names_part(name, part)) (name.ends_with(".gz") ? zipped : plain).push_back(name);
+  }
+  const auto& found = plain.empty() ? zipped : plain;
+  if (found.size() == 1) return folder / found.front();
+  if (found.empty()) {
+    fail(Status::kNotFound, cat("there is no '", part.splits.front(), "-", part.kind, "-", part.rank,
+                                "-ubyte' (or .gz) in dataset folder '", folder.string(), "'"));
+  }
+  fail(Status::kData, cat("'", found[0], "' and '", found[1], "' in dataset folder '", folder.string(),
+                          "' could both be the ", part.splits.front(), " ", part.kind,
+                          ": keep one dataset a folder"));
+}
+
+}  // namespace
+
+ImageFiles find_image_files(const std::filesystem::path& folder) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    names.push_back(entry.path().filename().string());
+  }
+  if (error) {
+    fail(error == std::errc::no_such_file_or_directory ? Status::kNotFound : Status::kIo,
+         cat("cannot read dataset folder '", folder.string(), "': ", error.message()),
+         {.os_errno = error.value()});
+  }
+  std::sort(names.begin(), names.end());
+  return {.train_images = find_part(folder, names, {{"train"}, "images", "idx3"}),
+          .train_labels = find_part(folder, names, {{"train"}, "labels", "idx1"}),
+          .test_images = find_part(folder, names, {{"t10k", "test"}, "images", "idx3"}),
+          .test_labels = find_part(folder, names, {{"t10k", "test"}, "labels", "idx1"})};
+}
+
+}  // namespace spot

@@ -1,0 +1,14 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include "interrupt/source.h"
+
+namespace spot {
+
+/// A path whose appearance is the notice and whose content is the reason: for Kubernetes' preStop hooks, batch
+/// schedulers' prologues and tests.
+std::unique_ptr<Source> make_file_source(std::filesystem::path path);
+
+}  // namespace spot

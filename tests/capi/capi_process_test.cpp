@@ -1,0 +1,101 @@
+// Through the public header only: threads, concurrent calls, fork().
+
+#include <atomic>
+#include <spot_trainer.h>
+#include <string>
+#include <thread>
+#include <unistd.h>
+
+#include <doctest/doctest.h>
+#include <sys/wait.h>
+
+#include "capi/owners.h"
+
+using namespace spot::test;
+
+TEST_CASE("a trainer may be created, stepped and freed on three threads") {
+  const Place place;
+  const ConfigHandle config = place.config("v");
+  spot_trainer* trainer = nullptr;
+  spot_status status = SPOT_E_INTERNAL;
+  std::thread([&] { status = spot_trainer_create(config.get(), &trainer, nullptr); }).join();
+  REQUIRE(status == SPOT_OK);
+  std::thread([&] { status = spot_trainer_step(trainer, 3, nullptr, nullptr, nullptr); }).join();
+  CHECK(status == SPOT_OK);
+  std::thread([&] { status = spot_trainer_checkpoint(trainer, nullptr, nullptr); }).join();
+  CHECK(status == SPOT_OK);
+  std::thread([&] { spot_trainer_free(trainer); }).join();
+}
+
+TEST_CASE("a second call at the same time is refused and changes nothing") {
+  const Place place;
+  const TrainerHandle trainer = make_trainer(place.config("v"));
+  const CancelHandle cancel = make_cancel();
+  struct Shared {
+    std::atomic<bool> inside{false};
+    std::atomic<bool> go_on{false};
+  } shared;
+  const auto hold = [](void* user, const spot_event*) -> std::int32_t {
+    auto* state = static_cast<Shared*>(user);
+    state->inside = true;
+    while (!state->go_on) std::this_thread::yield();
+    return 0;
+  };
+  REQUIRE(spot_trainer_set_callback(trainer.get(), 1U << SPOT_EVENT_STEP, hold, &shared, nullptr) ==
+          SPOT_OK);
+  std::thread other(
+      [&] { CHECK(spot_trainer_step(trainer.get(), 2, nullptr, nullptr, nullptr) == SPOT_OK); });
+  while (!shared.inside) std::this_thread::yield();
+  char hash[33] = "untouched";
+  CHECK(spot_trainer_state_hash(trainer.get(), hash, nullptr) == SPOT_E_BUSY);
+  CHECK(hash == std::string("untouched"));
+  shared.go_on = true;
+  other.join();
+  auto info = sized<spot_trainer_info>();
+  CHECK(spot_trainer_get_info(trainer.get(), &info, nullptr) == SPOT_OK);
+  CHECK(info.step == 2);
+}
+
+TEST_CASE("a cancel handle with two owners outlives the first") {
+  CancelHandle first = make_cancel();
+  spot_cancel_retain(first.get());
+  const CancelHandle second(first.get());
+  first.reset();
+  spot_cancel_trigger(second.get());
+  CHECK(spot_cancel_is_triggered(second.get()) == 1);
+}
+
+#if !defined(__SANITIZE_THREAD__)  // its runtime does not survive fork() in a program with threads
+
+TEST_CASE("in a forked child every handle of the parent says so, and free does nothing") {
+  const Place place;
+  const ConfigHandle config = place.config("v");
+  TrainerHandle trainer = make_trainer(config);
+  PollerHandle poller = make_poller(config);
+  const std::string hash = hash_of(trainer.get());
+
+  const pid_t child = fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    char text[33];
+    auto notice = sized<spot_notice>();
+    spot_trainer* another = nullptr;
+    const bool refused =
+        spot_trainer_state_hash(trainer.get(), text, nullptr) == SPOT_E_FORKED &&
+        spot_trainer_step(trainer.get(), 1, nullptr, nullptr, nullptr) == SPOT_E_FORKED &&
+        spot_trainer_create(config.get(), &another, nullptr) == SPOT_E_FORKED &&
+        spot_poller_wait(poller.get(), 0, &notice, nullptr) == SPOT_E_FORKED;
+    spot_poller_wakeup(poller.get());
+    spot_trainer_free(trainer.get());
+    spot_poller_free(poller.get());
+    _exit(refused ? 0 : 1);
+  }
+  int status = 0;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 0);
+  CHECK(hash_of(trainer.get()) == hash);
+  CHECK(spot_trainer_step(trainer.get(), 1, nullptr, nullptr, nullptr) == SPOT_OK);
+}
+
+#endif

@@ -1,0 +1,254 @@
+// Through the public header only: runs, callbacks, interruptions.
+
+#include <cmath>
+#include <spot_trainer.h>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "capi/owners.h"
+
+using namespace spot::test;
+
+namespace {
+
+/// What a callback remembers and does.
+struct Observer {
+  std::string stages;
+  spot_trainer* trainer = nullptr;
+  spot_poller* poller = nullptr;
+  spot_cancel* cancel = nullptr;
+  std::uint64_t act_at_step = 0;
+  std::int32_t answer = 0;
+  spot_status reentry = SPOT_OK;
+};
+
+std::int32_t remember(void* user, const spot_event* event) {
+  auto* observer = static_cast<Observer*>(user);
+  observer->stages += std::to_string(event->stage);
+  CHECK(event->struct_size == sizeof(spot_event));
+  CHECK(event->reason != nullptr);
+  return 0;
+}
+
+std::int32_t act(void* user, const spot_event* event) {
+  auto* observer = static_cast<Observer*>(user);
+  if (event->step != observer->act_at_step) return 0;
+  if (observer->poller != nullptr) {
+    spot_poller_notify(observer->poller, SPOT_ACTION_TERMINATE, "test", nullptr);
+  }
+  spot_cancel_trigger(observer->cancel);
+  if (observer->trainer != nullptr) {
+    auto info = sized<spot_trainer_info>();
+    observer->reentry = spot_trainer_get_info(observer->trainer, &info, nullptr);
+    spot_trainer_free(observer->trainer);  // does nothing: the caller is using it
+  }
+  return observer->answer;
+}
+
+spot_run_result run(spot_trainer* trainer, spot_poller* poller = nullptr,
+                    spot_cancel* cancel = nullptr) {
+  auto result = sized<spot_run_result>();
+  ErrorSlot error;
+  check_ok(spot_trainer_run(trainer, poller, cancel, &result, error), error);
+  return result;
+}
+
+constexpr std::uint32_t kSteps = 1U << SPOT_EVENT_STEP;
+
+}  // namespace
+
+TEST_CASE("a run tells of its stages in order") {
+  const Place place;
+  const ConfigHandle config = place.config("v");
+  set(config, "epochs", "1");
+  set(config, "batch_size", "75");
+  const TrainerHandle trainer = make_trainer(config);
+  Observer observer;
+  REQUIRE(spot_trainer_set_callback(trainer.get(), SPOT_EVENT_ALL, remember, &observer, nullptr) ==
+          SPOT_OK);
+  const spot_run_result result = run(trainer.get());
+  CHECK(result.reason == SPOT_RUN_DONE);
+  CHECK(result.durable == 1);
+  CHECK(std::isnan(result.notice_to_durable_ms));
+  CHECK(result.state_hash == hash_of(trainer.get()));
+  CHECK(std::filesystem::exists(result.model_path));
+  CHECK(observer.stages ==
+        "135564"
+        "72");
+
+  observer.stages.clear();
+  REQUIRE(spot_trainer_set_callback(trainer.get(), SPOT_EVENT_ALL, nullptr, nullptr, nullptr) ==
+          SPOT_OK);
+  REQUIRE(spot_trainer_step(trainer.get(), 1, nullptr, nullptr, nullptr) == SPOT_OK);
+  CHECK(observer.stages.empty());
+}
+
+TEST_CASE("a callback that returns non-zero ends the call after a whole step") {
+  const Place place;
+  const TrainerHandle trainer = make_trainer(place.config("v"));
+  const TrainerHandle reference = make_trainer(place.config("w"));
+  Observer observer;
+  observer.act_at_step = 3;
+  observer.answer = 42;
+  REQUIRE(spot_trainer_set_callback(trainer.get(), kSteps, act, &observer, nullptr) == SPOT_OK);
+  ErrorSlot error;
+  CHECK(spot_trainer_step(trainer.get(), 9, nullptr, nullptr, error) == SPOT_E_CALLBACK);
+  CHECK(error.message().find("42") != std::string::npos);
+  REQUIRE(spot_trainer_step(reference.get(), 3, nullptr, nullptr, nullptr) == SPOT_OK);
+  CHECK(hash_of(trainer.get()) == hash_of(reference.get()));
+}
+
+TEST_CASE(
+    "calling the trainer from its own callback answers busy, and freeing it there does nothing") {
+  const Place place;
+  const TrainerHandle trainer = make_trainer(place.config("v"));
+  Observer observer;
+  observer.act_at_step = 2;
+  observer.trainer = trainer.get();
+  REQUIRE(spot_trainer_set_callback(trainer.get(), kSteps, act, &observer, nullptr) == SPOT_OK);
+  CHECK(spot_trainer_step(trainer.get(), 3, nullptr, nullptr, nullptr) == SPOT_OK);
+  CHECK(observer.reentry == SPOT_E_BUSY);
+}
+
+TEST_CASE("cancel takes effect after a whole step, in steps, evaluations and runs") {
+  const Place place;
+  const TrainerHandle trainer = make_trainer(place.config("v"));
+  const CancelHandle cancel = make_cancel();
+  Observer observer;
+  observer.act_at_step = 4;
+  observer.cancel = cancel.get();
+  REQUIRE(spot_trainer_set_callback(trainer.get(), kSteps, act, &observer, nullptr) == SPOT_OK);
+  CHECK(spot_trainer_step(trainer.get(), 9, cancel.get(), nullptr, nullptr) == SPOT_E_CANCELLED);
+  auto info = sized<spot_trainer_info>();
+  REQUIRE(spot_trainer_get_info(trainer.get(), &info, nullptr) == SPOT_OK);
+  CHECK(info.step == 4);
+  CHECK(spot_cancel_is_triggered(cancel.get()) == 1);
+  auto metrics = sized<spot_metrics>();
+  CHECK(spot_trainer_evaluate(trainer.get(), SPOT_SPLIT_TEST, cancel.get(), &metrics, nullptr) ==
+        SPOT_E_CANCELLED);
+  const spot_run_result result = run(trainer.get(), nullptr, cancel.get());
+  CHECK(result.reason == SPOT_RUN_CANCELLED);
+  CHECK(result.durable == 1);
+  CHECK(result.step == 4);
+  spot_cancel_reset(cancel.get());
+  CHECK(run(trainer.get(), nullptr, cancel.get()).reason == SPOT_RUN_DONE);
+}
+
+TEST_CASE("interrupted at every step, a run ends in the bytes of an uninterrupted one") {
+  const Place place;
+  const TrainerHandle whole = make_trainer(place.config("whole"));
+  const std::string expected = run(whole.get()).state_hash;
+  int interruptions = 0;
+  for (;;) {
+    const ConfigHandle config = place.config("cut");
+    const TrainerHandle trainer = make_trainer(config);
+    const PollerHandle poller = make_poller(config);
+    Observer observer;
+    observer.poller = poller.get();
+    observer.act_at_step = static_cast<std::uint64_t>(interruptions) + 1;
+    REQUIRE(spot_trainer_set_callback(trainer.get(), kSteps, act, &observer, nullptr) == SPOT_OK);
+    const spot_run_result result = run(trainer.get(), poller.get());
+    CHECK(result.durable == 1);
+    if (result.reason == SPOT_RUN_DONE) {
+      CHECK(result.state_hash == expected);
+      break;
+    }
+    CHECK(result.notice_to_durable_ms > 0);
+    REQUIRE(++interruptions < 40);
+  }
+  CHECK(interruptions == 20);
+}
+
+TEST_CASE("the state is the same for 1, 2 and 4 threads") {
+  const Place place;
+  std::string expected;
+  for (const char* threads : {"1", "2", "4"}) {
+    const ConfigHandle config = place.config(threads);
+    set(config, "threads", threads);
+    set(config, "model", "lenet-5");
+    const TrainerHandle trainer = make_trainer(config);
+    REQUIRE(spot_trainer_step(trainer.get(), 12, nullptr, nullptr, nullptr) == SPOT_OK);
+    if (expected.empty()) expected = hash_of(trainer.get());
+    CHECK(hash_of(trainer.get()) == expected);
+  }
+}
+
+TEST_CASE("a poller waits, is woken, and gives each notice once") {
+  const ConfigHandle config = make_config();
+  set(config, "metadata", "none");
+  const PollerHandle poller = make_poller(config);
+  auto notice = sized<spot_notice>();
+  CHECK(spot_poller_wait(poller.get(), 0, &notice, nullptr) == SPOT_E_TIMEOUT);
+  CHECK(spot_poller_wait(poller.get(), 20, &notice, nullptr) == SPOT_E_TIMEOUT);
+
+  REQUIRE(spot_poller_notify(poller.get(), SPOT_ACTION_STOP, "because", nullptr) == SPOT_OK);
+  REQUIRE(spot_poller_wait(poller.get(), -1, &notice, nullptr) == SPOT_OK);
+  CHECK(notice.action == SPOT_ACTION_STOP);
+  CHECK(notice.source == std::string("host"));
+  CHECK(notice.detail == std::string("because"));
+  CHECK(notice.seconds_since >= 0);
+  CHECK(spot_poller_wait(poller.get(), 0, &notice, nullptr) == SPOT_E_TIMEOUT);
+
+  spot_poller_wakeup(poller.get());
+  CHECK(spot_poller_wait(poller.get(), -1, &notice, nullptr) == SPOT_E_CANCELLED);
+  CHECK(spot_poller_wait(poller.get(), 10, &notice, nullptr) == SPOT_E_TIMEOUT);
+  std::thread waker([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(30));
+    spot_poller_wakeup(poller.get());
+  });
+  CHECK(spot_poller_wait(poller.get(), -1, &notice, nullptr) == SPOT_E_CANCELLED);
+  waker.join();
+
+  auto health = sized<spot_poller_health>();
+  REQUIRE(spot_poller_get_health(poller.get(), &health, nullptr) == SPOT_OK);
+  CHECK(health.disabled == 1);
+  CHECK(std::isnan(health.seconds_since_success));
+}
+
+TEST_CASE("a poller that cannot be is refused") {
+  const ConfigHandle config = make_config();
+  set(config, "metadata", "carrier-pigeon");
+  spot_poller* poller = nullptr;
+  ErrorSlot error;
+  CHECK(spot_poller_create(config.get(), &poller, error) == SPOT_E_CONFIG);
+  CHECK(poller == nullptr);
+}
+
+TEST_CASE("poller and cancel may be freed while a run uses them") {
+  const Place place;
+  const ConfigHandle config = place.config("v");
+  const TrainerHandle trainer = make_trainer(config);
+  struct Freed {
+    PollerHandle poller;
+    CancelHandle cancel;
+  } freed{make_poller(config), make_cancel()};
+  const auto free_both = [](void* user, const spot_event*) -> std::int32_t {
+    static_cast<Freed*>(user)->poller.reset();
+    static_cast<Freed*>(user)->cancel.reset();
+    return 0;
+  };
+  REQUIRE(spot_trainer_set_callback(trainer.get(), kSteps, free_both, &freed, nullptr) == SPOT_OK);
+  CHECK(run(trainer.get(), freed.poller.get(), freed.cancel.get()).reason == SPOT_RUN_DONE);
+}
+
+TEST_CASE("the log receives whole lines with a level") {
+  const Place place;
+  const ConfigHandle config = place.config("v");
+  set(config, "epochs", "1");
+  std::vector<std::string> lines;
+  const auto receive = [](void* user, std::int32_t level, const char* text, std::size_t length) {
+    CHECK(level >= SPOT_LOG_ERROR);
+    CHECK(level <= SPOT_LOG_DEBUG);
+    static_cast<std::vector<std::string>*>(user)->emplace_back(text, length);
+  };
+  REQUIRE(spot_config_set_log(config.get(), receive, &lines, nullptr) == SPOT_OK);
+  {
+    const TrainerHandle trainer = make_trainer(config);
+    run(trainer.get());
+  }
+  CHECK_FALSE(lines.empty());
+  for (const std::string& line : lines) CHECK(line.find('\n') == std::string::npos);
+}
