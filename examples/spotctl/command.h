@@ -1,0 +1,26 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <memory>
+
+namespace spotctl {
+
+/// What a command does once its arguments are known; returns the exit code.
+using Action = std::function<int()>;
+
+/// Each adds one command to the program; the action it returns is run when that command was chosen.
+Action add_train(CLI::App& program);
+Action add_watch(CLI::App& program);
+Action add_simulate(CLI::App& program);
+Action add_eval(CLI::App& program);
+Action add_predict(CLI::App& program);
+Action add_inspect(CLI::App& program);
+Action add_verify(CLI::App& program);
+Action add_export(CLI::App& program);
+Action add_bench(CLI::App& program);
+Action add_config(CLI::App& program);
+Action add_version(CLI::App& program);
+Action add_completion(CLI::App& program);
+
+}  // namespace spotctl

@@ -1,0 +1,49 @@
+#include <cstdio>
+
+#include "command.h"
+#include "configuration.h"
+#include "terminal.h"
+
+namespace spotctl {
+namespace {
+
+void print_table(const std::vector<KeyDescription>& keys) {
+  for (const KeyDescription& key : keys) {
+    std::printf("%-22s %-8s default %s%s\n", key.name.c_str(), key.type.c_str(),
+                key.default_value.empty() ? "(empty)" : key.default_value.c_str(),
+                key.allowed.empty() ? "" : (", " + key.allowed).c_str());
+    std::printf("    %s%s\n", key.help.c_str(),
+                key.resume == "exact" ? " [fixed for the whole run]" : "");
+  }
+}
+
+void print_toml(const std::vector<KeyDescription>& keys) {
+  for (const KeyDescription& key : keys) {
+    const std::string value = key.type == "text" ? "\"" + key.default_value + "\"" : key.default_value;
+    std::printf("# %s\n# %s = %s\n\n", key.help.c_str(), key.name.c_str(), value.c_str());
+  }
+}
+
+}  // namespace
+
+Action add_config(CLI::App& program) {
+  auto* command = program.add_subcommand("config", "Every configuration key: type, default, bounds, meaning");
+  auto json = std::make_shared<bool>(false);
+  auto toml = std::make_shared<bool>(false);
+  command->add_flag("--json", *json, "As JSON");
+  command->add_flag("--toml", *toml, "As a commented file for --config")->excludes("--json");
+  command->footer("A key is set by its flag (--batch-size 64), --set batch_size=64, SPOT_BATCH_SIZE=64 in the\n"
+                  "environment, or batch_size = 64 in the file of --config; in this order the first one counts.");
+  return [json, toml] {
+    if (*json) {
+      print_line(spot_config_describe());
+    } else if (*toml) {
+      print_toml(describe_keys());
+    } else {
+      print_table(describe_keys());
+    }
+    return kDone;
+  };
+}
+
+}  // namespace spotctl

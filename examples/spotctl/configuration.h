@@ -1,0 +1,52 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "handles.h"
+
+namespace spotctl {
+
+/// How a command takes its configuration: a flag for every key, --set key=value, --config FILE (TOML) and
+/// SPOT_<KEY> in the environment. Flag before environment before file before default.
+class Configuration {
+ public:
+  /// Adds the flags to a command.
+  explicit Configuration(CLI::App& command);
+
+  /// The configuration that was asked for; messages of the library go to stderr. Throws Failure.
+  [[nodiscard]] Config build() const;
+  /// Lays the same settings over a configuration from elsewhere.
+  void apply(const Config& config) const;
+  /// Whether the key was given on the command line, in the environment or in the file.
+  [[nodiscard]] bool gives(const std::string& key) const;
+
+ private:
+  struct Setting {
+    std::string key, value;
+  };
+  [[nodiscard]] std::vector<Setting> settings() const;
+  void read_file(std::vector<Setting>& settings) const;
+
+  struct Flags {
+    std::vector<Setting> values;  ///< of the keys' own flags, in key order; empty: not given
+    std::vector<std::string> sets;
+    std::string file;
+    bool verbose = false, quiet = false;
+  };
+  std::shared_ptr<Flags> flags_ = std::make_shared<Flags>();
+  std::vector<CLI::Option*> options_;
+};
+
+/// Every key as spot_config_describe() lists it.
+struct KeyDescription {
+  std::string name, type, default_value, allowed, resume, help;
+};
+std::vector<KeyDescription> describe_keys();
+
+/// "batch_size" as a flag: "--batch-size".
+std::string flag_of(const std::string& key);
+
+}  // namespace spotctl

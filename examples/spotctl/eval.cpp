@@ -1,0 +1,71 @@
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "command.h"
+#include "restored_trainer.h"
+#include "terminal.h"
+
+namespace spotctl {
+namespace {
+
+void print_table(const spot_metrics& metrics, const std::vector<std::uint64_t>& counts, std::size_t classes) {
+  std::printf("step %llu: loss %.4f, accuracy %.2f %% of %llu samples\n\n",
+              static_cast<unsigned long long>(metrics.step), metrics.loss, 100 * metrics.accuracy,
+              static_cast<unsigned long long>(metrics.samples));
+  std::printf("label \\ prediction\n      ");
+  for (std::size_t c = 0; c < classes; ++c) std::printf("%6zu", c);
+  std::printf("\n");
+  for (std::size_t label = 0; label < classes; ++label) {
+    std::printf("%6zu", label);
+    for (std::size_t c = 0; c < classes; ++c) {
+      std::printf("%6llu", static_cast<unsigned long long>(counts[label * classes + c]));
+    }
+    std::printf("\n");
+  }
+}
+
+int evaluate(const RestoredTrainer& restored, int32_t split, bool json) {
+  const Trainer trainer = restored.open();
+  auto info = sized<spot_trainer_info>();
+  call(spot_trainer_get_info, trainer.get(), &info);
+  auto metrics = sized<spot_metrics>();
+  call(spot_trainer_evaluate, trainer.get(), split, nullptr, &metrics);
+  const std::size_t classes = info.classes;
+  std::vector<std::uint64_t> counts(classes * classes);
+  call(spot_trainer_confusion, trainer.get(), split, nullptr, counts.data(), counts.size());
+  if (!json) {
+    print_table(metrics, counts, classes);
+    return kDone;
+  }
+  nlohmann::ordered_json result{{"event", "evaluation"},       {"step", metrics.step},
+                                {"run_id", info.run_id},       {"samples", metrics.samples},
+                                {"loss", metrics.loss},        {"accuracy", metrics.accuracy},
+                                {"samples_per_second", metrics.samples_per_second}};
+  result["confusion"] = nlohmann::ordered_json::array();
+  for (std::size_t label = 0; label < classes; ++label) {
+    const auto row = counts.begin() + static_cast<std::ptrdiff_t>(label * classes);
+    result["confusion"].push_back(
+        std::vector<std::uint64_t>(row, row + static_cast<std::ptrdiff_t>(classes)));
+  }
+  print_line(result.dump());
+  return kDone;
+}
+
+}  // namespace
+
+Action add_eval(CLI::App& program) {
+  auto* command = program.add_subcommand("eval", "Accuracy and confusion matrix of a checkpoint");
+  auto json = std::make_shared<bool>(false);
+  auto split = std::make_shared<int32_t>(SPOT_SPLIT_TEST);
+  command->add_flag("--json", *json, "One JSON object on stdout");
+  command->add_option("--split", *split, "Part of the dataset")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, int32_t>{{"train", SPOT_SPLIT_TRAIN},
+                                                                         {"validation", SPOT_SPLIT_VALIDATION},
+                                                                         {"test", SPOT_SPLIT_TEST}}))
+      ->default_str("test");
+  const RestoredTrainer restored(*command);
+  return [restored, split, json] { return evaluate(restored, *split, *json); };
+}
+
+}  // namespace spotctl

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <spot_trainer.h>
+
+#include <stdexcept>
+#include <string>
+
+namespace spotctl {
+
+// The numbers of sysexits.h, and two of our own that batch systems can tell apart.
+constexpr int kDone = 0;
+constexpr int kUsage = 64;
+constexpr int kBadData = 65;
+constexpr int kUnavailable = 69;
+constexpr int kInternal = 70;
+constexpr int kInputOutput = 74;
+constexpr int kInterrupted = 75;         // the checkpoint is durable: run me again
+constexpr int kInterruptedNotDurable = 76;
+
+/// What ends a command: one line for people and a number for scripts.
+class Failure : public std::runtime_error {
+ public:
+  Failure(int exit_code, const std::string& message)
+      : std::runtime_error(message), exit_code_(exit_code) {}
+  [[nodiscard]] int exit_code() const { return exit_code_; }
+
+ private:
+  int exit_code_;
+};
+
+int exit_code_of(spot_status status);
+
+/// Throws Failure when `status` is an error; takes `error` over in any case.
+void check(spot_status status, spot_error* error);
+
+}  // namespace spotctl

@@ -1,0 +1,168 @@
+#include "http_server.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <optional>
+
+#include "exit_code.h"
+
+namespace spotctl {
+namespace {
+
+constexpr std::size_t kMaxRequest = 64 * 1024;
+
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return text;
+}
+
+std::optional<ServerRequest> parse(const std::string& head) {
+  ServerRequest request;
+  const std::size_t line_end = head.find("\r\n");
+  const std::string line = head.substr(0, line_end);
+  const std::size_t first = line.find(' '), second = line.find(' ', first + 1);
+  if (first == std::string::npos || second == std::string::npos) return std::nullopt;
+  request.method = line.substr(0, first);
+  request.path = line.substr(first + 1, second - first - 1);
+  for (std::size_t at = line_end + 2; at < head.size();) {
+    const std::size_t end = std::min(head.find("\r\n", at), head.size());
+    const std::size_t colon = head.find(':', at);
+    if (colon != std::string::npos && colon < end) {
+      const std::size_t value = head.find_first_not_of(' ', colon + 1);
+      request.headers[lower(head.substr(at, colon - at))] =
+          value < end ? head.substr(value, end - value) : "";
+    }
+    at = end + 2;
+  }
+  return request;
+}
+
+bool send_all(int fd, const std::string& bytes) {
+  for (std::size_t done = 0; done < bytes.size();) {
+    const ssize_t sent = send(fd, bytes.data() + done, bytes.size() - done, MSG_NOSIGNAL);
+    if (sent <= 0) return false;
+    done += static_cast<std::size_t>(sent);
+  }
+  return true;
+}
+
+std::string render(const ServerResponse& response) {
+  std::string text = "HTTP/1.1 " + std::to_string(response.status) +
+                     (response.status == 200 ? " OK" : response.status == 404 ? " Not Found" : " Status") +
+                     "\r\nContent-Type: " + response.content_type +
+                     "\r\nContent-Length: " + std::to_string(response.body.size()) + "\r\nServer: EC2ws\r\n";
+  for (const auto& [name, value] : response.headers) text += name + ": " + value + "\r\n";
+  return text + "\r\n" + response.body;
+}
+
+}  // namespace
+
+HttpServer::HttpServer(const std::string& host, int port, Handler handler) : handler_(std::move(handler)) {
+  listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const int on = 1;
+  setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  socklen_t size = sizeof address;
+  if (inet_pton(AF_INET, host.c_str(), &address.sin_addr) != 1 ||
+      bind(listener_, reinterpret_cast<sockaddr*>(&address), size) != 0 || listen(listener_, 64) != 0 ||
+      getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+    const std::string why = std::strerror(errno);
+    close(listener_);
+    throw Failure(kUnavailable, "cannot listen on " + host + ":" + std::to_string(port) + ": " + why);
+  }
+  port_ = ntohs(address.sin_port);
+  acceptor_ = std::thread([this] { accept_connections(); });
+}
+
+HttpServer::~HttpServer() {
+  stop_ = true;
+  shutdown(listener_, SHUT_RDWR);
+  acceptor_.join();
+  close(listener_);
+  {
+    const std::lock_guard lock(mutex_);
+    for (const int fd : connections_) shutdown(fd, SHUT_RDWR);
+  }
+  for (std::thread& thread : threads_) thread.join();
+}
+
+void HttpServer::accept_connections() {
+  while (!stop_) {
+    const int fd = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+    if (fd < 0) {
+      if (stop_) return;
+      continue;
+    }
+    const std::lock_guard lock(mutex_);
+    connections_.push_back(fd);
+    threads_.emplace_back([this, fd] { serve(fd); });
+  }
+}
+
+void HttpServer::serve(int fd) {
+  std::string received;
+  char piece[4096];
+  for (bool open = true; open && !stop_;) {
+    const std::size_t end = received.find("\r\n\r\n");
+    if (end == std::string::npos) {
+      const ssize_t got = recv(fd, piece, sizeof piece, 0);
+      if (got <= 0 || received.size() > kMaxRequest) break;
+      received.append(piece, static_cast<std::size_t>(got));
+      continue;
+    }
+    const auto request = parse(received.substr(0, end));
+    received.erase(0, end + 4);
+    open = request && answer(fd, handler_(*request));
+  }
+  const std::lock_guard lock(mutex_);
+  std::erase(connections_, fd);
+  close(fd);
+}
+
+bool HttpServer::answer(int fd, const ServerResponse& response) {
+  using Manner = ServerResponse::Manner;
+  const auto pause = [this](int milliseconds) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
+    return !stop_;
+  };
+  const std::string text = render(response);
+  switch (response.manner) {
+    case Manner::kNormal: return send_all(fd, text);
+    case Manner::kSilence:
+      while (pause(50)) {
+      }
+      return false;
+    case Manner::kSlow:
+      for (const char c : text) {
+        if (!send_all(fd, std::string(1, c)) || !pause(100)) return false;
+      }
+      return true;
+    case Manner::kEndless: {
+      if (!send_all(fd, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n")) return false;
+      const std::string filler(1000, 'x');
+      while (send_all(fd, filler) && pause(1)) {
+      }
+      return false;
+    }
+    case Manner::kReset: {
+      const linger at_once{1, 0};
+      setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+      return false;
+    }
+  }
+  return false;
+}
+
+}  // namespace spotctl

@@ -1,0 +1,49 @@
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "command.h"
+#include "handles.h"
+#include "terminal.h"
+
+namespace spotctl {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+void print_description(const Json& c) {
+  const auto text = [&](const char* name) { return c.value(name, Json()).dump(); };
+  for (const char* field : {"path", "step", "epoch", "generation", "reason", "run_id", "state_hash", "parent_hash",
+                            "code_version", "library_version", "device", "instruction_set", "dataset"}) {
+    if (c.contains(field)) std::printf("%-18s %s\n", field, text(field).c_str());
+  }
+  std::printf("\n%-40s %-12s %s\n", "tensor", "role", "shape");
+  for (const Json& tensor : c["tensors"]) {
+    std::printf("%-40s %-12s %s\n", tensor["name"].get<std::string>().c_str(),
+                tensor.value("role", std::string()).c_str(), tensor["shape"].dump().c_str());
+  }
+}
+
+int inspect(const std::string& path, bool json) {
+  const Checkpoint checkpoint = make<Checkpoint>(spot_checkpoint_open, path.c_str());
+  const Text text = make<Text>(spot_checkpoint_describe, checkpoint.get());
+  const Json description = Json::parse(text.get());
+  if (json) {
+    print_line(description.dump());
+  } else {
+    print_description(description);
+  }
+  return kDone;
+}
+
+}  // namespace
+
+Action add_inspect(CLI::App& program) {
+  auto* command = program.add_subcommand("inspect", "What a checkpoint holds: a file, or the newest good one of a folder");
+  auto path = std::make_shared<std::string>();
+  auto json = std::make_shared<bool>(false);
+  command->add_option("path", *path, "Checkpoint file, volume, or its checkpoints folder")->required()->type_name("PATH");
+  command->add_flag("--json", *json, "One JSON object on stdout");
+  return [path, json] { return inspect(*path, *json); };
+}
+
+}  // namespace spotctl

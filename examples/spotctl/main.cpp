@@ -1,0 +1,66 @@
+#include <iostream>
+#include <utility>
+#include <vector>
+
+#include "command.h"
+#include "exit_code.h"
+#include "terminal.h"
+
+namespace {
+
+using namespace spotctl;
+
+constexpr const char* kExitCodes =
+    "Exit codes:\n"
+    "   0  done                              65  damaged or unfit data\n"
+    "  64  wrong usage or configuration      69  a service is unavailable\n"
+    "  70  internal error                    74  input/output error\n"
+    "  75  interrupted, checkpoint durable: run the same command again\n"
+    "  76  interrupted, checkpoint NOT durable\n\n"
+    "Examples:\n"
+    "  spotctl train --volume /mnt/data --dataset mnist --epochs 12\n"
+    "  spotctl simulate aws --port 1338 --notice-after 20\n"
+    "  spotctl verify /mnt/data\n"
+    "See 'spotctl COMMAND --help' and spotctl(1).";
+
+int run(int argc, char** argv) {
+  CLI::App program("Trains neural networks through spot interruptions and loses nothing.", "spotctl");
+  program.require_subcommand(1);
+  program.set_help_all_flag("--help-all", "Help of all commands");
+  program.footer(kExitCodes);
+  // CLI11's own configuration files are not used: one rule for all keys is in configuration.cpp.
+  program.set_config();
+  std::vector<std::pair<CLI::App*, Action>> commands;
+  for (Action (*add)(CLI::App&) : {add_train, add_watch, add_simulate, add_eval, add_predict, add_inspect,
+                                   add_verify, add_export, add_bench, add_config, add_version,
+                                   add_completion}) {
+    Action action = add(program);
+    commands.emplace_back(program.get_subcommands({}).back(), std::move(action));
+  }
+  try {
+    program.parse(argc, argv);
+  } catch (const CLI::Success& success) {
+    return program.exit(success);
+  } catch (const CLI::ParseError& error) {
+    terminal().line("error: " + std::string(error.what()) + " (see spotctl --help)");
+    return kUsage;
+  }
+  for (const auto& [command, action] : commands) {
+    if (command->parsed()) return action();
+  }
+  return kUsage;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const spotctl::Failure& failure) {
+    terminal().line("error: " + std::string(failure.what()));
+    return failure.exit_code();
+  } catch (const std::exception& error) {
+    terminal().line("error: " + std::string(error.what()));
+    return kInternal;
+  }
+}

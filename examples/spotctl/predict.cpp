@@ -1,0 +1,74 @@
+#include <algorithm>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "command.h"
+#include "image_file.h"
+#include "restored_trainer.h"
+#include "terminal.h"
+
+namespace spotctl {
+namespace {
+
+struct Options {
+  std::vector<std::string> files;
+  bool json = false;
+};
+
+void print_prediction(const std::string& file, std::uint32_t index, const std::vector<float>& row, bool json) {
+  const auto best = std::max_element(row.begin(), row.end()) - row.begin();
+  if (json) {
+    const nlohmann::ordered_json line{
+        {"path", file}, {"index", index}, {"class", best}, {"probabilities", row}};
+    print_line(line.dump());
+    return;
+  }
+  std::string text = file + "[" + std::to_string(index) + "]: class " + std::to_string(best) + "  ";
+  for (const float probability : row) {
+    char cell[16];
+    std::snprintf(cell, sizeof cell, " %.4f", static_cast<double>(probability));
+    text += cell;
+  }
+  print_line(text);
+}
+
+int predict(const RestoredTrainer& restored, const Options& options) {
+  std::vector<Images> files;
+  for (const std::string& file : options.files) files.push_back(read_images(file));
+  const Trainer trainer = restored.open();
+  auto info = sized<spot_trainer_info>();
+  call(spot_trainer_get_info, trainer.get(), &info);
+  for (std::size_t f = 0; f < files.size(); ++f) {
+    const Images& images = files[f];
+    if (images.rows != info.image_rows || images.columns != info.image_columns) {
+      throw Failure(kBadData, "image file '" + options.files[f] + "': images of " +
+                                  std::to_string(images.rows) + " x " + std::to_string(images.columns) +
+                                  ", the model takes " + std::to_string(info.image_rows) + " x " +
+                                  std::to_string(info.image_columns) + ": resize them first");
+    }
+    std::vector<float> probabilities(std::size_t{images.count} * info.classes);
+    call(spot_trainer_predict, trainer.get(), images.pixels.data(), images.count, probabilities.data(),
+         probabilities.size());
+    for (std::uint32_t i = 0; i < images.count; ++i) {
+      const auto row = probabilities.begin() + static_cast<std::ptrdiff_t>(i * std::size_t{info.classes});
+      print_prediction(options.files[f], i, {row, row + info.classes}, options.json);
+    }
+  }
+  return kDone;
+}
+
+}  // namespace
+
+Action add_predict(CLI::App& program) {
+  auto* command = program.add_subcommand("predict", "Class and probabilities of images (IDX, PGM, PNG)");
+  auto options = std::make_shared<Options>();
+  command->add_option("files", options->files, "Image files, light figures on a dark ground like MNIST's")
+      ->required()
+      ->type_name("FILE");
+  command->add_flag("--json", options->json, "One JSON line for each image");
+  const RestoredTrainer restored(*command);
+  return [restored, options] { return predict(restored, *options); };
+}
+
+}  // namespace spotctl

@@ -1,0 +1,21 @@
+#include "restored_trainer.h"
+
+namespace spotctl {
+
+RestoredTrainer::RestoredTrainer(CLI::App& command) : configuration_(command) {
+  command.add_option("--checkpoint", *checkpoint_, "Checkpoint file; default: the newest good one of the volume")
+      ->type_name("FILE");
+}
+
+Trainer RestoredTrainer::open() const {
+  const Config given = configuration_.build();
+  const std::string path = checkpoint_->empty() ? value_of(given, "volume") : *checkpoint_;
+  const Checkpoint checkpoint = make<Checkpoint>(spot_checkpoint_open, path.c_str());
+  const Config config = make<Config>(spot_checkpoint_config, checkpoint.get());
+  configuration_.apply(config);
+  Trainer trainer = make<Trainer>(spot_trainer_create, config.get());
+  call(spot_trainer_restore, trainer.get(), checkpoint_->empty() ? nullptr : path.c_str());
+  return trainer;
+}
+
+}  // namespace spotctl

@@ -1,0 +1,86 @@
+#include <condition_variable>
+#include <mutex>
+#include <nlohmann/json.hpp>
+
+#include "command.h"
+#include "exit_code.h"
+#include "http_server.h"
+#include "signals.h"
+#include "simulate_aws.h"
+#include "terminal.h"
+
+namespace spotctl {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct Options {
+  SimulateAwsOptions aws;
+  std::string host = "127.0.0.1";
+  int port = 0;
+};
+
+int simulate_aws(const Options& options) {
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool stop = false, notice = false;
+  const Signals signals([&](int signal) {
+    const std::lock_guard lock(mutex);
+    (signal == SIGUSR1 ? notice : stop) = true;
+    changed.notify_all();
+  });
+  std::mutex output;
+  SimulatedAws aws(options.aws, [&](const Json& event) {
+    const std::lock_guard lock(output);
+    print_line(event.dump());
+  });
+  const HttpServer server(options.host, options.port,
+                          [&](const ServerRequest& request) { return aws.answer(request); });
+  {
+    const std::lock_guard lock(output);
+    print_line(Json{{"event", "listening"},
+                    {"endpoint", "http://" + options.host + ":" + std::to_string(server.port())}}
+                   .dump());
+  }
+  std::unique_lock lock(mutex);
+  while (!stop) {
+    changed.wait(lock, [&] { return stop || notice; });
+    if (notice) aws.trigger();
+    notice = false;
+  }
+  return kDone;
+}
+
+}  // namespace
+
+Action add_simulate(CLI::App& program) {
+  auto* simulate = program.add_subcommand("simulate", "A metadata service for rehearsals on this machine");
+  simulate->require_subcommand(1);
+  auto* aws = simulate->add_subcommand("aws", "The EC2 instance metadata service, IMDSv2");
+  auto options = std::make_shared<Options>();
+  SimulateAwsOptions& o = options->aws;
+  aws->add_option("--host", options->host, "IPv4 address to listen on")->capture_default_str();
+  aws->add_option("--port", options->port, "Port; 0: any free one")
+      ->check(CLI::Range(0, 65535))
+      ->capture_default_str();
+  aws->add_option("--notice-after", o.notice_after, "Seconds until the spot notice; default: only when triggered");
+  aws->add_option("--notice-seconds", o.notice_seconds, "Seconds from the notice to the time it states")
+      ->capture_default_str();
+  aws->add_option("--action", o.action, "Action of the notice: terminate, stop, hibernate, or any text")
+      ->capture_default_str();
+  aws->add_option("--rebalance-after", o.rebalance_after, "Seconds until a rebalance recommendation");
+  aws->add_option("--token-ttl", o.token_ttl, "Longest life of a session token, in seconds")
+      ->check(CLI::Range(1, 21600))
+      ->capture_default_str();
+  aws->add_flag("--v1", o.v1, "Also answer requests without a session token (IMDSv1)");
+  aws->add_option("--fault", o.fault, "Spoil every answer")
+      ->check(CLI::IsMember(std::vector<std::string>(kAwsFaults, kAwsFaults + kAwsFaultCount)));
+  aws->footer("Prints {\"event\":\"listening\",\"endpoint\":URL} and a JSON line for each request. SIGUSR1, or\n"
+              "POST /simulate/notice, gives the spot notice at once; SIGTERM and SIGINT end it.\n\n"
+              "Example:\n"
+              "  spotctl simulate aws --port 1338 --notice-after 20 &\n"
+              "  spotctl train --metadata aws --metadata-endpoint http://127.0.0.1:1338 --poll-seconds 1");
+  return [options] { return simulate_aws(*options); };
+}
+
+}  // namespace spotctl

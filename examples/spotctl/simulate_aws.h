@@ -1,0 +1,63 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <string>
+
+#include "http_server.h"
+
+namespace spotctl {
+
+/// A rehearsal of one EC2 spot instance's metadata.
+struct SimulateAwsOptions {
+  double notice_after = -1;     ///< seconds until the spot notice; negative: only when triggered
+  double notice_seconds = 120;  ///< from the notice to the stated time
+  std::string action = "terminate";
+  double rebalance_after = -1;  ///< seconds until the rebalance recommendation; negative: never
+  int token_ttl = 21600;        ///< longest life of a token, in seconds
+  bool v1 = false;              ///< also answer requests without a token
+  std::string fault;            ///< how every answer is spoilt; empty: not at all
+};
+
+/// The faults that can be rehearsed, for help and checks.
+extern const char* const kAwsFaults[];
+extern const int kAwsFaultCount;
+
+/// The instance metadata service, version 2: session tokens, and as much of the tree as the AWS CLI and SDKs ask
+/// for. Called from several connections at once.
+class SimulatedAws {
+ public:
+  using Emit = std::function<void(const nlohmann::ordered_json&)>;
+
+  SimulatedAws(SimulateAwsOptions options, Emit emit);
+
+  ServerResponse answer(const ServerRequest& request);
+  /// The spot notice, now.
+  void trigger();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  ServerResponse route(const ServerRequest& request);
+  ServerResponse issue_token(const ServerRequest& request);
+  bool token_is_valid(const ServerRequest& request);
+  ServerResponse metadata(const std::string& path);
+  [[nodiscard]] bool notice_is_due();
+  void spoil(ServerResponse& response) const;
+
+  SimulateAwsOptions options_;
+  Emit emit_;
+  Clock::time_point started_ = Clock::now();
+  std::mutex mutex_;
+  std::map<std::string, Clock::time_point> tokens_;  ///< with their ends
+  std::mt19937_64 random_{std::random_device{}()};
+  bool noticed_ = false;
+  std::string stated_time_;
+};
+
+}  // namespace spotctl

@@ -1,0 +1,74 @@
+#include "terminal.h"
+
+#include <spot_trainer.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+namespace spotctl {
+namespace {
+
+bool set_in_environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr && *value != '\0';
+}
+
+const char* label_of(std::int32_t level, bool coloured) {
+  switch (level) {
+    case SPOT_LOG_ERROR: return coloured ? "\033[31merror:\033[0m " : "error: ";
+    case SPOT_LOG_WARNING: return coloured ? "\033[33mwarning:\033[0m " : "warning: ";
+    default: return "";
+  }
+}
+
+}  // namespace
+
+Terminal::Terminal()
+    : interactive_(isatty(STDERR_FILENO) == 1),
+      coloured_(interactive_ && !set_in_environment("NO_COLOR")),
+      level_(SPOT_LOG_INFO) {}
+
+int Terminal::columns() const {
+  winsize size{};
+  return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+void Terminal::erase_status() {
+  if (!status_.empty()) std::fputs("\r\033[K", stderr);
+}
+
+void Terminal::log(std::int32_t level, const std::string& message) {
+  if (level > level_) return;
+  line(label_of(level, coloured_) + message);
+}
+
+void Terminal::line(const std::string& text) {
+  const std::lock_guard lock(mutex_);
+  erase_status();
+  std::fprintf(stderr, "spotctl: %s\n", text.c_str());
+  if (!status_.empty()) std::fputs(status_.c_str(), stderr);
+  std::fflush(stderr);
+}
+
+void Terminal::status(const std::string& text) {
+  const std::lock_guard lock(mutex_);
+  erase_status();
+  status_ = text;
+  std::fputs(status_.c_str(), stderr);
+  std::fflush(stderr);
+}
+
+Terminal& terminal() {
+  static Terminal instance;
+  return instance;
+}
+
+void print_line(const std::string& text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  std::fputc('\n', stdout);
+  std::fflush(stdout);
+}
+
+}  // namespace spotctl

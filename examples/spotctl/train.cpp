@@ -1,0 +1,235 @@
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <mutex>
+#include <nlohmann/json.hpp>
+
+#include "action_name.h"
+#include "command.h"
+#include "configuration.h"
+#include "progress.h"
+#include "signals.h"
+#include "terminal.h"
+
+namespace spotctl {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct Options {
+  bool json = false;
+  double step_seconds = 1;
+  int interrupted_exit_code = kInterrupted;
+};
+
+/// JSON has no NaN.
+Json number(double value) { return std::isnan(value) ? Json(nullptr) : Json(value); }
+
+/// Turns the library's events into progress for people and JSON lines for scripts.
+class Reporter {
+ public:
+  Reporter(const Options& options, const spot_trainer_info& info)
+      : options_(options), info_(info), progress_(info.total_steps) {}
+
+  static int32_t receive(void* user, const spot_event* event) {
+    static_cast<Reporter*>(user)->show(*event);
+    return 0;
+  }
+
+  void end(const char* reason, const spot_run_result* result) const {
+    if (!options_.json) return;
+    Json line{{"event", "end"}, {"reason", reason}};
+    if (result != nullptr) {
+      line["step"] = result->step;
+      line["epoch"] = result->epoch;
+      line["test_accuracy"] = number(result->test_accuracy);
+      line["test_loss"] = number(result->test_loss);
+      line["notice_to_durable_ms"] = number(result->notice_to_durable_ms);
+      line["margin_s"] = number(result->margin_s);
+      line["wall_s"] = result->wall_s;
+      line["state_hash"] = result->state_hash;
+      line["durable"] = result->durable == 1;
+      line["parameter_count"] = info_.parameter_count;
+      line["model_path"] = result->model_path[0] == '\0' ? Json(nullptr) : Json(result->model_path);
+    }
+    print_line(line.dump());
+  }
+
+ private:
+  void show(const spot_event& event) {
+    progress_.show(event);
+    if (event.stage == SPOT_EVENT_CHECKPOINT && event.status == SPOT_OK) {
+      terminal().log(SPOT_LOG_DEBUG, "stalled for " + std::to_string(event.stall_ms) + " ms, durable after " +
+                                         std::to_string(event.durable_ms) + " ms");
+    }
+    if (!options_.json) return;
+    const Json line = to_json(event);
+    if (!line.is_null()) print_line(line.dump());
+  }
+
+  bool step_is_due(const spot_event& event) {
+    const auto now = std::chrono::steady_clock::now();
+    if (event.step != info_.total_steps &&
+        now - last_step_ < std::chrono::duration<double>(options_.step_seconds)) {
+      return false;
+    }
+    last_step_ = now;
+    return true;
+  }
+
+  Json to_json(const spot_event& event) {
+    switch (event.stage) {
+      case SPOT_EVENT_RUN_BEGIN:
+        return {{"event", "start"},
+                {"resumed", event.resumed == 1},
+                {"step", event.step},
+                {"run_id", event.run_id},
+                {"state_hash", event.state_hash},
+                {"parameter_count", info_.parameter_count},
+                {"dataset", info_.dataset},
+                {"device", info_.device},
+                {"threads", info_.threads},
+                {"total_steps", info_.total_steps}};
+      case SPOT_EVENT_STEP:
+        if (!step_is_due(event)) return nullptr;
+        return {{"event", "step"},
+                {"step", event.step},
+                {"epoch", event.epoch},
+                {"loss", number(event.loss)},
+                {"accuracy", number(event.accuracy)},
+                {"samples_per_second", number(event.samples_per_second)},
+                {"learning_rate", number(event.learning_rate)},
+                {"gradient_norm", number(event.gradient_norm)}};
+      case SPOT_EVENT_EPOCH_END:
+        return {{"event", "epoch"},
+                {"epoch", event.epoch},
+                {"step", event.step},
+                {"train_loss", number(event.loss)},
+                {"train_accuracy", number(event.accuracy)},
+                {"validation_loss", number(event.validation_loss)},
+                {"validation_accuracy", number(event.validation_accuracy)},
+                {"test_loss", number(event.test_loss)},
+                {"test_accuracy", number(event.test_accuracy)}};
+      case SPOT_EVENT_CHECKPOINT:
+        return {{"event", "checkpoint"},      {"reason", event.reason},
+                {"step", event.step},         {"path", event.path},
+                {"stall_ms", event.stall_ms}, {"durable_ms", number(event.durable_ms)},
+                {"bytes", event.bytes},       {"status", spot_status_name(event.status)}};
+      case SPOT_EVENT_INTERRUPTION:
+        return {{"event", "interruption"},
+                {"source", event.source},
+                {"action", action_name(event.action)},
+                {"deadline_s", number(event.deadline_s)},
+                {"detail", event.message}};
+      default: return nullptr;
+    }
+  }
+
+  const Options& options_;
+  spot_trainer_info info_;
+  Progress progress_;
+  std::chrono::steady_clock::time_point last_step_{};
+};
+
+void tell_result(const spot_run_result& result) {
+  char text[sizeof result.model_path + 256];
+  if (result.reason == SPOT_RUN_DONE) {
+    std::snprintf(text, sizeof text, "done: step %llu, test accuracy %.2f %%, model %s",
+                  static_cast<unsigned long long>(result.step), 100 * result.test_accuracy,
+                  result.model_path);
+  } else if (result.durable != 1) {
+    std::snprintf(text, sizeof text, "stopped at step %llu; its checkpoint is NOT durable",
+                  static_cast<unsigned long long>(result.step));
+  } else if (result.reason == SPOT_RUN_INTERRUPTED) {
+    std::snprintf(text, sizeof text,
+                  "interrupted at step %llu: durable %.1f ms after the notice, %.1f s before the deadline; "
+                  "run the same command again to go on",
+                  static_cast<unsigned long long>(result.step), result.notice_to_durable_ms, result.margin_s);
+  } else {
+    std::snprintf(text, sizeof text, "cancelled at step %llu, checkpoint durable",
+                  static_cast<unsigned long long>(result.step));
+  }
+  terminal().line(text);
+}
+
+int exit_code_of(const spot_run_result& result, const Options& options) {
+  if (result.reason == SPOT_RUN_DONE) return kDone;
+  return result.durable == 1 ? options.interrupted_exit_code : kInterruptedNotDurable;
+}
+
+const char* reason_of(const spot_run_result& result) {
+  if (result.reason == SPOT_RUN_DONE) return "done";
+  return result.reason == SPOT_RUN_INTERRUPTED ? "interrupted" : "cancelled";
+}
+
+/// Signals become notices of the poller: the run stops as it does for the provider's own. A second SIGINT does
+/// not wait for an evaluation's end.
+Action make_action(const Options& options, const Configuration& configuration) {
+  return [&options, configuration]() -> int {
+    const Config config = configuration.build();
+    const Cancel cancel = make<Cancel>(spot_cancel_create);
+    // Signals that arrive while the dataset is loaded are kept for the poller, which is made first.
+    int interrupts = 0;
+    spot_poller* target = nullptr;
+    std::mutex mutex;
+    std::string early;
+    const auto receive = [&](int signal) {
+      const std::lock_guard lock(mutex);
+      const std::string name = signal == SIGTERM   ? "SIGTERM"
+                               : signal == SIGINT  ? "SIGINT"
+                               : signal == SIGUSR1 ? "SIGUSR1"
+                                                   : "SIGHUP";
+      if (signal == SIGINT && ++interrupts > 1) spot_cancel_trigger(cancel.get());
+      if (target == nullptr) {
+        early = name;
+      } else {
+        spot_poller_notify(target, SPOT_ACTION_REQUEST, name.c_str(), nullptr);
+      }
+    };
+    const Signals signals(receive);
+    const Poller poller = make<Poller>(spot_poller_create, config.get());
+    {
+      const std::lock_guard lock(mutex);
+      target = poller.get();
+      if (!early.empty()) spot_poller_notify(target, SPOT_ACTION_REQUEST, early.c_str(), nullptr);
+    }
+    const Trainer trainer = make<Trainer>(spot_trainer_create, config.get());
+    auto info = sized<spot_trainer_info>();
+    call(spot_trainer_get_info, trainer.get(), &info);
+
+    Reporter reporter(options, info);
+    call(spot_trainer_set_callback, trainer.get(), SPOT_EVENT_ALL, Reporter::receive, &reporter);
+    auto result = sized<spot_run_result>();
+    try {
+      call(spot_trainer_run, trainer.get(), poller.get(), cancel.get(), &result);
+    } catch (const Failure&) {
+      reporter.end("error", nullptr);
+      throw;
+    }
+    tell_result(result);
+    reporter.end(reason_of(result), &result);
+    return exit_code_of(result, options);
+  };
+}
+
+}  // namespace
+
+Action add_train(CLI::App& program) {
+  auto* command = program.add_subcommand(
+      "train", "Start a run, or resume it from what the volume holds: the one command a boot script repeats");
+  auto options = std::make_shared<Options>();
+  command->add_flag("--json", options->json, "Events as JSON lines on stdout");
+  command->add_option("--json-step-seconds", options->step_seconds,
+                      "Least time between two step events; 0: every step")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command->add_option("--interrupted-exit-code", options->interrupted_exit_code,
+                      "Exit code instead of 75 when interrupted with a durable checkpoint")
+      ->check(CLI::Range(0, 255))
+      ->capture_default_str();
+  command->footer("SIGTERM, SIGINT and SIGUSR1 stop the run like a provider's notice: checkpoint, then exit 75.");
+  const Configuration configuration(*command);
+  return [options, action = make_action(*options, configuration)] { return action(); };
+}
+
+}  // namespace spotctl
