@@ -399,6 +399,7 @@ TEST_CASE(
     message_of(Status::kMismatch, [&] { run(*open(wrong), nullptr, nullptr); });
   }
   CHECK(run(*open(place.config("v")), nullptr, nullptr).resumed);
+  CHECK(list_corrupt(place / "v" / "checkpoints").empty());
 }
 
 TEST_CASE("an observer that throws ends the run after a whole step") {
