@@ -67,10 +67,10 @@ extern "C" {
  * Since 0. */
 SPOT_API uint32_t spot_abi_version(void);
 /* The release, e.g. "0.1.0"; lives for ever. Since 0. */
-SPOT_API const char *spot_version(void);
+SPOT_API const char* spot_version(void);
 /* JSON: {"version", "abi_version", "compiler", "build_type", "libraries": {"onednn", "flatbuffers", "curl",
  * "zlib"}, "backends": [{"name", "usable", "detail"}]}; lives for ever. Since 0. */
-SPOT_API const char *spot_build_info(void);
+SPOT_API const char* spot_build_info(void);
 
 /* ---- Status and errors -------------------------------------------------------------------------------- */
 
@@ -99,27 +99,27 @@ typedef int32_t spot_status;
 #define SPOT_E_INTERNAL 20        /* a fault of the library: please report it */
 
 /* The name of a code, e.g. "SPOT_E_DATA"; "SPOT_E_UNKNOWN" for a number that is none. Since 0. */
-SPOT_API const char *spot_status_name(spot_status status);
+SPOT_API const char* spot_status_name(spot_status status);
 
 /* What went wrong, owned by the caller, usable on any thread. */
 typedef struct spot_error spot_error;
 
 /* These accept NULL, which reads as no error. Since 0. */
-SPOT_API spot_status spot_error_code(const spot_error *error);
+SPOT_API spot_status spot_error_code(const spot_error* error);
 /* One line of UTF-8: what was wrong, with which file, key or value, and what to do. Lives as long as the
  * error. Since 0. */
-SPOT_API const char *spot_error_message(const spot_error *error);
+SPOT_API const char* spot_error_message(const spot_error* error);
 /* errno of the failed system call; 0: none. Since 0. */
-SPOT_API int32_t spot_error_os_errno(const spot_error *error);
+SPOT_API int32_t spot_error_os_errno(const spot_error* error);
 /* Status of the HTTP answer; 0: none. Since 0. */
-SPOT_API int32_t spot_error_http_status(const spot_error *error);
+SPOT_API int32_t spot_error_http_status(const spot_error* error);
 /* Where in the file, in bytes from its start; -1: unknown. Since 0. */
-SPOT_API int64_t spot_error_byte_offset(const spot_error *error);
+SPOT_API int64_t spot_error_byte_offset(const spot_error* error);
 /* Since 0. */
-SPOT_API void spot_error_free(spot_error *error);
+SPOT_API void spot_error_free(spot_error* error);
 
 /* Frees a text that the library returned through a char ** parameter. Since 0. */
-SPOT_API void spot_text_free(char *text);
+SPOT_API void spot_text_free(char* text);
 
 /* ---- Log ---------------------------------------------------------------------------------------------- */
 
@@ -130,7 +130,7 @@ SPOT_API void spot_text_free(char *text);
 
 /* Receives one message: `length` bytes of UTF-8 at `message`, without a line feed, valid during the call.
  * May be called concurrently and from threads of the library; must not call the library. */
-typedef void (*spot_log_fn)(void *user, int32_t level, const char *message, size_t length);
+typedef void (*spot_log_fn)(void* user, int32_t level, const char* message, size_t length);
 
 /* ---- Configuration ------------------------------------------------------------------------------------ */
 
@@ -138,30 +138,25 @@ typedef void (*spot_log_fn)(void *user, int32_t level, const char *message, size
 typedef struct spot_config spot_config;
 
 /* A configuration with every key at its default. Since 0. */
-SPOT_API spot_status spot_config_create(spot_config **out, spot_error **error);
+SPOT_API spot_status spot_config_create(spot_config** out, spot_error** error);
 /* Since 0. */
-SPOT_API void spot_config_free(spot_config *config);
+SPOT_API void spot_config_free(spot_config* config);
 
 /* Each sets one key. SPOT_E_CONFIG: no such key, wrong type, or out of bounds; the message says what is
  * allowed. _str takes text for a key of any type ("true", "128", "1e-3"). Since 0. */
-SPOT_API spot_status spot_config_set_i64(spot_config *config, const char *key, int64_t value,
-                                         spot_error **error);
-SPOT_API spot_status spot_config_set_f64(spot_config *config, const char *key, double value,
-                                         spot_error **error);
-SPOT_API spot_status spot_config_set_str(spot_config *config, const char *key, const char *value,
-                                         spot_error **error);
+SPOT_API spot_status spot_config_set_i64(spot_config* config, const char* key, int64_t value, spot_error** error);
+SPOT_API spot_status spot_config_set_f64(spot_config* config, const char* key, double value, spot_error** error);
+SPOT_API spot_status spot_config_set_str(spot_config* config, const char* key, const char* value, spot_error** error);
 /* The value of a key as text, to be freed with spot_text_free(). Since 0. */
-SPOT_API spot_status spot_config_get_str(const spot_config *config, const char *key, char **out,
-                                         spot_error **error);
+SPOT_API spot_status spot_config_get_str(const spot_config* config, const char* key, char** out, spot_error** error);
 /* Where whatever is created from this configuration reports; NULL (the default) for silence. Since 0. */
-SPOT_API spot_status spot_config_set_log(spot_config *config, spot_log_fn receiver, void *user,
-                                         spot_error **error);
+SPOT_API spot_status spot_config_set_log(spot_config* config, spot_log_fn receiver, void* user, spot_error** error);
 /* JSON array, one object a key: {"name", "type": "boolean|integer|number|text", "default", "minimum",
  * "maximum", "choices", "resume": "free|exact", "help"}; lives for ever. "default" is text as
  * spot_config_get_str() gives it; "minimum" and "maximum", both inclusive, are null unless the key is a
  * number; "choices" is an array of texts, empty when every text is allowed. "exact" keys determine the results
  * and cannot differ from the checkpoint's on resume unless allow_config_change is true. Since 0. */
-SPOT_API const char *spot_config_describe(void);
+SPOT_API const char* spot_config_describe(void);
 
 /* ---- Cancel ------------------------------------------------------------------------------------------- */
 
@@ -169,19 +164,19 @@ SPOT_API const char *spot_config_describe(void);
 typedef struct spot_cancel spot_cancel;
 
 /* With one owner. Since 0. */
-SPOT_API spot_status spot_cancel_create(spot_cancel **out, spot_error **error);
+SPOT_API spot_status spot_cancel_create(spot_cancel** out, spot_error** error);
 /* Adds an owner, for a second holder that will call spot_cancel_free() too. Since 0. */
-SPOT_API void spot_cancel_retain(spot_cancel *cancel);
+SPOT_API void spot_cancel_retain(spot_cancel* cancel);
 /* Takes one owner away; the last one frees it. A call that was given the handle is an owner until it returns.
  * Since 0. */
-SPOT_API void spot_cancel_free(spot_cancel *cancel);
+SPOT_API void spot_cancel_free(spot_cancel* cancel);
 /* Asks every call that was given this handle to stop at the next step boundary. One lock-free store: safe in
  * a signal handler and on any thread. Since 0. */
-SPOT_API void spot_cancel_trigger(spot_cancel *cancel);
+SPOT_API void spot_cancel_trigger(spot_cancel* cancel);
 /* 1 when triggered, else 0. Since 0. */
-SPOT_API int32_t spot_cancel_is_triggered(const spot_cancel *cancel);
+SPOT_API int32_t spot_cancel_is_triggered(const spot_cancel* cancel);
 /* Makes it usable again. Since 0. */
-SPOT_API void spot_cancel_reset(spot_cancel *cancel);
+SPOT_API void spot_cancel_reset(spot_cancel* cancel);
 
 /* ---- Poller ------------------------------------------------------------------------------------------- */
 
@@ -197,12 +192,12 @@ typedef struct spot_poller spot_poller;
 
 typedef struct spot_notice {
   uint32_t struct_size;
-  int32_t action;           /* SPOT_ACTION_... */
-  double seconds_left;      /* until the machine may be gone, from now; negative: overdue */
-  double seconds_since;     /* since the poller saw it first */
-  int32_t stale;            /* 1: the time stated by the source had passed already */
-  char source[32];          /* "aws-spot-action", "aws-rebalance", "file", "host", ... */
-  char detail[256];         /* the source's own words, cut */
+  int32_t action;       /* SPOT_ACTION_... */
+  double seconds_left;  /* until the machine may be gone, from now; negative: overdue */
+  double seconds_since; /* since the poller saw it first */
+  int32_t stale;        /* 1: the time stated by the source had passed already */
+  char source[32];      /* "aws-spot-action", "aws-rebalance", "file", "host", ... */
+  char detail[256];     /* the source's own words, cut */
 } spot_notice;
 
 typedef struct spot_poller_health {
@@ -215,24 +210,21 @@ typedef struct spot_poller_health {
 } spot_poller_health;
 
 /* Starts watching. SPOT_E_CONFIG: a source or endpoint that cannot be. Since 0. */
-SPOT_API spot_status spot_poller_create(const spot_config *config, spot_poller **out, spot_error **error);
+SPOT_API spot_status spot_poller_create(const spot_config* config, spot_poller** out, spot_error** error);
 /* Stops within 100 ms, even in the middle of a request; a run that uses the poller goes on with it to its end.
  * No wait may be in progress. Since 0. */
-SPOT_API void spot_poller_free(spot_poller *poller);
+SPOT_API void spot_poller_free(spot_poller* poller);
 /* Takes the next notice. Each is given once: to one of the threads that wait, or to the run that was given the
  * poller. timeout_ms < 0 waits for ever, 0 only looks. SPOT_E_TIMEOUT: none came; SPOT_E_CANCELLED:
  * spot_poller_wakeup() was called. Since 0. */
-SPOT_API spot_status spot_poller_wait(spot_poller *poller, int64_t timeout_ms, spot_notice *out,
-                                      spot_error **error);
+SPOT_API spot_status spot_poller_wait(spot_poller* poller, int64_t timeout_ms, spot_notice* out, spot_error** error);
 /* Makes a wait in progress, or else the next one, return. NULL does nothing. Since 0. */
-SPOT_API void spot_poller_wakeup(spot_poller *poller);
+SPOT_API void spot_poller_wakeup(spot_poller* poller);
 /* Files a notice of the host's own (SPOT_ACTION_...), e.g. on SIGTERM; `reason` becomes its detail and may be
  * NULL. Takes a lock: call it from a thread that waits for the signal, not from a signal handler. Since 0. */
-SPOT_API spot_status spot_poller_notify(spot_poller *poller, int32_t action, const char *reason,
-                                        spot_error **error);
+SPOT_API spot_status spot_poller_notify(spot_poller* poller, int32_t action, const char* reason, spot_error** error);
 /* Since 0. */
-SPOT_API spot_status spot_poller_get_health(const spot_poller *poller, spot_poller_health *out,
-                                            spot_error **error);
+SPOT_API spot_status spot_poller_get_health(const spot_poller* poller, spot_poller_health* out, spot_error** error);
 
 /* ---- Trainer ------------------------------------------------------------------------------------------ */
 
@@ -243,67 +235,67 @@ typedef struct spot_trainer spot_trainer;
 #define SPOT_EVENT_RUN_BEGIN 1
 #define SPOT_EVENT_RUN_END 2
 #define SPOT_EVENT_EPOCH_BEGIN 3
-#define SPOT_EVENT_EPOCH_END 4   /* the epoch is recorded; within spot_trainer_run(): after its evaluation */
-#define SPOT_EVENT_STEP 5        /* after a step */
-#define SPOT_EVENT_EVALUATION 6  /* after an evaluation */
-#define SPOT_EVENT_CHECKPOINT 7  /* a checkpoint became durable, or failed to */
+#define SPOT_EVENT_EPOCH_END 4  /* the epoch is recorded; within spot_trainer_run(): after its evaluation */
+#define SPOT_EVENT_STEP 5       /* after a step */
+#define SPOT_EVENT_EVALUATION 6 /* after an evaluation */
+#define SPOT_EVENT_CHECKPOINT 7 /* a checkpoint became durable, or failed to */
 #define SPOT_EVENT_INTERRUPTION 8
 #define SPOT_EVENT_ALL 0xffffffffu
 
 /* What a callback is told. Only the fields of its stage are set; the others are 0, NaN or empty. */
 typedef struct spot_event {
   uint32_t struct_size;
-  int32_t stage;                /* SPOT_EVENT_... */
-  uint64_t step;                /* steps done since the run began */
-  uint64_t epoch;               /* of the step, 1 is the first; at RUN_BEGIN and RUN_END: epochs completed */
-  double loss;                  /* mean cross-entropy: STEP of the batch, EPOCH_END of the epoch's training;
-                                   EVALUATION: of the training set, when that was asked for */
-  double accuracy;              /* in [0, 1], likewise */
-  double learning_rate;         /* STEP: the one used; EPOCH_END: of its last step */
-  double gradient_norm;         /* STEP: Euclidean norm of all gradients */
-  double samples_per_second;    /* STEP: since the step before */
-  double validation_loss;       /* EVALUATION, EPOCH_END; NaN without a validation set */
+  int32_t stage;             /* SPOT_EVENT_... */
+  uint64_t step;             /* steps done since the run began */
+  uint64_t epoch;            /* of the step, 1 is the first; at RUN_BEGIN and RUN_END: epochs completed */
+  double loss;               /* mean cross-entropy: STEP of the batch, EPOCH_END of the epoch's training;
+                                EVALUATION: of the training set, when that was asked for */
+  double accuracy;           /* in [0, 1], likewise */
+  double learning_rate;      /* STEP: the one used; EPOCH_END: of its last step */
+  double gradient_norm;      /* STEP: Euclidean norm of all gradients */
+  double samples_per_second; /* STEP: since the step before */
+  double validation_loss;    /* EVALUATION, EPOCH_END; NaN without a validation set */
   double validation_accuracy;
-  double test_loss;             /* EVALUATION, EPOCH_END */
+  double test_loss; /* EVALUATION, EPOCH_END */
   double test_accuracy;
-  int32_t resumed;              /* RUN_BEGIN: 1 when the run goes on from the volume's checkpoint */
-  spot_status status;           /* CHECKPOINT: SPOT_OK, or why it did not become durable; RUN_END: of the run */
-  double stall_ms;              /* CHECKPOINT: time that training stood still for it */
-  double durable_ms;            /* CHECKPOINT: from the decision to save to durable */
-  uint64_t bytes;               /* CHECKPOINT: size of the file */
-  int32_t action;               /* INTERRUPTION: SPOT_ACTION_... */
-  int32_t reserved;             /* 0 */
-  double deadline_s;            /* INTERRUPTION: seconds left from now */
-  const char *reason;           /* CHECKPOINT: interval, epoch, notice, request or final; RUN_END: done,
-                                   interrupted, cancelled or error */
-  const char *path;             /* CHECKPOINT: the file */
-  const char *source;           /* INTERRUPTION */
-  const char *message;          /* CHECKPOINT that failed: why; INTERRUPTION: the source's words */
-  const char *run_id;
-  const char *state_hash;       /* RUN_BEGIN, RUN_END */
+  int32_t resumed;     /* RUN_BEGIN: 1 when the run goes on from the volume's checkpoint */
+  spot_status status;  /* CHECKPOINT: SPOT_OK, or why it did not become durable; RUN_END: of the run */
+  double stall_ms;     /* CHECKPOINT: time that training stood still for it */
+  double durable_ms;   /* CHECKPOINT: from the decision to save to durable */
+  uint64_t bytes;      /* CHECKPOINT: size of the file */
+  int32_t action;      /* INTERRUPTION: SPOT_ACTION_... */
+  int32_t reserved;    /* 0 */
+  double deadline_s;   /* INTERRUPTION: seconds left from now */
+  const char* reason;  /* CHECKPOINT: interval, epoch, notice, request or final; RUN_END: done,
+                          interrupted, cancelled or error */
+  const char* path;    /* CHECKPOINT: the file */
+  const char* source;  /* INTERRUPTION */
+  const char* message; /* CHECKPOINT that failed: why; INTERRUPTION: the source's words */
+  const char* run_id;
+  const char* state_hash; /* RUN_BEGIN, RUN_END */
 } spot_event;
 
 /* Return 0 to go on; anything else ends the call with SPOT_E_CALLBACK. The event and its texts live until
  * the callback returns. Calling the same trainer from within answers SPOT_E_BUSY. */
-typedef int32_t (*spot_event_fn)(void *user, const spot_event *event);
+typedef int32_t (*spot_event_fn)(void* user, const spot_event* event);
 
 typedef struct spot_trainer_info {
   uint32_t struct_size;
   uint32_t classes;
   uint32_t image_rows;
   uint32_t image_columns;
-  uint64_t step;                /* steps done */
-  uint64_t epoch;               /* epochs completed */
+  uint64_t step;  /* steps done */
+  uint64_t epoch; /* epochs completed */
   uint64_t steps_per_epoch;
-  uint64_t total_steps;         /* after which the run is done */
-  uint64_t parameter_count;     /* trainable values */
-  uint64_t parameter_tensors;   /* tensors of the state, all roles: spot_trainer_parameter_info() takes
-                                   0 ... parameter_tensors - 1 */
+  uint64_t total_steps;       /* after which the run is done */
+  uint64_t parameter_count;   /* trainable values */
+  uint64_t parameter_tensors; /* tensors of the state, all roles: spot_trainer_parameter_info() takes
+                                 0 ... parameter_tensors - 1 */
   uint64_t train_samples;
   uint64_t validation_samples;
   uint64_t test_samples;
-  int32_t dataset_is_fallback;  /* 1: synthetic digits, because nothing better could be had */
-  int32_t threads;              /* worker threads in use */
+  int32_t dataset_is_fallback; /* 1: synthetic digits, because nothing better could be had */
+  int32_t threads;             /* worker threads in use */
   char run_id[64];
   char device[16];
   char dataset[256];
@@ -311,26 +303,26 @@ typedef struct spot_trainer_info {
 
 typedef struct spot_metrics {
   uint32_t struct_size;
-  int32_t reserved;         /* 0 */
-  uint64_t step;            /* steps done */
-  uint64_t samples;         /* that the means below are taken over */
-  double loss;              /* mean cross-entropy */
-  double accuracy;          /* in [0, 1] */
-  double learning_rate;     /* of the last step; NaN for an evaluation */
-  double gradient_norm;     /* of the last step; NaN for an evaluation */
+  int32_t reserved;     /* 0 */
+  uint64_t step;        /* steps done */
+  uint64_t samples;     /* that the means below are taken over */
+  double loss;          /* mean cross-entropy */
+  double accuracy;      /* in [0, 1] */
+  double learning_rate; /* of the last step; NaN for an evaluation */
+  double gradient_norm; /* of the last step; NaN for an evaluation */
   double samples_per_second;
 } spot_metrics;
 
 typedef struct spot_save_report {
   uint32_t struct_size;
-  int32_t reserved;         /* 0 */
+  int32_t reserved; /* 0 */
   uint64_t step;
   uint64_t generation;
   uint64_t bytes;
-  double stall_ms;          /* the training thread was held up */
-  double encode_ms;         /* building and hashing the file */
-  double commit_ms;         /* write, fsync, rename, fsync of the folder */
-  double durable_ms;        /* from the call to durable */
+  double stall_ms;   /* the training thread was held up */
+  double encode_ms;  /* building and hashing the file */
+  double commit_ms;  /* write, fsync, rename, fsync of the folder */
+  double durable_ms; /* from the call to durable */
   char path[1024];
 } spot_save_report;
 
@@ -341,30 +333,30 @@ typedef struct spot_save_report {
 
 typedef struct spot_run_result {
   uint32_t struct_size;
-  int32_t reason;               /* SPOT_RUN_... */
-  int32_t resumed;              /* 1: it began from the volume's newest good checkpoint */
-  int32_t durable;              /* 1: the state it stopped in is in a durable checkpoint */
+  int32_t reason;  /* SPOT_RUN_... */
+  int32_t resumed; /* 1: it began from the volume's newest good checkpoint */
+  int32_t durable; /* 1: the state it stopped in is in a durable checkpoint */
   uint64_t step;
-  uint64_t epoch;               /* epochs completed */
-  double test_accuracy;         /* last measured; NaN: never yet */
-  double test_loss;             /* likewise */
-  double wall_s;                /* of the call */
-  double notice_to_durable_ms;  /* from the poller's first sight of the notice; NaN without one */
-  double margin_s;              /* left until the machine may be gone, at durable; NaN without a notice */
-  char state_hash[33];          /* see spot_trainer_state_hash() */
-  char model_path[1024];        /* the final model's architecture, when the run is done; else empty */
+  uint64_t epoch;              /* epochs completed */
+  double test_accuracy;        /* last measured; NaN: never yet */
+  double test_loss;            /* likewise */
+  double wall_s;               /* of the call */
+  double notice_to_durable_ms; /* from the poller's first sight of the notice; NaN without one */
+  double margin_s;             /* left until the machine may be gone, at durable; NaN without a notice */
+  char state_hash[33];         /* see spot_trainer_state_hash() */
+  char model_path[1024];       /* the final model's architecture, when the run is done; else empty */
 } spot_run_result;
 
 /* Loads the dataset, builds the engine and sets the state of step 0. Neither reads nor writes checkpoints.
  * SPOT_E_CONFIG, _DATA, _MODEL, _IO, _NOT_FOUND, _NETWORK, _UNSUPPORTED. Since 0. */
-SPOT_API spot_status spot_trainer_create(const spot_config *config, spot_trainer **out, spot_error **error);
+SPOT_API spot_status spot_trainer_create(const spot_config* config, spot_trainer** out, spot_error** error);
 /* Waits for saves in progress, then frees. Any thread may do it. Since 0. */
-SPOT_API void spot_trainer_free(spot_trainer *trainer);
+SPOT_API void spot_trainer_free(spot_trainer* trainer);
 
 /* Which stages to be told of: bit (1 << stage), or SPOT_EVENT_ALL. One callback a trainer; NULL removes it.
  * Since 0. */
-SPOT_API spot_status spot_trainer_set_callback(spot_trainer *trainer, uint32_t stages, spot_event_fn callback,
-                                               void *user, spot_error **error);
+SPOT_API spot_status spot_trainer_set_callback(spot_trainer* trainer, uint32_t stages, spot_event_fn callback,
+                                               void* user, spot_error** error);
 
 /* The whole job: resumes from the volume's newest good checkpoint or starts, trains, evaluates after each
  * epoch and at the end, saves by the checkpoint_* keys, writes the CSV logs <volume>/logs/<run_id>.csv (a row
@@ -376,14 +368,14 @@ SPOT_API spot_status spot_trainer_set_callback(spot_trainer *trainer, uint32_t s
  * cancelled is no error: read result.reason and result.durable. A save that fails on the way is told to log
  * and callback, and training goes on; only the last one of a run that is done makes the call fail.
  * SPOT_E_CORRUPT, _MISMATCH, _IO, _NO_SPACE, _FENCED, _CALLBACK. Since 0. */
-SPOT_API spot_status spot_trainer_run(spot_trainer *trainer, spot_poller *poller, spot_cancel *cancel,
-                                      spot_run_result *result, spot_error **error);
+SPOT_API spot_status spot_trainer_run(spot_trainer* trainer, spot_poller* poller, spot_cancel* cancel,
+                                      spot_run_result* result, spot_error** error);
 
 /* Trains `count` steps, whatever the keys epochs and steps say; evaluates, saves and logs nothing. `out` may
  * be NULL; its loss and accuracy are means over the steps' samples. SPOT_E_CANCELLED, _CALLBACK: after a whole
  * step, maybe before the last. Since 0. */
-SPOT_API spot_status spot_trainer_step(spot_trainer *trainer, uint64_t count, spot_cancel *cancel,
-                                       spot_metrics *out, spot_error **error);
+SPOT_API spot_status spot_trainer_step(spot_trainer* trainer, uint64_t count, spot_cancel* cancel, spot_metrics* out,
+                                       spot_error** error);
 
 #define SPOT_SPLIT_TRAIN 0
 #define SPOT_SPLIT_VALIDATION 1
@@ -391,32 +383,32 @@ SPOT_API spot_status spot_trainer_step(spot_trainer *trainer, uint64_t count, sp
 
 /* Loss and accuracy over a part of the dataset, without dropout. SPOT_E_ORDER: there is no validation set;
  * SPOT_E_CANCELLED, _CALLBACK. Since 0. */
-SPOT_API spot_status spot_trainer_evaluate(spot_trainer *trainer, int32_t split, spot_cancel *cancel,
-                                           spot_metrics *out, spot_error **error);
+SPOT_API spot_status spot_trainer_evaluate(spot_trainer* trainer, int32_t split, spot_cancel* cancel, spot_metrics* out,
+                                           spot_error** error);
 /* How a part of the dataset is classified: counts[label * classes + prediction], `length` = classes * classes.
  * SPOT_E_ORDER, _CANCELLED as above. Since 0. */
-SPOT_API spot_status spot_trainer_confusion(spot_trainer *trainer, int32_t split, spot_cancel *cancel,
-                                            uint64_t *counts, size_t length, spot_error **error);
+SPOT_API spot_status spot_trainer_confusion(spot_trainer* trainer, int32_t split, spot_cancel* cancel, uint64_t* counts,
+                                            size_t length, spot_error** error);
 
 /* Class probabilities, [count][classes], of 8-bit images, [count][rows][columns]. `length` is the number of
  * floats at `probabilities`. Since 0. */
-SPOT_API spot_status spot_trainer_predict(spot_trainer *trainer, const uint8_t *images, size_t count,
-                                          float *probabilities, size_t length, spot_error **error);
+SPOT_API spot_status spot_trainer_predict(spot_trainer* trainer, const uint8_t* images, size_t count,
+                                          float* probabilities, size_t length, spot_error** error);
 
 /* Saves the present state on the volume and returns when it survives a power cut. `out` may be NULL.
  * SPOT_E_IO, _NO_SPACE, _FENCED: earlier checkpoints are as they were; _CALLBACK. Since 0. */
-SPOT_API spot_status spot_trainer_checkpoint(spot_trainer *trainer, spot_save_report *out, spot_error **error);
+SPOT_API spot_status spot_trainer_checkpoint(spot_trainer* trainer, spot_save_report* out, spot_error** error);
 /* Takes over the state of the checkpoint file at `path`, or, when that is NULL, of the newest good one on the
  * volume. SPOT_E_NOT_FOUND: there is none; _CORRUPT: it (or every one) is damaged; _MISMATCH: it belongs to
  * another model, dataset or configuration, which the message names. The state is unchanged on failure.
  * Since 0. */
-SPOT_API spot_status spot_trainer_restore(spot_trainer *trainer, const char *path, spot_error **error);
+SPOT_API spot_status spot_trainer_restore(spot_trainer* trainer, const char* path, spot_error** error);
 
 /* Since 0. */
-SPOT_API spot_status spot_trainer_get_info(spot_trainer *trainer, spot_trainer_info *out, spot_error **error);
+SPOT_API spot_status spot_trainer_get_info(spot_trainer* trainer, spot_trainer_info* out, spot_error** error);
 /* XXH3-128, in hex, of everything that determines the future of the run: every tensor in canonical layout,
  * the steps done and the seed. Writes 32 digits and a zero byte. Since 0. */
-SPOT_API spot_status spot_trainer_state_hash(spot_trainer *trainer, char out[33], spot_error **error);
+SPOT_API spot_status spot_trainer_state_hash(spot_trainer* trainer, char out[33], spot_error** error);
 
 /* ---- Parameters by name ------------------------------------------------------------------------------- */
 
@@ -426,27 +418,27 @@ SPOT_API spot_status spot_trainer_state_hash(spot_trainer *trainer, char out[33]
 
 typedef struct spot_tensor_info {
   uint32_t struct_size;
-  int32_t role;         /* SPOT_TENSOR_... */
-  uint64_t size;        /* elements; all are float32 */
+  int32_t role;  /* SPOT_TENSOR_... */
+  uint64_t size; /* elements; all are float32 */
   uint32_t rank;
-  uint32_t reserved;    /* 0 */
-  int64_t shape[8];     /* row-major, the first `rank` count; weights of a convolution [outputs, inputs, rows,
-                           columns], of a dense layer [outputs, inputs] */
-  char name[128];       /* "conv1.weight" */
+  uint32_t reserved; /* 0 */
+  int64_t shape[8];  /* row-major, the first `rank` count; weights of a convolution [outputs, inputs, rows,
+                        columns], of a dense layer [outputs, inputs] */
+  char name[128];    /* "conv1.weight" */
 } spot_tensor_info;
 
 /* The tensor at `index`, 0 ... spot_trainer_info.parameter_tensors - 1: parameters in layer order, statistics,
  * accumulators. Since 0. */
-SPOT_API spot_status spot_trainer_parameter_info(spot_trainer *trainer, uint64_t index, spot_tensor_info *out,
-                                                 spot_error **error);
+SPOT_API spot_status spot_trainer_parameter_info(spot_trainer* trainer, uint64_t index, spot_tensor_info* out,
+                                                 spot_error** error);
 /* Each copies one tensor, out or in; `length` is its size in elements. SPOT_E_NOT_FOUND. Since 0. */
-SPOT_API spot_status spot_trainer_parameter_read(spot_trainer *trainer, const char *name, float *values,
-                                                 size_t length, spot_error **error);
-SPOT_API spot_status spot_trainer_parameter_write(spot_trainer *trainer, const char *name, const float *values,
-                                                  size_t length, spot_error **error);
+SPOT_API spot_status spot_trainer_parameter_read(spot_trainer* trainer, const char* name, float* values, size_t length,
+                                                 spot_error** error);
+SPOT_API spot_status spot_trainer_parameter_write(spot_trainer* trainer, const char* name, const float* values,
+                                                  size_t length, spot_error** error);
 /* JSON array, one object a parameter tensor: {"name", "size", "mean", "std", "min", "max", "gradient_norm"};
  * gradient norms are of the last step, null before the first. Free with spot_text_free(). Since 0. */
-SPOT_API spot_status spot_trainer_statistics(spot_trainer *trainer, char **json, spot_error **error);
+SPOT_API spot_status spot_trainer_statistics(spot_trainer* trainer, char** json, spot_error** error);
 
 /* ---- Checkpoint files --------------------------------------------------------------------------------- */
 
@@ -456,33 +448,30 @@ typedef struct spot_checkpoint spot_checkpoint;
 /* Opens a file, or the newest good one of a folder (a volume or its checkpoints/), without changing anything.
  * SPOT_E_NOT_FOUND, _CORRUPT (with the byte offset; of a folder: every one is), _UNSUPPORTED (a newer format).
  * Since 0. */
-SPOT_API spot_status spot_checkpoint_open(const char *path, spot_checkpoint **out, spot_error **error);
+SPOT_API spot_status spot_checkpoint_open(const char* path, spot_checkpoint** out, spot_error** error);
 /* Since 0. */
-SPOT_API void spot_checkpoint_free(spot_checkpoint *checkpoint);
+SPOT_API void spot_checkpoint_free(spot_checkpoint* checkpoint);
 /* JSON: {"path", "valid": true, "bytes", "step", "epoch", "generation", "reason", "run_id", "state_hash",
  * "parent_hash", "created_unix_ns", "model": {...}, "config": {...}, "tensors": [{"name", "shape", "dtype":
  * "float32", "role": "parameter|accumulator|statistic"}], "dataset": {"name", "fingerprint", "train_samples"},
  * "steps_per_epoch", "seed", "code_version", "library_version", "device", "instruction_set", "history":
  * [{"epoch", "step", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "test_loss",
  * "test_accuracy", "learning_rate"}]}; what was not measured is null. Free with spot_text_free(). Since 0. */
-SPOT_API spot_status spot_checkpoint_describe(const spot_checkpoint *checkpoint, char **json,
-                                              spot_error **error);
+SPOT_API spot_status spot_checkpoint_describe(const spot_checkpoint* checkpoint, char** json, spot_error** error);
 /* Verifies one file, or every checkpoint of a folder, newest first, changing nothing. `good` and `bad` receive
  * their numbers, `json` an array of {"path", "valid", "step", "generation", "bytes", "state_hash", "error"},
  * one of the last two being null, to be freed with spot_text_free(); each may be NULL. SPOT_E_NOT_FOUND: no
  * checkpoint there. Since 0. */
-SPOT_API spot_status spot_checkpoint_verify(const char *path, uint64_t *good, uint64_t *bad, char **json,
-                                            spot_error **error);
+SPOT_API spot_status spot_checkpoint_verify(const char* path, uint64_t* good, uint64_t* bad, char** json,
+                                            spot_error** error);
 /* The configuration of its run; keys that this release does not know are left out. Since 0. */
-SPOT_API spot_status spot_checkpoint_config(const spot_checkpoint *checkpoint, spot_config **out,
-                                            spot_error **error);
+SPOT_API spot_status spot_checkpoint_config(const spot_checkpoint* checkpoint, spot_config** out, spot_error** error);
 /* Copies one tensor; `length` is its size in elements. SPOT_E_NOT_FOUND. Since 0. */
-SPOT_API spot_status spot_checkpoint_tensor(const spot_checkpoint *checkpoint, const char *name, float *values,
-                                            size_t length, spot_error **error);
+SPOT_API spot_status spot_checkpoint_tensor(const spot_checkpoint* checkpoint, const char* name, float* values,
+                                            size_t length, spot_error** error);
 /* Writes <prefix>.json (architecture) and <prefix>.safetensors (parameters and statistics), each atomically.
  * Since 0. */
-SPOT_API spot_status spot_checkpoint_export(const spot_checkpoint *checkpoint, const char *prefix,
-                                            spot_error **error);
+SPOT_API spot_status spot_checkpoint_export(const spot_checkpoint* checkpoint, const char* prefix, spot_error** error);
 
 /* ---- Benchmark ---------------------------------------------------------------------------------------- */
 
@@ -492,8 +481,7 @@ SPOT_API spot_status spot_checkpoint_export(const spot_checkpoint *checkpoint, c
  * "pass", "implementation", "ms"}]}. dense_efficiency is the time that the step's dense multiply-adds would
  * take at the peak, as a part of the time it took; "ms" is thread time a step. SPOT_E_INVALID_ARGUMENT: seconds
  * is not positive; else the errors of spot_trainer_create(). Free with spot_text_free(). Since 0. */
-SPOT_API spot_status spot_benchmark(const spot_config *config, double seconds, char **json,
-                                    spot_error **error);
+SPOT_API spot_status spot_benchmark(const spot_config* config, double seconds, char** json, spot_error** error);
 
 #ifdef __cplusplus
 }

@@ -31,8 +31,8 @@ class SmallDataset {
     }
   }
 
-  static void write_pair(const std::filesystem::path& folder, const std::string& part,
-                         std::uint32_t count, std::uint32_t state) {
+  static void write_pair(const std::filesystem::path& folder, const std::string& part, std::uint32_t count,
+                         std::uint32_t state) {
     std::string images;
     std::string labels;
     append_big_endian(images, 0x803);

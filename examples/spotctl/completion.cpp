@@ -74,9 +74,7 @@ std::string fish(const CLI::App& program) {
 Action add_completion(CLI::App& program) {
   auto* command = program.add_subcommand("completion", "A completion script for a shell");
   auto shell = std::make_shared<std::string>();
-  command->add_option("shell", *shell, "bash, zsh or fish")
-      ->required()
-      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  command->add_option("shell", *shell, "bash, zsh or fish")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
   command->footer("Example: spotctl completion bash > /etc/bash_completion.d/spotctl");
   return [&program, shell] {
     print_line(*shell == "bash" ? bash(program) : *shell == "zsh" ? zsh(program) : fish(program));

@@ -12,8 +12,7 @@ void print_table(const std::vector<KeyDescription>& keys) {
     std::printf("%-22s %-8s default %s%s\n", key.name.c_str(), key.type.c_str(),
                 key.default_value.empty() ? "(empty)" : key.default_value.c_str(),
                 key.allowed.empty() ? "" : (", " + key.allowed).c_str());
-    std::printf("    %s%s\n", key.help.c_str(),
-                key.resume == "exact" ? " [fixed for the whole run]" : "");
+    std::printf("    %s%s\n", key.help.c_str(), key.resume == "exact" ? " [fixed for the whole run]" : "");
   }
 }
 
@@ -32,8 +31,9 @@ Action add_config(CLI::App& program) {
   auto toml = std::make_shared<bool>(false);
   command->add_flag("--json", *json, "As JSON");
   command->add_flag("--toml", *toml, "As a commented file for --config")->excludes("--json");
-  command->footer("A key is set by its flag (--batch-size 64), --set batch_size=64, SPOT_BATCH_SIZE=64 in the\n"
-                  "environment, or batch_size = 64 in the file of --config; in this order the first one counts.");
+  command->footer(
+      "A key is set by its flag (--batch-size 64), --set batch_size=64, SPOT_BATCH_SIZE=64 in the\n"
+      "environment, or batch_size = 64 in the file of --config; in this order the first one counts.");
   return [json, toml] {
     if (*json) {
       print_line(spot_config_describe());

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+
 #include <nlohmann/json.hpp>
 
 #include "terminal.h"
@@ -49,8 +50,7 @@ std::string flag_of(const std::string& key) {
 std::vector<KeyDescription> describe_keys() {
   std::vector<KeyDescription> keys;
   for (const auto& key : nlohmann::json::parse(spot_config_describe())) {
-    keys.push_back({key["name"], key["type"], as_text(key["default"]), allowed_of(key), key["resume"],
-                    key["help"]});
+    keys.push_back({key["name"], key["type"], as_text(key["default"]), allowed_of(key), key["resume"], key["help"]});
   }
   return keys;
 }
@@ -70,6 +70,7 @@ Configuration::Configuration(CLI::App& command) {
     option->type_name(keys[i].allowed.empty() ? "TEXT" : keys[i].allowed);
     if (!keys[i].default_value.empty()) option->default_str(keys[i].default_value);
     option->group("Configuration keys");
+    option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);  // so that a wrapper can append flags
     options_.push_back(option);
   }
 }
@@ -123,9 +124,7 @@ void Configuration::apply(const Config& config) const {
   for (const Setting& setting : settings()) {
     call(spot_config_set_str, config.get(), setting.key.c_str(), setting.value.c_str());
   }
-  terminal().set_level(flags_->quiet     ? SPOT_LOG_WARNING
-                       : flags_->verbose ? SPOT_LOG_DEBUG
-                                         : SPOT_LOG_INFO);
+  terminal().set_level(flags_->quiet ? SPOT_LOG_WARNING : flags_->verbose ? SPOT_LOG_DEBUG : SPOT_LOG_INFO);
   call(spot_config_set_log, config.get(), report, nullptr);
 }
 

@@ -1,6 +1,7 @@
 #include <cstdio>
-#include <nlohmann/json.hpp>
 #include <vector>
+
+#include <nlohmann/json.hpp>
 
 #include "command.h"
 #include "restored_trainer.h"
@@ -38,15 +39,17 @@ int evaluate(const RestoredTrainer& restored, int32_t split, bool json) {
     print_table(metrics, counts, classes);
     return kDone;
   }
-  nlohmann::ordered_json result{{"event", "evaluation"},       {"step", metrics.step},
-                                {"run_id", info.run_id},       {"samples", metrics.samples},
-                                {"loss", metrics.loss},        {"accuracy", metrics.accuracy},
+  nlohmann::ordered_json result{{"event", "evaluation"},
+                                {"step", metrics.step},
+                                {"run_id", info.run_id},
+                                {"samples", metrics.samples},
+                                {"loss", metrics.loss},
+                                {"accuracy", metrics.accuracy},
                                 {"samples_per_second", metrics.samples_per_second}};
   result["confusion"] = nlohmann::ordered_json::array();
   for (std::size_t label = 0; label < classes; ++label) {
     const auto row = counts.begin() + static_cast<std::ptrdiff_t>(label * classes);
-    result["confusion"].push_back(
-        std::vector<std::uint64_t>(row, row + static_cast<std::ptrdiff_t>(classes)));
+    result["confusion"].push_back(std::vector<std::uint64_t>(row, row + static_cast<std::ptrdiff_t>(classes)));
   }
   print_line(result.dump());
   return kDone;
@@ -60,9 +63,8 @@ Action add_eval(CLI::App& program) {
   auto split = std::make_shared<int32_t>(SPOT_SPLIT_TEST);
   command->add_flag("--json", *json, "One JSON object on stdout");
   command->add_option("--split", *split, "Part of the dataset")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, int32_t>{{"train", SPOT_SPLIT_TRAIN},
-                                                                         {"validation", SPOT_SPLIT_VALIDATION},
-                                                                         {"test", SPOT_SPLIT_TEST}}))
+      ->transform(CLI::CheckedTransformer(std::map<std::string, int32_t>{
+          {"train", SPOT_SPLIT_TRAIN}, {"validation", SPOT_SPLIT_VALIDATION}, {"test", SPOT_SPLIT_TEST}}))
       ->default_str("test");
   const RestoredTrainer restored(*command);
   return [restored, split, json] { return evaluate(restored, *split, *json); };

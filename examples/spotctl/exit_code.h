@@ -1,7 +1,6 @@
 #pragma once
 
 #include <spot_trainer.h>
-
 #include <stdexcept>
 #include <string>
 
@@ -14,14 +13,13 @@ constexpr int kBadData = 65;
 constexpr int kUnavailable = 69;
 constexpr int kInternal = 70;
 constexpr int kInputOutput = 74;
-constexpr int kInterrupted = 75;         // the checkpoint is durable: run me again
+constexpr int kInterrupted = 75;  // the checkpoint is durable: run me again
 constexpr int kInterruptedNotDurable = 76;
 
 /// What ends a command: one line for people and a number for scripts.
 class Failure : public std::runtime_error {
  public:
-  Failure(int exit_code, const std::string& message)
-      : std::runtime_error(message), exit_code_(exit_code) {}
+  Failure(int exit_code, const std::string& message) : std::runtime_error(message), exit_code_(exit_code) {}
   [[nodiscard]] int exit_code() const { return exit_code_; }
 
  private:

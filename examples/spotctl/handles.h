@@ -1,8 +1,7 @@
 #pragma once
 
-#include <spot_trainer.h>
-
 #include <memory>
+#include <spot_trainer.h>
 #include <string>
 #include <utility>
 

@@ -1,17 +1,17 @@
 #include "http_server.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <optional>
+#include <poll.h>
+#include <unistd.h>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 #include "exit_code.h"
 
@@ -39,8 +39,7 @@ std::optional<ServerRequest> parse(const std::string& head) {
     const std::size_t colon = head.find(':', at);
     if (colon != std::string::npos && colon < end) {
       const std::size_t value = head.find_first_not_of(' ', colon + 1);
-      request.headers[lower(head.substr(at, colon - at))] =
-          value < end ? head.substr(value, end - value) : "";
+      request.headers[lower(head.substr(at, colon - at))] = value < end ? head.substr(value, end - value) : "";
     }
     at = end + 2;
   }
@@ -58,7 +57,9 @@ bool send_all(int fd, const std::string& bytes) {
 
 std::string render(const ServerResponse& response) {
   std::string text = "HTTP/1.1 " + std::to_string(response.status) +
-                     (response.status == 200 ? " OK" : response.status == 404 ? " Not Found" : " Status") +
+                     (response.status == 200   ? " OK"
+                      : response.status == 404 ? " Not Found"
+                                               : " Status") +
                      "\r\nContent-Type: " + response.content_type +
                      "\r\nContent-Length: " + std::to_string(response.body.size()) + "\r\nServer: EC2ws\r\n";
   for (const auto& [name, value] : response.headers) text += name + ": " + value + "\r\n";

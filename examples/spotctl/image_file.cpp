@@ -1,10 +1,9 @@
 #include "image_file.h"
 
-#include <png.h>
-
 #include <cstring>
 #include <fstream>
 #include <iterator>
+#include <png.h>
 #include <sstream>
 
 #include "exit_code.h"
@@ -29,8 +28,8 @@ Images read_idx(const std::string& path, const std::string& bytes) {
   if (bytes.size() < kHeader || bytes[2] != 8 || bytes[3] != 3) refuse(path, "not an IDX file of images");
   Images images{big_endian(bytes, 4), big_endian(bytes, 8), big_endian(bytes, 12), {}};
   const std::uint64_t pixels = std::uint64_t{images.rows} * images.columns;
-  if (images.count == 0 || pixels == 0 || pixels > kMaxPixels ||
-      images.count != (bytes.size() - kHeader) / pixels || (bytes.size() - kHeader) % pixels != 0) {
+  if (images.count == 0 || pixels == 0 || pixels > kMaxPixels || images.count != (bytes.size() - kHeader) / pixels ||
+      (bytes.size() - kHeader) % pixels != 0) {
     refuse(path, "its size does not match its header");
   }
   images.pixels.assign(bytes.begin() + kHeader, bytes.end());

@@ -1,4 +1,5 @@
 #include <cstdio>
+
 #include <nlohmann/json.hpp>
 
 #include "command.h"
@@ -38,10 +39,13 @@ int inspect(const std::string& path, bool json) {
 }  // namespace
 
 Action add_inspect(CLI::App& program) {
-  auto* command = program.add_subcommand("inspect", "What a checkpoint holds: a file, or the newest good one of a folder");
+  auto* command =
+      program.add_subcommand("inspect", "What a checkpoint holds: a file, or the newest good one of a folder");
   auto path = std::make_shared<std::string>();
   auto json = std::make_shared<bool>(false);
-  command->add_option("path", *path, "Checkpoint file, volume, or its checkpoints folder")->required()->type_name("PATH");
+  command->add_option("path", *path, "Checkpoint file, volume, or its checkpoints folder")
+      ->required()
+      ->type_name("PATH");
   command->add_flag("--json", *json, "One JSON object on stdout");
   return [path, json] { return inspect(*path, *json); };
 }

@@ -31,9 +31,8 @@ int run(int argc, char** argv) {
   // CLI11's own configuration files are not used: one rule for all keys is in configuration.cpp.
   program.set_config();
   std::vector<std::pair<CLI::App*, Action>> commands;
-  for (Action (*add)(CLI::App&) : {add_train, add_watch, add_simulate, add_eval, add_predict, add_inspect,
-                                   add_verify, add_export, add_bench, add_config, add_version,
-                                   add_completion}) {
+  for (Action (*add)(CLI::App&) : {add_train, add_watch, add_simulate, add_eval, add_predict, add_inspect, add_verify,
+                                   add_export, add_bench, add_config, add_version, add_completion}) {
     Action action = add(program);
     commands.emplace_back(program.get_subcommands({}).back(), std::move(action));
   }

@@ -1,7 +1,8 @@
 #include <algorithm>
 #include <cstdio>
-#include <nlohmann/json.hpp>
 #include <vector>
+
+#include <nlohmann/json.hpp>
 
 #include "command.h"
 #include "image_file.h"
@@ -19,8 +20,7 @@ struct Options {
 void print_prediction(const std::string& file, std::uint32_t index, const std::vector<float>& row, bool json) {
   const auto best = std::max_element(row.begin(), row.end()) - row.begin();
   if (json) {
-    const nlohmann::ordered_json line{
-        {"path", file}, {"index", index}, {"class", best}, {"probabilities", row}};
+    const nlohmann::ordered_json line{{"path", file}, {"index", index}, {"class", best}, {"probabilities", row}};
     print_line(line.dump());
     return;
   }
@@ -42,10 +42,10 @@ int predict(const RestoredTrainer& restored, const Options& options) {
   for (std::size_t f = 0; f < files.size(); ++f) {
     const Images& images = files[f];
     if (images.rows != info.image_rows || images.columns != info.image_columns) {
-      throw Failure(kBadData, "image file '" + options.files[f] + "': images of " +
-                                  std::to_string(images.rows) + " x " + std::to_string(images.columns) +
-                                  ", the model takes " + std::to_string(info.image_rows) + " x " +
-                                  std::to_string(info.image_columns) + ": resize them first");
+      throw Failure(kBadData, "image file '" + options.files[f] + "': images of " + std::to_string(images.rows) +
+                                  " x " + std::to_string(images.columns) + ", the model takes " +
+                                  std::to_string(info.image_rows) + " x " + std::to_string(info.image_columns) +
+                                  ": resize them first");
     }
     std::vector<float> probabilities(std::size_t{images.count} * info.classes);
     call(spot_trainer_predict, trainer.get(), images.pixels.data(), images.count, probabilities.data(),

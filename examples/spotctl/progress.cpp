@@ -19,7 +19,9 @@ std::string format(const char* form, Values... values) {
   return text;
 }
 
-std::string percent(double part) { return std::isnan(part) ? "-" : format("%.2f %%", 100 * part); }
+std::string percent(double part) {
+  return std::isnan(part) ? "-" : format("%.2f %%", 100 * part);
+}
 
 }  // namespace
 
@@ -31,7 +33,9 @@ std::string duration_text(double seconds) {
 
 Progress::Progress(std::uint64_t total_steps) : total_steps_(total_steps) {}
 
-Progress::~Progress() { terminal().status(""); }
+Progress::~Progress() {
+  terminal().status("");
+}
 
 void Progress::show(const spot_event& event) {
   switch (event.stage) {
@@ -41,12 +45,11 @@ void Progress::show(const spot_event& event) {
       return;
     case SPOT_EVENT_STEP: return show_step(event);
     case SPOT_EVENT_EPOCH_END:
-      terminal().line(format("epoch %llu  train loss %.4f  test loss %.4f  test accuracy %s",
-                             static_cast<unsigned long long>(event.epoch), event.loss, event.test_loss,
-                             percent(event.test_accuracy).c_str()) +
-                      (std::isnan(event.validation_accuracy)
-                           ? ""
-                           : "  validation accuracy " + percent(event.validation_accuracy)));
+      terminal().line(
+          format("epoch %llu  train loss %.4f  test loss %.4f  test accuracy %s",
+                 static_cast<unsigned long long>(event.epoch), event.loss, event.test_loss,
+                 percent(event.test_accuracy).c_str()) +
+          (std::isnan(event.validation_accuracy) ? "" : "  validation accuracy " + percent(event.validation_accuracy)));
       return;
     default: return;
   }
@@ -66,15 +69,15 @@ void Progress::show_step(const spot_event& event) {
     terminal().status(bar(event, steps_per_second));
   } else {
     terminal().line(format("step %llu of %llu  loss %.4f  accuracy %s  %.0f samples/s",
-                           static_cast<unsigned long long>(event.step),
-                           static_cast<unsigned long long>(total_steps_), event.loss,
-                           percent(event.accuracy).c_str(), samples_per_second_));
+                           static_cast<unsigned long long>(event.step), static_cast<unsigned long long>(total_steps_),
+                           event.loss, percent(event.accuracy).c_str(), samples_per_second_));
   }
 }
 
 std::string Progress::bar(const spot_event& event, double steps_per_second) const {
   const double done = static_cast<double>(event.step) / static_cast<double>(std::max<std::uint64_t>(1, total_steps_));
-  const double left = static_cast<double>(total_steps_ - std::min(total_steps_, event.step)) / std::max(steps_per_second, 1e-9);
+  const double left =
+      static_cast<double>(total_steps_ - std::min(total_steps_, event.step)) / std::max(steps_per_second, 1e-9);
   const std::string tail =
       format(" epoch %llu  step %llu/%llu  loss %.4f  acc %s  %.0f samples/s  %s left",
              static_cast<unsigned long long>(event.epoch), static_cast<unsigned long long>(event.step),

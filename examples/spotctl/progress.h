@@ -1,9 +1,8 @@
 #pragma once
 
-#include <spot_trainer.h>
-
 #include <chrono>
 #include <cstdint>
+#include <spot_trainer.h>
 #include <string>
 
 namespace spotctl {

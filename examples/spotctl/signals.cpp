@@ -2,10 +2,10 @@
 
 #include <poll.h>
 #include <pthread.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
-
 #include <utility>
+
+#include <sys/signalfd.h>
 
 #include "exit_code.h"
 

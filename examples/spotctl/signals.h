@@ -1,9 +1,8 @@
 #pragma once
 
-#include <spot_trainer.h>
-
 #include <csignal>
 #include <functional>
+#include <spot_trainer.h>
 #include <thread>
 
 namespace spotctl {

@@ -1,5 +1,6 @@
 #include <condition_variable>
 #include <mutex>
+
 #include <nlohmann/json.hpp>
 
 #include "command.h"
@@ -38,9 +39,9 @@ int simulate_aws(const Options& options) {
                           [&](const ServerRequest& request) { return aws.answer(request); });
   {
     const std::lock_guard lock(output);
-    print_line(Json{{"event", "listening"},
-                    {"endpoint", "http://" + options.host + ":" + std::to_string(server.port())}}
-                   .dump());
+    print_line(
+        Json{{"event", "listening"}, {"endpoint", "http://" + options.host + ":" + std::to_string(server.port())}}
+            .dump());
   }
   std::unique_lock lock(mutex);
   while (!stop) {
@@ -60,9 +61,7 @@ Action add_simulate(CLI::App& program) {
   auto options = std::make_shared<Options>();
   SimulateAwsOptions& o = options->aws;
   aws->add_option("--host", options->host, "IPv4 address to listen on")->capture_default_str();
-  aws->add_option("--port", options->port, "Port; 0: any free one")
-      ->check(CLI::Range(0, 65535))
-      ->capture_default_str();
+  aws->add_option("--port", options->port, "Port; 0: any free one")->check(CLI::Range(0, 65535))->capture_default_str();
   aws->add_option("--notice-after", o.notice_after, "Seconds until the spot notice; default: only when triggered");
   aws->add_option("--notice-seconds", o.notice_seconds, "Seconds from the notice to the time it states")
       ->capture_default_str();
@@ -75,11 +74,12 @@ Action add_simulate(CLI::App& program) {
   aws->add_flag("--v1", o.v1, "Also answer requests without a session token (IMDSv1)");
   aws->add_option("--fault", o.fault, "Spoil every answer")
       ->check(CLI::IsMember(std::vector<std::string>(kAwsFaults, kAwsFaults + kAwsFaultCount)));
-  aws->footer("Prints {\"event\":\"listening\",\"endpoint\":URL} and a JSON line for each request. SIGUSR1, or\n"
-              "POST /simulate/notice, gives the spot notice at once; SIGTERM and SIGINT end it.\n\n"
-              "Example:\n"
-              "  spotctl simulate aws --port 1338 --notice-after 20 &\n"
-              "  spotctl train --metadata aws --metadata-endpoint http://127.0.0.1:1338 --poll-seconds 1");
+  aws->footer(
+      "Prints {\"event\":\"listening\",\"endpoint\":URL} and a JSON line for each request. SIGUSR1, or\n"
+      "POST /simulate/notice, gives the spot notice at once; SIGTERM and SIGINT end it.\n\n"
+      "Example:\n"
+      "  spotctl simulate aws --port 1338 --notice-after 20 &\n"
+      "  spotctl train --metadata aws --metadata-endpoint http://127.0.0.1:1338 --poll-seconds 1");
   return [options] { return simulate_aws(*options); };
 }
 

@@ -61,7 +61,7 @@ const std::map<std::string, std::string>& fixed_tree() {
 
 }  // namespace
 
-const char* const kAwsFaults[] = {"401",  "403",     "404",  "429",  "500",     "503",  "html",
+const char* const kAwsFaults[] = {"401",     "403",  "404",  "429",     "500",   "503",     "html",
                                   "garbage", "hang", "slow", "endless", "reset", "redirect"};
 const int kAwsFaultCount = static_cast<int>(std::size(kAwsFaults));
 
@@ -89,10 +89,8 @@ bool SimulatedAws::notice_is_due() {
 void SimulatedAws::spoil(ServerResponse& response) const {
   const std::string& fault = options_.fault;
   using Manner = ServerResponse::Manner;
-  static const std::map<std::string, Manner> kManners = {{"hang", Manner::kSilence},
-                                                         {"slow", Manner::kSlow},
-                                                         {"endless", Manner::kEndless},
-                                                         {"reset", Manner::kReset}};
+  static const std::map<std::string, Manner> kManners = {
+      {"hang", Manner::kSilence}, {"slow", Manner::kSlow}, {"endless", Manner::kEndless}, {"reset", Manner::kReset}};
   if (fault.empty()) return;
   if (const auto manner = kManners.find(fault); manner != kManners.end()) {
     response.manner = manner->second;

@@ -5,9 +5,10 @@
 #include <functional>
 #include <map>
 #include <mutex>
-#include <nlohmann/json.hpp>
 #include <random>
 #include <string>
+
+#include <nlohmann/json.hpp>
 
 #include "http_server.h"
 

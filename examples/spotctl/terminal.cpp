@@ -1,11 +1,11 @@
 #include "terminal.h"
 
-#include <spot_trainer.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
-
 #include <cstdio>
 #include <cstdlib>
+#include <spot_trainer.h>
+#include <unistd.h>
+
+#include <sys/ioctl.h>
 
 namespace spotctl {
 namespace {

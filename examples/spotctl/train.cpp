@@ -2,6 +2,7 @@
 #include <cmath>
 #include <cstdio>
 #include <mutex>
+
 #include <nlohmann/json.hpp>
 
 #include "action_name.h"
@@ -23,7 +24,9 @@ struct Options {
 };
 
 /// JSON has no NaN.
-Json number(double value) { return std::isnan(value) ? Json(nullptr) : Json(value); }
+Json number(double value) {
+  return std::isnan(value) ? Json(nullptr) : Json(value);
+}
 
 /// Turns the library's events into progress for people and JSON lines for scripts.
 class Reporter {
@@ -69,8 +72,7 @@ class Reporter {
 
   bool step_is_due(const spot_event& event) {
     const auto now = std::chrono::steady_clock::now();
-    if (event.step != info_.total_steps &&
-        now - last_step_ < std::chrono::duration<double>(options_.step_seconds)) {
+    if (event.step != info_.total_steps && now - last_step_ < std::chrono::duration<double>(options_.step_seconds)) {
       return false;
     }
     last_step_ = now;
@@ -135,8 +137,7 @@ void tell_result(const spot_run_result& result) {
   char text[sizeof result.model_path + 256];
   if (result.reason == SPOT_RUN_DONE) {
     std::snprintf(text, sizeof text, "done: step %llu, test accuracy %.2f %%, model %s",
-                  static_cast<unsigned long long>(result.step), 100 * result.test_accuracy,
-                  result.model_path);
+                  static_cast<unsigned long long>(result.step), 100 * result.test_accuracy, result.model_path);
   } else if (result.durable != 1) {
     std::snprintf(text, sizeof text, "stopped at step %llu; its checkpoint is NOT durable",
                   static_cast<unsigned long long>(result.step));
@@ -219,12 +220,12 @@ Action add_train(CLI::App& program) {
       "train", "Start a run, or resume it from what the volume holds: the one command a boot script repeats");
   auto options = std::make_shared<Options>();
   command->add_flag("--json", options->json, "Events as JSON lines on stdout");
-  command->add_option("--json-step-seconds", options->step_seconds,
-                      "Least time between two step events; 0: every step")
+  command->add_option("--json-step-seconds", options->step_seconds, "Least time between two step events; 0: every step")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  command->add_option("--interrupted-exit-code", options->interrupted_exit_code,
-                      "Exit code instead of 75 when interrupted with a durable checkpoint")
+  command
+      ->add_option("--interrupted-exit-code", options->interrupted_exit_code,
+                   "Exit code instead of 75 when interrupted with a durable checkpoint")
       ->check(CLI::Range(0, 255))
       ->capture_default_str();
   command->footer("SIGTERM, SIGINT and SIGUSR1 stop the run like a provider's notice: checkpoint, then exit 75.");

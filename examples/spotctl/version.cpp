@@ -1,4 +1,5 @@
 #include <cstdio>
+
 #include <nlohmann/json.hpp>
 
 #include "command.h"
@@ -22,8 +23,7 @@ Action add_version(CLI::App& program) {
     }
     const auto info = nlohmann::ordered_json::parse(spot_build_info());
     std::printf("spotctl and libspot_trainer %s, ABI %u\n", spot_version(), spot_abi_version());
-    std::printf("%s, %s\n", info["compiler"].get<std::string>().c_str(),
-                info["build_type"].get<std::string>().c_str());
+    std::printf("%s, %s\n", info["compiler"].get<std::string>().c_str(), info["build_type"].get<std::string>().c_str());
     for (const auto& [name, version] : info["libraries"].items()) {
       std::printf("%-12s %s\n", name.c_str(), version.get<std::string>().c_str());
     }

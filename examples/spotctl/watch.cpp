@@ -1,4 +1,5 @@
 #include <atomic>
+
 #include <nlohmann/json.hpp>
 
 #include "action_name.h"

@@ -10,9 +10,7 @@ class CancelToken {
  public:
   void trigger() noexcept { triggered_.store(true, std::memory_order_relaxed); }
   void reset() noexcept { triggered_.store(false, std::memory_order_relaxed); }
-  [[nodiscard]] bool triggered() const noexcept {
-    return triggered_.load(std::memory_order_relaxed);
-  }
+  [[nodiscard]] bool triggered() const noexcept { return triggered_.load(std::memory_order_relaxed); }
 
  private:
   static_assert(std::atomic<bool>::is_always_lock_free);

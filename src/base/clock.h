@@ -35,7 +35,11 @@ class FakeClock final : public Clock {
   std::int64_t wall_ns_ = 0;
 };
 
-constexpr double to_seconds(std::int64_t ns) { return static_cast<double>(ns) * 1e-9; }
-constexpr double to_milliseconds(std::int64_t ns) { return static_cast<double>(ns) * 1e-6; }
+constexpr double to_seconds(std::int64_t ns) {
+  return static_cast<double>(ns) * 1e-9;
+}
+constexpr double to_milliseconds(std::int64_t ns) {
+  return static_cast<double>(ns) * 1e-6;
+}
 
 }  // namespace spot

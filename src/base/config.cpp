@@ -31,13 +31,12 @@ std::string allowed(const ConfigKey& key) {
   if (!key.choices.empty()) return cat("one of ", key.choices);
   if (key.type == KeyType::kBoolean) return "true or false";
   if (key.type == KeyType::kText) return "text";
-  return cat(key.type == KeyType::kInteger ? "an integer" : "a number", " from ", key.minimum,
-             " to ", key.maximum);
+  return cat(key.type == KeyType::kInteger ? "an integer" : "a number", " from ", key.minimum, " to ", key.maximum);
 }
 
 [[noreturn]] void refuse(const ConfigKey& key, std::string_view value) {
-  fail(Status::kConfig, cat("configuration key '", key.name, "' cannot be '", printable(value),
-                            "': it takes ", allowed(key)));
+  fail(Status::kConfig,
+       cat("configuration key '", key.name, "' cannot be '", printable(value), "': it takes ", allowed(key)));
 }
 
 const ConfigKey& find_key_of_type(std::string_view name, KeyType type) {
@@ -57,15 +56,13 @@ bool is_choice(std::string_view choices, std::string_view value) {
 
 const ConfigKey& find_config_key(std::string_view name) {
   const auto keys = config_keys();
-  const auto found = std::find_if(keys.begin(), keys.end(),
-                                  [&](const ConfigKey& key) { return key.name == name; });
+  const auto found = std::find_if(keys.begin(), keys.end(), [&](const ConfigKey& key) { return key.name == name; });
   if (found != keys.end()) return *found;
-  const auto nearest =
-      std::min_element(keys.begin(), keys.end(), [&](const ConfigKey& a, const ConfigKey& b) {
-        return edit_distance(a.name, name) < edit_distance(b.name, name);
-      });
-  fail(Status::kConfig, cat("there is no configuration key '", printable(name), "'; did you mean '",
-                            nearest->name, "'?"));
+  const auto nearest = std::min_element(keys.begin(), keys.end(), [&](const ConfigKey& a, const ConfigKey& b) {
+    return edit_distance(a.name, name) < edit_distance(b.name, name);
+  });
+  fail(Status::kConfig,
+       cat("there is no configuration key '", printable(name), "'; did you mean '", nearest->name, "'?"));
 }
 
 std::string_view type_name(KeyType type) {
@@ -93,16 +90,14 @@ void Config::set_integer(std::string_view name, std::int64_t value) {
   if (key.type == KeyType::kBoolean && (value == 0 || value == 1)) {
     return store(key, to_text(value == 1));
   }
-  const bool inside = static_cast<double>(value) >= key.minimum &&
-                      static_cast<double>(value) <= key.maximum;
+  const bool inside = static_cast<double>(value) >= key.minimum && static_cast<double>(value) <= key.maximum;
   if (key.type != KeyType::kInteger || !inside) refuse(key, to_text(value));
   store(key, to_text(value));
 }
 
 void Config::set_real(std::string_view name, double value) {
   const ConfigKey& key = find_config_key(name);
-  if (key.type != KeyType::kReal || !std::isfinite(value) || value < key.minimum ||
-      value > key.maximum) {
+  if (key.type != KeyType::kReal || !std::isfinite(value) || value < key.minimum || value > key.maximum) {
     refuse(key, to_text(value));
   }
   store(key, to_text(value));

@@ -55,9 +55,7 @@ class Config {
 
   [[nodiscard]] bool is_set(std::string_view key) const;
   /// All keys with their values, defaults included.
-  [[nodiscard]] const std::map<std::string, std::string, std::less<>>& values() const {
-    return values_;
-  }
+  [[nodiscard]] const std::map<std::string, std::string, std::less<>>& values() const { return values_; }
 
   Config();
 

@@ -18,37 +18,34 @@ constexpr ConfigKey flag(std::string_view name, std::string_view default_value, 
                          std::string_view help) {
   return {name, KeyType::kBoolean, default_value, kNone, kNone, "", resume, help};
 }
-constexpr ConfigKey integer(std::string_view name, std::string_view default_value, double minimum,
-                            double maximum, ResumeRule resume, std::string_view help) {
+constexpr ConfigKey integer(std::string_view name, std::string_view default_value, double minimum, double maximum,
+                            ResumeRule resume, std::string_view help) {
   return {name, KeyType::kInteger, default_value, minimum, maximum, "", resume, help};
 }
-constexpr ConfigKey real(std::string_view name, std::string_view default_value, double minimum,
-                         double maximum, ResumeRule resume, std::string_view help) {
+constexpr ConfigKey real(std::string_view name, std::string_view default_value, double minimum, double maximum,
+                         ResumeRule resume, std::string_view help) {
   return {name, KeyType::kReal, default_value, minimum, maximum, "", resume, help};
 }
 constexpr ConfigKey text(std::string_view name, std::string_view default_value, ResumeRule resume,
                          std::string_view help) {
   return {name, KeyType::kText, default_value, kNone, kNone, "", resume, help};
 }
-constexpr ConfigKey choice(std::string_view name, std::string_view default_value,
-                           std::string_view choices, ResumeRule resume, std::string_view help) {
+constexpr ConfigKey choice(std::string_view name, std::string_view default_value, std::string_view choices,
+                           ResumeRule resume, std::string_view help) {
   return {name, KeyType::kText, default_value, kNone, kNone, choices, resume, help};
 }
 
 constexpr auto kKeys = std::to_array<ConfigKey>({
     // What is trained on what. Model and dataset are compared by content when a run is resumed.
-    text("model", "keras-cnn", kFree,
-         "Network: keras-cnn, lenet-5, mlp, or the path of a JSON file of layers"),
+    text("model", "keras-cnn", kFree, "Network: keras-cnn, lenet-5, mlp, or the path of a JSON file of layers"),
     text("dataset", "auto", kFree,
          "Images: a folder of IDX files, mnist, fashion-mnist, kmnist, synthetic, or auto: mnist when it "
          "is cached or can be downloaded, else synthetic"),
-    text("dataset_mirrors", "", kFree,
-         "Base URLs tried before the built-in mirrors, separated by commas"),
+    text("dataset_mirrors", "", kFree, "Base URLs tried before the built-in mirrors, separated by commas"),
     text("volume", "spot-volume", kFree,
          "Persistent folder that holds datasets/, checkpoints/, models/ and logs/. It must exist, except "
          "the default one, which is created"),
-    flag("volume_must_be_mounted", "false", kFree,
-         "Refuse a volume that is not a mount point of its own"),
+    flag("volume_must_be_mounted", "false", kFree, "Refuse a volume that is not a mount point of its own"),
 
     // How it is trained.
     integer("batch_size", "128", 1, 65536, kExact, "Samples a step"),
@@ -73,21 +70,18 @@ constexpr auto kKeys = std::to_array<ConfigKey>({
          "Decay of the averages of adadelta and rmsprop; 0: the customary 0.95 and 0.9"),
     real("beta1", "0.9", 0, 0.9999999, kExact, "Decay of the first moment of adam and adamw"),
     real("beta2", "0.999", 0, 0.9999999, kExact, "Decay of the second moment of adam and adamw"),
-    real("epsilon", "0", 0, 1, kExact,
-         "Term that keeps the optimizer's divisor from zero; 0: the customary 1e-7"),
+    real("epsilon", "0", 0, 1, kExact, "Term that keeps the optimizer's divisor from zero; 0: the customary 1e-7"),
     choice("schedule", "constant", "constant|step|cosine|one-cycle", kExact,
            "Learning rate over the run. cosine and one-cycle depend on the length of the run, which then "
            "cannot change on resume"),
     integer("warmup_steps", "0", 0, 1e12, kExact,
             "Steps over which the learning rate grows linearly from 0 to its scheduled value"),
-    integer("schedule_epochs", "5", 1, 1e9, kExact,
-            "Epochs between two reductions of the schedule step"),
+    integer("schedule_epochs", "5", 1, 1e9, kExact, "Epochs between two reductions of the schedule step"),
     real("schedule_gamma", "0.1", 0, 1, kExact, "Factor of each reduction of the schedule step"),
 
     // Where it is computed.
     choice("device", "auto", "auto|cpu|cuda", kFree, "Engine that computes"),
-    integer("threads", "0", 0, 1024, kFree,
-            "Worker threads; 0: one for each processor. Never changes a result"),
+    integer("threads", "0", 0, 1024, kFree, "Worker threads; 0: one for each processor. Never changes a result"),
     integer("shards", "8", 1, 1024, kExact,
             "Parts into which each batch is cut, whatever the number of threads. The order of sums "
             "depends on it, so it is part of the run"),
@@ -105,10 +99,8 @@ constexpr auto kKeys = std::to_array<ConfigKey>({
     text("metadata", "auto", kFree,
          "Interruption notices: auto (the cloud this machine runs in, if any), aws, file:PATH (a path "
          "that appears), or none"),
-    text("metadata_endpoint", "", kFree,
-         "Base URL of the metadata service, instead of the provider's own address"),
-    flag("metadata_v1", "false", kFree,
-         "Also ask metadata services that issue no session token (IMDSv1)"),
+    text("metadata_endpoint", "", kFree, "Base URL of the metadata service, instead of the provider's own address"),
+    flag("metadata_v1", "false", kFree, "Also ask metadata services that issue no session token (IMDSv1)"),
     real("poll_seconds", "5", 0.01, 3600, kFree, "Time between two questions to the metadata service"),
 
     // What is recorded with it.
@@ -122,6 +114,8 @@ constexpr auto kKeys = std::to_array<ConfigKey>({
 
 }  // namespace
 
-std::span<const ConfigKey> config_keys() { return kKeys; }
+std::span<const ConfigKey> config_keys() {
+  return kKeys;
+}
 
 }  // namespace spot

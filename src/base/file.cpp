@@ -1,12 +1,12 @@
 #include "base/file.h"
 
+#include <cerrno>
 #include <fcntl.h>
+#include <unistd.h>
+#include <utility>
+
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <utility>
 
 #include "base/status.h"
 #include "base/text.h"
@@ -21,7 +21,9 @@ Fd& Fd::operator=(Fd&& other) noexcept {
   return *this;
 }
 
-Fd::~Fd() { close(); }
+Fd::~Fd() {
+  close();
+}
 
 int Fd::close() {
   if (fd_ < 0) return 0;
@@ -51,8 +53,7 @@ Bytes read_whole(const std::filesystem::path& path, std::uint64_t limit) {
   if (!S_ISREG(info.st_mode)) fail(Status::kIo, cat("'", path.string(), "' is not a file"));
   const auto size = static_cast<std::uint64_t>(info.st_size);
   if (size > limit) {
-    fail(Status::kData, cat("'", path.string(), "' has ", size, " bytes; at most ", limit,
-                            " are accepted here"));
+    fail(Status::kData, cat("'", path.string(), "' has ", size, " bytes; at most ", limit, " are accepted here"));
   }
   Bytes bytes(size, {});
   std::size_t done = 0;
@@ -108,8 +109,7 @@ void make_directory(const std::filesystem::path& directory) {
 }
 
 void write_file_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes) {
-  const std::filesystem::path temporary =
-      path.parent_path() / cat(".tmp-", path.filename().string(), "-", getpid());
+  const std::filesystem::path temporary = path.parent_path() / cat(".tmp-", path.filename().string(), "-", getpid());
   Fd fd = open_file(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0644);
   int error = write_all(fd.get(), bytes.data(), bytes.size());
   if (error == 0 && ::fsync(fd.get()) != 0) error = errno;

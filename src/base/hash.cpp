@@ -1,22 +1,27 @@
 #include "base/hash.h"
 
-#include <xxhash.h>
-
 #include <cstring>
+#include <xxhash.h>
 
 #include "base/text.h"
 
 namespace spot {
 
-std::uint64_t hash64(const void* bytes, std::size_t size) { return XXH3_64bits(bytes, size); }
+std::uint64_t hash64(const void* bytes, std::size_t size) {
+  return XXH3_64bits(bytes, size);
+}
 
-std::string Hash128::hex() const { return to_hex(bytes, sizeof bytes); }
+std::string Hash128::hex() const {
+  return to_hex(bytes, sizeof bytes);
+}
 
 struct alignas(64) Hasher::State {
   XXH3_state_t xxh3;
 };
 
-Hasher::Hasher() : state_(std::make_unique<State>()) { XXH3_128bits_reset(&state_->xxh3); }
+Hasher::Hasher() : state_(std::make_unique<State>()) {
+  XXH3_128bits_reset(&state_->xxh3);
+}
 Hasher::~Hasher() = default;
 
 void Hasher::update(const void* bytes, std::size_t size) {

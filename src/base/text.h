@@ -12,16 +12,23 @@ namespace spot {
 
 /// The shortest text that reads back as the same number, in no locale.
 template <typename Number>
-  requires(std::integral<Number> || std::floating_point<Number>)
-std::string to_text(Number value) {
+requires(std::integral<Number> || std::floating_point<Number>) std::string to_text(Number value) {
   std::array<char, 32> buffer;
   const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value).ptr;
   return {buffer.data(), end};
 }
-inline std::string to_text(bool value) { return value ? "true" : "false"; }
-inline std::string to_text(std::string_view value) { return std::string(value); }
-inline std::string to_text(const char* value) { return value; }
-inline std::string to_text(const std::string& value) { return value; }
+inline std::string to_text(bool value) {
+  return value ? "true" : "false";
+}
+inline std::string to_text(std::string_view value) {
+  return std::string(value);
+}
+inline std::string to_text(const char* value) {
+  return value;
+}
+inline std::string to_text(const std::string& value) {
+  return value;
+}
 
 /// Joins its arguments as text: cat("step ", 7, " of ", total).
 template <typename... Parts>

@@ -1,10 +1,9 @@
 #include "base/thread.h"
 
-#include <pthread.h>
-#include <sched.h>
-
 #include <algorithm>
 #include <csignal>
+#include <pthread.h>
+#include <sched.h>
 
 namespace spot {
 namespace {

@@ -36,20 +36,17 @@ nlohmann::ordered_json to_json(const spot::Benchmark& result, double peak_gflops
 
 }  // namespace
 
-spot_status spot_benchmark(const spot_config* config, double seconds, char** json,
-                           spot_error** error) {
+spot_status spot_benchmark(const spot_config* config, double seconds, char** json, spot_error** error) {
   return spot::guard(error, [&] {
     const spot::Call call(spot::required(config, "config").use);
     spot::required(json, "json");
     if (!std::isfinite(seconds) || seconds <= 0) {
-      spot::fail(spot::Status::kInvalidArgument,
-                 spot::cat("'seconds' is ", seconds, ": it takes a positive time"));
+      spot::fail(spot::Status::kInvalidArgument, spot::cat("'seconds' is ", seconds, ": it takes a positive time"));
     }
     spot::Session session(config->values, spot::backends(), spot::system_clock(), config->log);
     const double peak_gflops = spot::measure_peak_gflops(session.engine().threads());
     const spot::Benchmark result = spot::benchmark(session, seconds);
     *json = spot::copy_text(
-        to_json(result, peak_gflops)
-            .dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+        to_json(result, peak_gflops).dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
   });
 }

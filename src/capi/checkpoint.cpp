@@ -26,20 +26,16 @@ std::string dump(const Json& json) {
 /// A configuration value in the type of its key; a key of another release stays text.
 Json typed_value(const std::string& name, const std::string& value) {
   const auto keys = spot::config_keys();
-  const auto key = std::find_if(keys.begin(), keys.end(),
-                                [&](const spot::ConfigKey& k) { return k.name == name; });
+  const auto key = std::find_if(keys.begin(), keys.end(), [&](const spot::ConfigKey& k) { return k.name == name; });
   if (key == keys.end() || key->type == spot::KeyType::kText) return value;
   return Json::parse(value, nullptr, false);
 }
 
 const char* role_name(spot::TensorRole role) {
   switch (role) {
-    case spot::TensorRole::kParameter:
-      return "parameter";
-    case spot::TensorRole::kAccumulator:
-      return "accumulator";
-    case spot::TensorRole::kStatistic:
-      return "statistic";
+    case spot::TensorRole::kParameter: return "parameter";
+    case spot::TensorRole::kAccumulator: return "accumulator";
+    case spot::TensorRole::kStatistic: return "statistic";
   }
   return "unknown";
 }
@@ -62,10 +58,8 @@ Json describe(const spot_checkpoint& checkpoint) {
   for (const auto& [name, value] : meta.config) config[name] = typed_value(name, value);
   Json tensors = Json::array();
   for (const spot::TensorSpec& tensor : checkpoint.content.layout.tensors()) {
-    tensors.push_back({{"name", tensor.name},
-                       {"shape", tensor.shape},
-                       {"dtype", "float32"},
-                       {"role", role_name(tensor.role)}});
+    tensors.push_back(
+        {{"name", tensor.name}, {"shape", tensor.shape}, {"dtype", "float32"}, {"role", role_name(tensor.role)}});
   }
   Json history = Json::array();
   for (const spot::EpochRecord& record : meta.history) history.push_back(to_json(record));
@@ -118,10 +112,8 @@ spot_status spot_checkpoint_open(const char* path, spot_checkpoint** out, spot_e
   return guard(error, [&] {
     required(out, "out");
     spot::FoundCheckpoint found = spot::find_checkpoint(&required(path, "path"));
-    *out = new spot_checkpoint{{},
-                               found.path.string(),
-                               std::filesystem::file_size(found.path),
-                               std::move(found.checkpoint)};
+    *out = new spot_checkpoint{
+        {}, found.path.string(), std::filesystem::file_size(found.path), std::move(found.checkpoint)};
   });
 }
 
@@ -130,8 +122,7 @@ void spot_checkpoint_free(spot_checkpoint* checkpoint) {
   delete checkpoint;
 }
 
-spot_status spot_checkpoint_describe(const spot_checkpoint* checkpoint, char** json,
-                                     spot_error** error) {
+spot_status spot_checkpoint_describe(const spot_checkpoint* checkpoint, char** json, spot_error** error) {
   return guard(error, [&] {
     spot::check_process(required(checkpoint, "checkpoint").owner);
     required(json, "json");
@@ -139,8 +130,7 @@ spot_status spot_checkpoint_describe(const spot_checkpoint* checkpoint, char** j
   });
 }
 
-spot_status spot_checkpoint_verify(const char* path, uint64_t* good, uint64_t* bad, char** json,
-                                   spot_error** error) {
+spot_status spot_checkpoint_verify(const char* path, uint64_t* good, uint64_t* bad, char** json, spot_error** error) {
   return guard(error, [&] {
     Json results = Json::array();
     uint64_t valid = 0;
@@ -154,8 +144,7 @@ spot_status spot_checkpoint_verify(const char* path, uint64_t* good, uint64_t* b
   });
 }
 
-spot_status spot_checkpoint_config(const spot_checkpoint* checkpoint, spot_config** out,
-                                   spot_error** error) {
+spot_status spot_checkpoint_config(const spot_checkpoint* checkpoint, spot_config** out, spot_error** error) {
   return guard(error, [&] {
     spot::check_process(required(checkpoint, "checkpoint").owner);
     required(out, "out");
@@ -170,14 +159,13 @@ spot_status spot_checkpoint_config(const spot_checkpoint* checkpoint, spot_confi
   });
 }
 
-spot_status spot_checkpoint_tensor(const spot_checkpoint* checkpoint, const char* name,
-                                   float* values, size_t length, spot_error** error) {
+spot_status spot_checkpoint_tensor(const spot_checkpoint* checkpoint, const char* name, float* values, size_t length,
+                                   spot_error** error) {
   return guard(error, [&] {
     spot::check_process(required(checkpoint, "checkpoint").owner);
     const spot::TensorSpec* tensor = checkpoint->content.layout.find(&required(name, "name"));
     if (tensor == nullptr) {
-      spot::fail(Status::kNotFound,
-                 spot::cat("'", checkpoint->path, "' has no tensor '", spot::printable(name), "'"));
+      spot::fail(Status::kNotFound, spot::cat("'", checkpoint->path, "' has no tensor '", spot::printable(name), "'"));
     }
     required(values, "values");
     spot::check_length("values", length, tensor->size);
@@ -185,13 +173,11 @@ spot_status spot_checkpoint_tensor(const spot_checkpoint* checkpoint, const char
   });
 }
 
-spot_status spot_checkpoint_export(const spot_checkpoint* checkpoint, const char* prefix,
-                                   spot_error** error) {
+spot_status spot_checkpoint_export(const spot_checkpoint* checkpoint, const char* prefix, spot_error** error) {
   return guard(error, [&] {
     spot::check_process(required(checkpoint, "checkpoint").owner);
     const spot::CheckpointMeta& meta = checkpoint->content.meta;
-    spot::export_model(
-        &required(prefix, "prefix"), meta.model_json, checkpoint->content.state(),
-        {{"format", "spot-trainer"}, {"run_id", meta.run_id}, {"step", spot::to_text(meta.step)}});
+    spot::export_model(&required(prefix, "prefix"), meta.model_json, checkpoint->content.state(),
+                       {{"format", "spot-trainer"}, {"run_id", meta.run_id}, {"step", spot::to_text(meta.step)}});
   });
 }

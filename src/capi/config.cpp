@@ -57,32 +57,28 @@ void spot_config_free(spot_config* config) {
   spot::free_handle(config);
 }
 
-spot_status spot_config_set_i64(spot_config* config, const char* key, int64_t value,
-                                spot_error** error) {
+spot_status spot_config_set_i64(spot_config* config, const char* key, int64_t value, spot_error** error) {
   return guard(error, [&] {
     const Call call(required(config, "config").use);
     config->values.set_integer(&required(key, "key"), value);
   });
 }
 
-spot_status spot_config_set_f64(spot_config* config, const char* key, double value,
-                                spot_error** error) {
+spot_status spot_config_set_f64(spot_config* config, const char* key, double value, spot_error** error) {
   return guard(error, [&] {
     const Call call(required(config, "config").use);
     config->values.set_real(&required(key, "key"), value);
   });
 }
 
-spot_status spot_config_set_str(spot_config* config, const char* key, const char* value,
-                                spot_error** error) {
+spot_status spot_config_set_str(spot_config* config, const char* key, const char* value, spot_error** error) {
   return guard(error, [&] {
     const Call call(required(config, "config").use);
     config->values.set_text(&required(key, "key"), &required(value, "value"));
   });
 }
 
-spot_status spot_config_get_str(const spot_config* config, const char* key, char** out,
-                                spot_error** error) {
+spot_status spot_config_get_str(const spot_config* config, const char* key, char** out, spot_error** error) {
   return guard(error, [&] {
     const Call call(required(config, "config").use);
     const std::string& value = config->values.text(&required(key, "key"));
@@ -91,8 +87,7 @@ spot_status spot_config_get_str(const spot_config* config, const char* key, char
   });
 }
 
-spot_status spot_config_set_log(spot_config* config, spot_log_fn receiver, void* user,
-                                spot_error** error) {
+spot_status spot_config_set_log(spot_config* config, spot_log_fn receiver, void* user, spot_error** error) {
   return guard(error, [&] {
     const Call call(required(config, "config").use);
     if (receiver == nullptr) {

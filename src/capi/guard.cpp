@@ -20,11 +20,9 @@ spot_error* make_error(Status status, const std::string& message, ErrorDetails d
   }
 }
 
-spot_status report(spot_error** error, Status status, const char* message,
-                   ErrorDetails details = {}) noexcept {
+spot_status report(spot_error** error, Status status, const char* message, ErrorDetails details = {}) noexcept {
   if (error != nullptr) {
-    *error =
-        status == Status::kNoMemory ? out_of_memory_error() : make_error(status, message, details);
+    *error = status == Status::kNoMemory ? out_of_memory_error() : make_error(status, message, details);
   }
   return static_cast<spot_status>(status);
 }
@@ -50,8 +48,7 @@ spot_status report_exception(spot_error** error) noexcept {
 
 void check_length(std::string_view name, std::size_t length, std::size_t expected) {
   if (length == expected) return;
-  fail(Status::kInvalidArgument,
-       cat("'", name, "' has ", length, " elements and needs ", expected));
+  fail(Status::kInvalidArgument, cat("'", name, "' has ", length, " elements and needs ", expected));
 }
 
 char* copy_text(const std::string& text) {

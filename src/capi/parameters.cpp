@@ -53,22 +53,21 @@ nlohmann::ordered_json to_json(const spot::TensorStatistics& tensor) {
 
 }  // namespace
 
-spot_status spot_trainer_parameter_info(spot_trainer* trainer, uint64_t index,
-                                        spot_tensor_info* out, spot_error** error) {
+spot_status spot_trainer_parameter_info(spot_trainer* trainer, uint64_t index, spot_tensor_info* out,
+                                        spot_error** error) {
   return guard(error, [&] {
     const Call call(required(trainer, "trainer").use);
     spot::check_struct(out, "out");
     const auto& tensors = trainer->session.engine().layout().tensors();
     if (index >= tensors.size()) {
-      spot::fail(Status::kInvalidArgument,
-                 spot::cat("'index' is ", index, ": there are ", tensors.size(), " tensors"));
+      spot::fail(Status::kInvalidArgument, spot::cat("'index' is ", index, ": there are ", tensors.size(), " tensors"));
     }
     spot::write_struct(out, to_struct(tensors[index]));
   });
 }
 
-spot_status spot_trainer_parameter_read(spot_trainer* trainer, const char* name, float* values,
-                                        size_t length, spot_error** error) {
+spot_status spot_trainer_parameter_read(spot_trainer* trainer, const char* name, float* values, size_t length,
+                                        spot_error** error) {
   return guard(error, [&] {
     const Call call(required(trainer, "trainer").use);
     const spot::TensorSpec& tensor = find_tensor(trainer->session, name);
@@ -79,8 +78,8 @@ spot_status spot_trainer_parameter_read(spot_trainer* trainer, const char* name,
   });
 }
 
-spot_status spot_trainer_parameter_write(spot_trainer* trainer, const char* name,
-                                         const float* values, size_t length, spot_error** error) {
+spot_status spot_trainer_parameter_write(spot_trainer* trainer, const char* name, const float* values, size_t length,
+                                         spot_error** error) {
   return guard(error, [&] {
     const Call call(required(trainer, "trainer").use);
     const spot::TensorSpec& tensor = find_tensor(trainer->session, name);
@@ -102,7 +101,6 @@ spot_status spot_trainer_statistics(spot_trainer* trainer, char** json, spot_err
          spot::parameter_statistics(session.engine(), session.trainer().has_gradients())) {
       tensors.push_back(to_json(tensor));
     }
-    *json = spot::copy_text(
-        tensors.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+    *json = spot::copy_text(tensors.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
   });
 }

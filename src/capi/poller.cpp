@@ -41,9 +41,8 @@ spot_poller_health to_struct(const spot::PollerHealth& health) {
   result.disabled = health.disabled ? 1 : 0;
   result.polls = health.polls;
   result.failures_in_a_row = health.failures_in_a_row;
-  result.seconds_since_success = health.last_success_ns < 0
-                                     ? std::numeric_limits<double>::quiet_NaN()
-                                     : spot::to_seconds(now - health.last_success_ns);
+  result.seconds_since_success = health.last_success_ns < 0 ? std::numeric_limits<double>::quiet_NaN()
+                                                            : spot::to_seconds(now - health.last_success_ns);
   spot::write_text(result.last_error, health.last_error);
   return result;
 }
@@ -81,8 +80,8 @@ spot_status spot_poller_create(const spot_config* config, spot_poller** out, spo
     const spot::Call call(required(config, "config").use);
     required(out, "out");
     auto handle = std::make_unique<spot_poller>();
-    handle->poller = std::make_shared<spot::Poller>(spot::poller_options(config->values),
-                                                    spot::system_clock(), config->log);
+    handle->poller =
+        std::make_shared<spot::Poller>(spot::poller_options(config->values), spot::system_clock(), config->log);
     *out = handle.release();
   });
 }
@@ -92,8 +91,7 @@ void spot_poller_free(spot_poller* poller) {
   delete poller;
 }
 
-spot_status spot_poller_wait(spot_poller* poller, int64_t timeout_ms, spot_notice* out,
-                             spot_error** error) {
+spot_status spot_poller_wait(spot_poller* poller, int64_t timeout_ms, spot_notice* out, spot_error** error) {
   return guard(error, [&] {
     spot::check_process(required(poller, "poller").owner);
     spot::check_struct(out, "out");
@@ -107,8 +105,7 @@ void spot_poller_wakeup(spot_poller* poller) {
   poller->poller->wakeup();
 }
 
-spot_status spot_poller_notify(spot_poller* poller, int32_t action, const char* reason,
-                               spot_error** error) {
+spot_status spot_poller_notify(spot_poller* poller, int32_t action, const char* reason, spot_error** error) {
   return guard(error, [&] {
     spot::check_process(required(poller, "poller").owner);
     if (action < SPOT_ACTION_TERMINATE || action > SPOT_ACTION_REQUEST) {
@@ -119,8 +116,7 @@ spot_status spot_poller_notify(spot_poller* poller, int32_t action, const char* 
   });
 }
 
-spot_status spot_poller_get_health(const spot_poller* poller, spot_poller_health* out,
-                                   spot_error** error) {
+spot_status spot_poller_get_health(const spot_poller* poller, spot_poller_health* out, spot_error** error) {
   return guard(error, [&] {
     spot::check_process(required(poller, "poller").owner);
     spot::check_struct(out, "out");

@@ -54,9 +54,7 @@ class Cancel {
   Cancel(const Cancel&) = delete;
   Cancel& operator=(const Cancel&) = delete;
 
-  [[nodiscard]] const spot::CancelToken* token() const {
-    return handle_ == nullptr ? nullptr : &handle_->token;
-  }
+  [[nodiscard]] const spot::CancelToken* token() const { return handle_ == nullptr ? nullptr : &handle_->token; }
   bool operator()() const { return spot_cancel_is_triggered(handle_) != 0; }
 
  private:
@@ -163,8 +161,7 @@ spot_status spot_trainer_create(const spot_config* config, spot_trainer** out, s
   return guard(error, [&] {
     const Call call(required(config, "config").use);
     required(out, "out");
-    *out =
-        new spot_trainer{{}, {config->values, spot::backends(), spot::system_clock(), config->log}};
+    *out = new spot_trainer{{}, {config->values, spot::backends(), spot::system_clock(), config->log}};
   });
 }
 
@@ -172,8 +169,8 @@ void spot_trainer_free(spot_trainer* trainer) {
   spot::free_handle(trainer);
 }
 
-spot_status spot_trainer_set_callback(spot_trainer* trainer, uint32_t stages,
-                                      spot_event_fn callback, void* user, spot_error** error) {
+spot_status spot_trainer_set_callback(spot_trainer* trainer, uint32_t stages, spot_event_fn callback, void* user,
+                                      spot_error** error) {
   return guard(error, [&] {
     const Call call(required(trainer, "trainer").use);
     if (callback == nullptr) return trainer->session.trainer().set_observer({});
@@ -181,15 +178,14 @@ spot_status spot_trainer_set_callback(spot_trainer* trainer, uint32_t stages,
       const spot_event told = to_struct(event);
       const int32_t answer = callback(user, &told);
       if (answer == 0) return;
-      spot::fail(Status::kCallback,
-                 spot::cat("the callback returned ", answer, " at step ", event.step));
+      spot::fail(Status::kCallback, spot::cat("the callback returned ", answer, " at step ", event.step));
     };
     trainer->session.trainer().set_observer({stages, tell});
   });
 }
 
-spot_status spot_trainer_run(spot_trainer* trainer, spot_poller* poller, spot_cancel* cancel,
-                             spot_run_result* result, spot_error** error) {
+spot_status spot_trainer_run(spot_trainer* trainer, spot_poller* poller, spot_cancel* cancel, spot_run_result* result,
+                             spot_error** error) {
   return guard(error, [&] {
     const Call call(required(trainer, "trainer").use);
     check_struct(result, "result");
@@ -200,8 +196,8 @@ spot_status spot_trainer_run(spot_trainer* trainer, spot_poller* poller, spot_ca
   });
 }
 
-spot_status spot_trainer_step(spot_trainer* trainer, uint64_t count, spot_cancel* cancel,
-                              spot_metrics* out, spot_error** error) {
+spot_status spot_trainer_step(spot_trainer* trainer, uint64_t count, spot_cancel* cancel, spot_metrics* out,
+                              spot_error** error) {
   return guard(error, [&] {
     const Call call(required(trainer, "trainer").use);
     if (out != nullptr) check_struct(out, "out");
@@ -221,15 +217,15 @@ spot_status spot_trainer_step(spot_trainer* trainer, uint64_t count, spot_cancel
   });
 }
 
-spot_status spot_trainer_evaluate(spot_trainer* trainer, int32_t split, spot_cancel* cancel,
-                                  spot_metrics* out, spot_error** error) {
+spot_status spot_trainer_evaluate(spot_trainer* trainer, int32_t split, spot_cancel* cancel, spot_metrics* out,
+                                  spot_error** error) {
   return guard(error, [&] {
     const Call call(required(trainer, "trainer").use);
     check_struct(out, "out");
     const Cancel stop(cancel);
     const int64_t start = spot::system_clock().monotonic_ns();
-    const auto evaluation = trainer->session.trainer().evaluate(static_cast<spot::Split>(split),
-                                                                [&] { return stop(); });
+    const auto evaluation =
+        trainer->session.trainer().evaluate(static_cast<spot::Split>(split), [&] { return stop(); });
     if (!evaluation) fail_cancelled();
     spot_metrics metrics{};
     metrics.step = trainer->session.trainer().step();
@@ -238,14 +234,14 @@ spot_status spot_trainer_evaluate(spot_trainer* trainer, int32_t split, spot_can
     metrics.accuracy = evaluation->accuracy;
     metrics.learning_rate = kNone;
     metrics.gradient_norm = kNone;
-    metrics.samples_per_second = per_second(
-        evaluation->samples, spot::to_seconds(spot::system_clock().monotonic_ns() - start));
+    metrics.samples_per_second =
+        per_second(evaluation->samples, spot::to_seconds(spot::system_clock().monotonic_ns() - start));
     write_struct(out, metrics);
   });
 }
 
-spot_status spot_trainer_confusion(spot_trainer* trainer, int32_t split, spot_cancel* cancel,
-                                   uint64_t* counts, size_t length, spot_error** error) {
+spot_status spot_trainer_confusion(spot_trainer* trainer, int32_t split, spot_cancel* cancel, uint64_t* counts,
+                                   size_t length, spot_error** error) {
   return guard(error, [&] {
     const Call call(required(trainer, "trainer").use);
     required(counts, "counts");
@@ -261,8 +257,8 @@ spot_status spot_trainer_confusion(spot_trainer* trainer, int32_t split, spot_ca
   });
 }
 
-spot_status spot_trainer_predict(spot_trainer* trainer, const uint8_t* images, size_t count,
-                                 float* probabilities, size_t length, spot_error** error) {
+spot_status spot_trainer_predict(spot_trainer* trainer, const uint8_t* images, size_t count, float* probabilities,
+                                 size_t length, spot_error** error) {
   return guard(error, [&] {
     const Call call(required(trainer, "trainer").use);
     if (count == 0) return;
@@ -281,8 +277,7 @@ spot_status spot_trainer_predict(spot_trainer* trainer, const uint8_t* images, s
   });
 }
 
-spot_status spot_trainer_checkpoint(spot_trainer* trainer, spot_save_report* out,
-                                    spot_error** error) {
+spot_status spot_trainer_checkpoint(spot_trainer* trainer, spot_save_report* out, spot_error** error) {
   return guard(error, [&] {
     const Call call(required(trainer, "trainer").use);
     if (out != nullptr) check_struct(out, "out");
@@ -299,13 +294,12 @@ spot_status spot_trainer_restore(spot_trainer* trainer, const char* path, spot_e
     spot::Session& session = trainer->session;
     if (path != nullptr) return session.restore(path);
     if (session.resume()) return;
-    spot::fail(Status::kNotFound, spot::cat("there is no checkpoint in '",
-                                            session.volume().checkpoints().string(), "'"));
+    spot::fail(Status::kNotFound,
+               spot::cat("there is no checkpoint in '", session.volume().checkpoints().string(), "'"));
   });
 }
 
-spot_status spot_trainer_get_info(spot_trainer* trainer, spot_trainer_info* out,
-                                  spot_error** error) {
+spot_status spot_trainer_get_info(spot_trainer* trainer, spot_trainer_info* out, spot_error** error) {
   return guard(error, [&] {
     const Call call(required(trainer, "trainer").use);
     check_struct(out, "out");

@@ -37,8 +37,7 @@ AsyncWriter::Buffer& AsyncWriter::acquire() {
   return buffer;
 }
 
-std::uint64_t AsyncWriter::submit(CheckpointMeta meta,
-                                  const std::function<void(std::span<float>)>& fill) {
+std::uint64_t AsyncWriter::submit(CheckpointMeta meta, const std::function<void(std::span<float>)>& fill) {
   const std::int64_t start = clock_.monotonic_ns();
   Buffer& buffer = acquire();
   fill(buffer.values);

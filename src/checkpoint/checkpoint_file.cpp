@@ -1,14 +1,14 @@
 #include "checkpoint/checkpoint_file.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <sys/file.h>
+#include <sys/stat.h>
 
 #include "base/status.h"
 #include "base/text.h"
@@ -35,8 +35,7 @@ class TemporaryFile {
   TemporaryFile(const Fd& directory, std::string name) : directory_(directory), name_(std::move(name)) {
     // O_EXCL and O_NOFOLLOW: what is written is a new file of our own, never one that somebody put or linked
     // there.
-    fd_ = Fd(::openat(directory_.get(), name_.c_str(),
-                      O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+    fd_ = Fd(::openat(directory_.get(), name_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!fd_.valid()) fail_errno(cat("cannot create '", name_, "'"), errno);
     // Held while we live: sweep_temporary_files() knows an abandoned file by its free lock.
     ::flock(fd_.get(), LOCK_EX | LOCK_NB);
@@ -67,8 +66,7 @@ class TemporaryFile {
   /// Gives it its name unless that exists.
   void publish(const std::string& name) {
     int error = 0;
-    if (::renameat2(directory_.get(), name_.c_str(), directory_.get(), name.c_str(),
-                    RENAME_NOREPLACE) != 0) {
+    if (::renameat2(directory_.get(), name_.c_str(), directory_.get(), name.c_str(), RENAME_NOREPLACE) != 0) {
       error = errno;
     }
     if (error == EINVAL || error == ENOSYS) {
@@ -78,8 +76,10 @@ class TemporaryFile {
       if (error == 0) return;
     }
     if (error == EEXIST) {
-      fail(Status::kFenced, cat("'", name, "' exists already: another writer uses this volume; stop one of "
-                                           "the two"),
+      fail(Status::kFenced,
+           cat("'", name,
+               "' exists already: another writer uses this volume; stop one of "
+               "the two"),
            {.os_errno = EEXIST});
     }
     check(error, "rename");
@@ -100,8 +100,8 @@ class TemporaryFile {
 
 std::string checkpoint_file_name(std::uint64_t step, std::uint64_t generation) {
   std::array<char, 64> name;
-  std::snprintf(name.data(), name.size(), "ckpt-%012llu-%08llu.spck",
-                static_cast<unsigned long long>(step), static_cast<unsigned long long>(generation));
+  std::snprintf(name.data(), name.size(), "ckpt-%012llu-%08llu.spck", static_cast<unsigned long long>(step),
+                static_cast<unsigned long long>(generation));
   return name.data();
 }
 
@@ -150,9 +150,8 @@ std::vector<std::string> list_corrupt(const std::filesystem::path& directory) {
   return names;
 }
 
-void commit_file(const Fd& directory, const std::filesystem::path& directory_path,
-                 const std::string& name, const std::string& writer,
-                 const EncodedCheckpoint& content) {
+void commit_file(const Fd& directory, const std::filesystem::path& directory_path, const std::string& name,
+                 const std::string& writer, const EncodedCheckpoint& content) {
   {
     TemporaryFile file(directory, cat(kTemporaryPrefix, writer, "-", name));
     file.write(content);
@@ -162,8 +161,7 @@ void commit_file(const Fd& directory, const std::filesystem::path& directory_pat
   // The name is durable only with its folder. When this fails nobody knows what a power cut would leave, so
   // nothing is acknowledged and nothing older is removed.
   if (::fsync(directory.get()) != 0) {
-    fail_errno(cat("checkpoint '", name, "' may not be durable: cannot sync folder '",
-                   directory_path.string(), "'"),
+    fail_errno(cat("checkpoint '", name, "' may not be durable: cannot sync folder '", directory_path.string(), "'"),
                errno);
   }
 }

@@ -35,9 +35,8 @@ std::vector<std::string> list_corrupt(const std::filesystem::path& directory);
 /// Makes a file of these bytes durable under a name that must not exist yet: the commit protocol. `writer`
 /// makes the temporary file's name unique. Throws kNoSpace, kIo, or kFenced when the name exists; every other
 /// file is as it was then.
-void commit_file(const Fd& directory, const std::filesystem::path& directory_path,
-                 const std::string& name, const std::string& writer,
-                 const EncodedCheckpoint& content);
+void commit_file(const Fd& directory, const std::filesystem::path& directory_path, const std::string& name,
+                 const std::string& writer, const EncodedCheckpoint& content);
 
 /// Removes the temporary files of writers that are gone.
 void sweep_temporary_files(const std::filesystem::path& directory);

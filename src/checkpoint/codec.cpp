@@ -38,13 +38,12 @@ fb::Offset<format::Tensor> encode_tensor(fb::FlatBufferBuilder& builder, const T
   const auto data = builder.CreateUninitializedVector(values.size_bytes(), 1, &bytes);
   std::memcpy(bytes, values.data(), values.size_bytes());
   const std::uint64_t hash = hash64(bytes, values.size_bytes());
-  return format::CreateTensor(builder, name, format::DType_float32,
-                              static_cast<format::Role>(tensor.role), shape,
+  return format::CreateTensor(builder, name, format::DType_float32, static_cast<format::Role>(tensor.role), shape,
                               fb::Offset<fb::Vector<std::uint8_t>>(data), hash);
 }
 
-fb::Offset<format::Checkpoint> encode_table(fb::FlatBufferBuilder& builder,
-                                            const CheckpointMeta& meta, const StateView& state) {
+fb::Offset<format::Checkpoint> encode_table(fb::FlatBufferBuilder& builder, const CheckpointMeta& meta,
+                                            const StateView& state) {
   std::vector<fb::Offset<format::Tensor>> tensors;
   for (const TensorSpec& tensor : state.layout->tensors()) {
     tensors.push_back(encode_tensor(builder, tensor, state.tensor(tensor)));
@@ -55,24 +54,23 @@ fb::Offset<format::Checkpoint> encode_table(fb::FlatBufferBuilder& builder,
   }
   std::vector<format::Epoch> history;
   for (const EpochRecord& e : meta.history) {
-    history.emplace_back(e.epoch, e.step, e.train_loss, e.train_accuracy, e.validation_loss,
-                         e.validation_accuracy, e.test_loss, e.test_accuracy, e.learning_rate);
+    history.emplace_back(e.epoch, e.step, e.train_loss, e.train_accuracy, e.validation_loss, e.validation_accuracy,
+                         e.test_loss, e.test_accuracy, e.learning_rate);
   }
   const format::Running running(meta.running.loss_sum, meta.running.correct, meta.running.samples);
-  return format::CreateCheckpointDirect(
-      builder, meta.step, meta.epoch, meta.generation, meta.reason.c_str(), meta.run_id.c_str(),
-      meta.parent_hash.c_str(), meta.writer_epoch, meta.created_unix_ns, meta.state_hash.c_str(),
-      meta.model_json.c_str(), &settings, meta.dataset_name.c_str(),
-      meta.dataset_fingerprint.c_str(), meta.dataset_train_count, meta.steps_per_epoch, meta.seed,
-      meta.code_version.c_str(), meta.library_version.c_str(), meta.device.c_str(),
-      meta.instruction_set.c_str(), meta.best_accuracy, &running, &history, &tensors);
+  return format::CreateCheckpointDirect(builder, meta.step, meta.epoch, meta.generation, meta.reason.c_str(),
+                                        meta.run_id.c_str(), meta.parent_hash.c_str(), meta.writer_epoch,
+                                        meta.created_unix_ns, meta.state_hash.c_str(), meta.model_json.c_str(),
+                                        &settings, meta.dataset_name.c_str(), meta.dataset_fingerprint.c_str(),
+                                        meta.dataset_train_count, meta.steps_per_epoch, meta.seed,
+                                        meta.code_version.c_str(), meta.library_version.c_str(), meta.device.c_str(),
+                                        meta.instruction_set.c_str(), meta.best_accuracy, &running, &history, &tensors);
 }
 
 /// Turns a verified FlatBuffer into a checkpoint, trusting none of its values.
 class Decoder {
  public:
-  Decoder(std::span<const std::byte> payload, const std::string& origin)
-      : payload_(payload), origin_(origin) {}
+  Decoder(std::span<const std::byte> payload, const std::string& origin) : payload_(payload), origin_(origin) {}
 
   Checkpoint decode() {
     const format::Checkpoint& table = verified_table();
@@ -84,8 +82,7 @@ class Decoder {
     for (const format::Tensor* tensor : *table.tensors()) {
       copy_values(*tensor, checkpoint.layout.tensors()[index++], checkpoint.values);
     }
-    const std::string hash =
-        state_hash(checkpoint.state(), checkpoint.meta.step, checkpoint.meta.seed).hex();
+    const std::string hash = state_hash(checkpoint.state(), checkpoint.meta.step, checkpoint.meta.seed).hex();
     if (hash != checkpoint.meta.state_hash) {
       corrupt("its tensors do not match its state hash", table.state_hash());
     }
@@ -145,9 +142,8 @@ class Decoder {
       meta.running = {running->loss_sum(), running->correct(), running->samples()};
     }
     for (const format::Epoch* e : *table.history()) {
-      meta.history.push_back({e->epoch(), e->step(), e->train_loss(), e->train_accuracy(),
-                              e->validation_loss(), e->validation_accuracy(), e->test_loss(),
-                              e->test_accuracy(), e->learning_rate()});
+      meta.history.push_back({e->epoch(), e->step(), e->train_loss(), e->train_accuracy(), e->validation_loss(),
+                              e->validation_accuracy(), e->test_loss(), e->test_accuracy(), e->learning_rate()});
     }
   }
 
@@ -168,17 +164,15 @@ class Decoder {
         size *= static_cast<std::uint64_t>(extent);
       }
       if (size * sizeof(float) != tensor->data()->size()) {
-        corrupt(cat("tensor '", printable(name), "' has ", tensor->data()->size(),
-                    " bytes, its shape needs ", size * sizeof(float)),
+        corrupt(cat("tensor '", printable(name), "' has ", tensor->data()->size(), " bytes, its shape needs ",
+                    size * sizeof(float)),
                 tensor->data());
       }
-      layout.add(name, {tensor->shape()->begin(), tensor->shape()->end()},
-                 static_cast<TensorRole>(tensor->role()));
+      layout.add(name, {tensor->shape()->begin(), tensor->shape()->end()}, static_cast<TensorRole>(tensor->role()));
     }
   }
 
-  void copy_values(const format::Tensor& tensor, const TensorSpec& spec,
-                   std::vector<float>& values) {
+  void copy_values(const format::Tensor& tensor, const TensorSpec& spec, std::vector<float>& values) {
     const auto& data = *tensor.data();
     if (hash64(data.data(), data.size()) != tensor.xxh3_64()) {
       corrupt(cat("tensor '", printable(spec.name), "' does not match its hash"), data.data());
@@ -202,14 +196,13 @@ CheckpointEncoder::~CheckpointEncoder() = default;
 EncodedCheckpoint CheckpointEncoder::encode(const CheckpointMeta& meta, const StateView& state) {
   constexpr std::size_t kRoomForTheRest = std::size_t{1} << 24;
   if (state.values.size_bytes() > kMaxPayload - kRoomForTheRest) {
-    fail(Status::kUnsupported, cat("a state of ", state.values.size_bytes(),
-                                   " bytes does not fit into a checkpoint file (2 GiB)"));
+    fail(Status::kUnsupported,
+         cat("a state of ", state.values.size_bytes(), " bytes does not fit into a checkpoint file (2 GiB)"));
   }
   fb::FlatBufferBuilder& builder = buffer_->builder;
   builder.Clear();
   format::FinishSizePrefixedCheckpointBuffer(builder, encode_table(builder, meta, state));
-  const std::span<const std::byte> payload =
-      std::as_bytes(std::span(builder.GetBufferPointer(), builder.GetSize()));
+  const std::span<const std::byte> payload = std::as_bytes(std::span(builder.GetBufferPointer(), builder.GetSize()));
   return {payload, make_trailer(payload)};
 }
 
@@ -222,8 +215,7 @@ Checkpoint load_checkpoint(const std::filesystem::path& path) {
 }
 
 std::string checkpoint_library_version() {
-  return cat(FLATBUFFERS_VERSION_MAJOR, ".", FLATBUFFERS_VERSION_MINOR, ".",
-             FLATBUFFERS_VERSION_REVISION);
+  return cat(FLATBUFFERS_VERSION_MAJOR, ".", FLATBUFFERS_VERSION_MINOR, ".", FLATBUFFERS_VERSION_REVISION);
 }
 
 }  // namespace spot

@@ -1,14 +1,14 @@
 #include "checkpoint/store.h"
 
-#include <fcntl.h>
-#include <sys/random.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cmath>
+#include <fcntl.h>
 #include <limits>
 #include <set>
+#include <unistd.h>
+
+#include <sys/random.h>
 
 #include "base/status.h"
 #include "base/text.h"
@@ -31,20 +31,15 @@ std::string random_name() {
 double accuracy_of_state(const CheckpointMeta& meta) {
   if (meta.history.empty() || meta.history.back().step != meta.step) return kUnknownAccuracy;
   const EpochRecord& record = meta.history.back();
-  const double accuracy =
-      std::isnan(record.validation_accuracy) ? record.test_accuracy : record.validation_accuracy;
+  const double accuracy = std::isnan(record.validation_accuracy) ? record.test_accuracy : record.validation_accuracy;
   return std::isnan(accuracy) ? kUnknownAccuracy : accuracy;
 }
 
 }  // namespace
 
-CheckpointStore::CheckpointStore(const std::filesystem::path& directory, Retention retention,
-                                 const Clock& clock, Log log)
-    : directory_(directory),
-      retention_(retention),
-      clock_(clock),
-      log_(std::move(log)),
-      writer_(random_name()) {
+CheckpointStore::CheckpointStore(const std::filesystem::path& directory, Retention retention, const Clock& clock,
+                                 Log log)
+    : directory_(directory), retention_(retention), clock_(clock), log_(std::move(log)), writer_(random_name()) {
   make_directory(directory_);
   directory_fd_ = open_file(directory_, O_RDONLY | O_DIRECTORY);
   sweep_temporary_files(directory_);
@@ -178,12 +173,13 @@ std::optional<Checkpoint> CheckpointStore::recover() {
   }
   const std::size_t set_aside_before = list_corrupt(directory_).size();
   if (bad.empty() && set_aside_before == 0) return std::nullopt;
-  fail(Status::kCorrupt,
-       cat("none of the ", bad.size() + set_aside_before, " checkpoints in '", directory_.string(),
-           "' is whole", bad.empty() ? "" : cat(" (", bad.front().why, ")"),
-           ": restore the folder from a snapshot, or start a new run on another volume"));
+  fail(Status::kCorrupt, cat("none of the ", bad.size() + set_aside_before, " checkpoints in '", directory_.string(),
+                             "' is whole", bad.empty() ? "" : cat(" (", bad.front().why, ")"),
+                             ": restore the folder from a snapshot, or start a new run on another volume"));
 }
 
-void CheckpointStore::confirm_restore() { ::unlink(attempts_path().c_str()); }
+void CheckpointStore::confirm_restore() {
+  ::unlink(attempts_path().c_str());
+}
 
 }  // namespace spot

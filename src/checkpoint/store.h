@@ -38,8 +38,7 @@ struct SaveReport {
 class CheckpointStore {
  public:
   /// Opens <volume>/checkpoints, creating it when needed; the volume itself must exist.
-  CheckpointStore(const std::filesystem::path& directory, Retention retention, const Clock& clock,
-                  Log log);
+  CheckpointStore(const std::filesystem::path& directory, Retention retention, const Clock& clock, Log log);
 
   /// Makes one state durable; generation and state hash of `meta` are filled in here. When it returns, the
   /// checkpoint survives a power cut; old ones are then pruned by prune(). Throws kNoSpace, kIo or kFenced and

@@ -52,30 +52,29 @@ std::array<std::byte, kTrailerSize> make_trailer(std::span<const std::byte> payl
   return trailer;
 }
 
-std::span<const std::byte> check_trailer(std::span<const std::byte> file,
-                                         const std::string& origin) {
+std::span<const std::byte> check_trailer(std::span<const std::byte> file, const std::string& origin) {
   if (file.size() < kTrailerSize) {
     fail_corrupt(origin, cat("it has only ", file.size(), " bytes"), file.size());
   }
   const std::size_t trailer_at = file.size() - kTrailerSize;
   const std::byte* trailer = file.data() + trailer_at;
   if (std::memcmp(trailer, kMagic, sizeof kMagic) != 0) {
-    fail_corrupt(origin, "it does not end as a checkpoint does (cut off, or no checkpoint at all)",
-                 trailer_at);
+    fail_corrupt(origin, "it does not end as a checkpoint does (cut off, or no checkpoint at all)", trailer_at);
   }
   if (load<std::uint64_t>(trailer + kSelfHashAt) != hash64(trailer, kSelfHashAt)) {
     fail_corrupt(origin, "its trailer does not match the trailer's own hash", trailer_at);
   }
   const auto major = load<std::uint16_t>(trailer + kMajorAt);
   if (major != kFormatMajor) {
-    fail(Status::kUnsupported, cat("checkpoint '", origin, "' has format version ", major, ".",
-                                   load<std::uint16_t>(trailer + kMinorAt), "; this library reads version ",
-                                   kFormatMajor, ": use the release that wrote it, or a newer one"));
+    fail(Status::kUnsupported,
+         cat("checkpoint '", origin, "' has format version ", major, ".", load<std::uint16_t>(trailer + kMinorAt),
+             "; this library reads version ", kFormatMajor, ": use the release that wrote it, or a newer one"));
   }
   const std::span<const std::byte> payload = file.first(trailer_at);
   if (load<std::uint64_t>(trailer + kLengthAt) != payload.size()) {
-    fail_corrupt(origin, cat("its trailer announces ", load<std::uint64_t>(trailer + kLengthAt),
-                             " bytes before it, there are ", payload.size()),
+    fail_corrupt(origin,
+                 cat("its trailer announces ", load<std::uint64_t>(trailer + kLengthAt), " bytes before it, there are ",
+                     payload.size()),
                  trailer_at + kLengthAt);
   }
   if (std::memcmp(trailer + kHashAt, hash_of(payload).bytes, sizeof(Hash128::bytes)) != 0) {

@@ -20,7 +20,6 @@ std::array<std::byte, kTrailerSize> make_trailer(std::span<const std::byte> payl
 /// Checks a file's trailer against the bytes before it and returns these. Throws kCorrupt or kUnsupported.
 std::span<const std::byte> check_trailer(std::span<const std::byte> file, const std::string& origin);
 
-[[noreturn]] void fail_corrupt(const std::string& origin, const std::string& what,
-                               std::size_t byte_offset);
+[[noreturn]] void fail_corrupt(const std::string& origin, const std::string& what, std::size_t byte_offset);
 
 }  // namespace spot

@@ -26,8 +26,7 @@ std::vector<StoredFile> files_at(const std::filesystem::path& path) {
   const std::filesystem::path directory = checkpoint_directory(path);
   std::vector<StoredFile> files = list_checkpoints(directory);
   for (const std::string& name : list_corrupt(directory)) {
-    StoredFile file =
-        parse_checkpoint_file_name(name.substr(0, name.find(".corrupt"))).value_or(StoredFile{});
+    StoredFile file = parse_checkpoint_file_name(name.substr(0, name.find(".corrupt"))).value_or(StoredFile{});
     file.path = directory / name;
     file.bytes = std::filesystem::file_size(file.path);
     files.push_back(std::move(file));

@@ -1,10 +1,10 @@
 #include "data/dataset.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <cerrno>
+#include <fcntl.h>
+
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/hash.h"
@@ -67,8 +67,7 @@ Content open_content(const std::filesystem::path& path, const ContentCache& cach
 
 ImageSet ImageSet::part(std::uint32_t first, std::uint32_t length) const {
   const std::size_t size = std::size_t{rows} * columns;
-  return {images.subspan(first * size, length * size), labels.subspan(first, length), length, rows,
-          columns};
+  return {images.subspan(first * size, length * size), labels.subspan(first, length), length, rows, columns};
 }
 
 /// Assembles and checks a dataset, whatever its files come from.
@@ -91,8 +90,8 @@ class DatasetBuilder {
     dataset_.classes = std::max(classes_of(dataset_.train), classes_of(dataset_.test));
     dataset_.fingerprint = fingerprint();
     if (validation_size >= dataset_.train.count) {
-      fail(Status::kConfig, cat("validation_size ", validation_size, " leaves none of the ",
-                                dataset_.train.count, " training samples to train on"));
+      fail(Status::kConfig, cat("validation_size ", validation_size, " leaves none of the ", dataset_.train.count,
+                                " training samples to train on"));
     }
     const std::uint32_t rest = dataset_.train.count - validation_size;
     dataset_.validation = dataset_.train.part(rest, validation_size);
@@ -105,8 +104,8 @@ class DatasetBuilder {
     const IdxArray pixels = parse_idx(images.bytes, 3, images.origin);
     const IdxArray classes = parse_idx(labels.bytes, 1, labels.origin);
     if (pixels.extents[0] != classes.extents[0]) {
-      fail(Status::kData, cat("'", images.origin, "' has ", pixels.extents[0], " images, '", labels.origin,
-                              "' ", classes.extents[0], " labels: they do not belong together"));
+      fail(Status::kData, cat("'", images.origin, "' has ", pixels.extents[0], " images, '", labels.origin, "' ",
+                              classes.extents[0], " labels: they do not belong together"));
     }
     check_labels(classes.values, labels.origin);
     dataset_.memory_.push_back(images.memory);
@@ -126,9 +125,10 @@ class DatasetBuilder {
     if (!lonely && !unseen) return;
     constexpr std::ptrdiff_t kHeader = 8;
     const std::ptrdiff_t offset = largest - labels.begin() + kHeader;
-    fail(Status::kData, cat("'", origin, "' has label ", *largest, " at byte ", offset,
-                            unseen ? ", which no training sample has" : ", far above all other labels",
-                            ": it is damaged, fetch it again"),
+    fail(Status::kData,
+         cat("'", origin, "' has label ", *largest, " at byte ", offset,
+             unseen ? ", which no training sample has" : ", far above all other labels",
+             ": it is damaged, fetch it again"),
          {.byte_offset = offset});
   }
 
@@ -210,8 +210,7 @@ Dataset open_named(const NamedDataset& named, const DatasetRequest& request, con
 }
 
 std::vector<std::byte> to_idx(std::vector<std::uint32_t> extents, std::span<const std::uint8_t> values) {
-  std::vector<std::byte> bytes = {std::byte{0}, std::byte{0}, std::byte{8},
-                                  static_cast<std::byte>(extents.size())};
+  std::vector<std::byte> bytes = {std::byte{0}, std::byte{0}, std::byte{8}, static_cast<std::byte>(extents.size())};
   for (const std::uint32_t extent : extents) {
     for (int shift = 24; shift >= 0; shift -= 8) bytes.push_back(static_cast<std::byte>(extent >> shift));
   }
@@ -221,9 +220,8 @@ std::vector<std::byte> to_idx(std::vector<std::uint32_t> extents, std::span<cons
 }
 
 /// Images and labels of one split of the synthetic digits, drawn once a volume.
-std::pair<Content, Content> open_synthetic(const DatasetRequest& request, const char* split,
-                                           std::uint32_t first, std::uint32_t count,
-                                           const ContentCache& cache) {
+std::pair<Content, Content> open_synthetic(const DatasetRequest& request, const char* split, std::uint32_t first,
+                                           std::uint32_t count, const ContentCache& cache) {
   const std::string key = cat("synthetic-1-", request.synthetic_seed, "-", first, "-", count, "-", split);
   auto images = cache.find(key + "-images");
   auto labels = cache.find(key + "-labels");
@@ -238,8 +236,7 @@ std::pair<Content, Content> open_synthetic(const DatasetRequest& request, const 
 
 Dataset open_synthetic(const DatasetRequest& request, const ContentCache& cache) {
   const auto train = open_synthetic(request, "train", 0, request.synthetic_train, cache);
-  const auto test =
-      open_synthetic(request, "test", request.synthetic_train, request.synthetic_test, cache);
+  const auto test = open_synthetic(request, "test", request.synthetic_train, request.synthetic_test, cache);
   DatasetBuilder builder("synthetic");
   builder.add(train.first, train.second, test.first, test.second);
   return builder.build(request.validation_size);

@@ -1,11 +1,11 @@
 #include "data/download.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <cerrno>
+#include <fcntl.h>
+#include <unistd.h>
 #include <utility>
+
+#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -51,8 +51,8 @@ class PartFile {
 };
 
 /// One attempt at one mirror. Returns why it failed; empty: the part file is the whole file.
-std::string fetch_from(HttpClient& client, const Download& download, const std::string& url,
-                       const CancelToken* cancel, const Log& log) {
+std::string fetch_from(HttpClient& client, const Download& download, const std::string& url, const CancelToken* cancel,
+                       const Log& log) {
   PartFile part(download.part);
   const std::uint64_t resumed_at = part.size();
   std::int64_t last_progress = system_clock().monotonic_ns();
@@ -88,8 +88,8 @@ std::string fetch_from(HttpClient& client, const Download& download, const std::
 
 }  // namespace
 
-std::vector<std::byte> fetch(const Download& download, const DownloadCheck& check,
-                             const CancelToken* cancel, const Log& log) {
+std::vector<std::byte> fetch(const Download& download, const DownloadCheck& check, const CancelToken* cancel,
+                             const Log& log) {
   HttpClient client;
   std::string failures;
   for (const std::string& mirror : download.mirrors) {

@@ -1,9 +1,8 @@
 #include "data/gzip.h"
 
-#include <zlib.h>
-
 #include <algorithm>
 #include <limits>
+#include <zlib.h>
 
 #include "base/status.h"
 #include "base/text.h"
@@ -38,8 +37,7 @@ bool is_gzip(std::span<const std::byte> bytes) {
   return bytes.size() >= 2 && bytes[0] == std::byte{0x1f} && bytes[1] == std::byte{0x8b};
 }
 
-std::vector<std::byte> gunzip(std::span<const std::byte> bytes, std::uint64_t limit,
-                              const std::string& origin) {
+std::vector<std::byte> gunzip(std::span<const std::byte> bytes, std::uint64_t limit, const std::string& origin) {
   if (bytes.size() > std::numeric_limits<uInt>::max()) refuse(origin, "it is too large", 0);
   Inflater inflater;
   z_stream& stream = inflater.stream();
@@ -70,6 +68,8 @@ std::vector<std::byte> gunzip(std::span<const std::byte> bytes, std::uint64_t li
   return content;
 }
 
-std::string gzip_library_version() { return zlibVersion(); }
+std::string gzip_library_version() {
+  return zlibVersion();
+}
 
 }  // namespace spot

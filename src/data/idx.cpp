@@ -34,13 +34,14 @@ IdxArray parse_idx(std::span<const std::byte> bytes, std::size_t rank, const std
     refuse(origin, "it does not begin with two zero bytes", 0);
   }
   if (bytes[2] != std::byte{kUnsignedByte}) {
-    refuse(origin, cat("its values are of type ", std::to_integer<int>(bytes[2]),
-                       ", only unsigned bytes (8) are supported"),
+    refuse(origin,
+           cat("its values are of type ", std::to_integer<int>(bytes[2]), ", only unsigned bytes (8) are supported"),
            2);
   }
   if (bytes[3] != static_cast<std::byte>(rank)) {
-    refuse(origin, cat("it has ", std::to_integer<int>(bytes[3]), " dimensions where ", rank,
-                       " are expected: are images and labels exchanged?"),
+    refuse(origin,
+           cat("it has ", std::to_integer<int>(bytes[3]), " dimensions where ", rank,
+               " are expected: are images and labels exchanged?"),
            3);
   }
   IdxArray array;
@@ -52,8 +53,9 @@ IdxArray parse_idx(std::span<const std::byte> bytes, std::size_t rank, const std
     // At most 2^32 - 1 an extent: two factors cannot overflow, and more than there are bytes is refused here.
     size *= extent;
     if (size > bytes.size() - header) {
-      refuse(origin, cat("its header announces at least ", size, " values, ", bytes.size() - header,
-                         " follow; it was cut off: fetch it again"),
+      refuse(origin,
+             cat("its header announces at least ", size, " values, ", bytes.size() - header,
+                 " follow; it was cut off: fetch it again"),
              bytes.size());
     }
   }

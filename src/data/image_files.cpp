@@ -31,8 +31,8 @@ bool names_part(std::string_view name, const Part& part) {
   });
 }
 
-std::filesystem::path find_part(const std::filesystem::path& folder,
-                                const std::vector<std::string>& names, const Part& part) {
+std::filesystem::path find_part(const std::filesystem::path& folder, const std::vector<std::string>& names,
+                                const Part& part) {
   std::vector<std::string> plain, zipped;
   for (const std::string& name : names) {
     if (names_part(name, part)) (name.ends_with(".gz") ? zipped : plain).push_back(name);
@@ -44,8 +44,7 @@ std::filesystem::path find_part(const std::filesystem::path& folder,
                                 "-ubyte' (or .gz) in dataset folder '", folder.string(), "'"));
   }
   fail(Status::kData, cat("'", found[0], "' and '", found[1], "' in dataset folder '", folder.string(),
-                          "' could both be the ", part.splits.front(), " ", part.kind,
-                          ": keep one dataset a folder"));
+                          "' could both be the ", part.splits.front(), " ", part.kind, ": keep one dataset a folder"));
 }
 
 }  // namespace
@@ -58,8 +57,7 @@ ImageFiles find_image_files(const std::filesystem::path& folder) {
   }
   if (error) {
     fail(error == std::errc::no_such_file_or_directory ? Status::kNotFound : Status::kIo,
-         cat("cannot read dataset folder '", folder.string(), "': ", error.message()),
-         {.os_errno = error.value()});
+         cat("cannot read dataset folder '", folder.string(), "': ", error.message()), {.os_errno = error.value()});
   }
   std::sort(names.begin(), names.end());
   return {.train_images = find_part(folder, names, {{"train"}, "images", "idx3"}),

@@ -22,8 +22,8 @@ using Figure = std::vector<Stroke>;
 Stroke ellipse(float cx, float cy, float rx, float ry) {
   // Corners of a 12-gon on the unit circle; no sine, whose last bit differs between C libraries.
   constexpr float kHalf = 0.5F, kRoot = 0.8660254F;
-  constexpr Point kCircle[] = {{0, -1},     {kHalf, -kRoot}, {kRoot, -kHalf}, {1, 0},      {kRoot, kHalf},
-                               {kHalf, kRoot}, {0, 1},       {-kHalf, kRoot}, {-kRoot, kHalf}, {-1, 0},
+  constexpr Point kCircle[] = {{0, -1},          {kHalf, -kRoot},  {kRoot, -kHalf}, {1, 0},          {kRoot, kHalf},
+                               {kHalf, kRoot},   {0, 1},           {-kHalf, kRoot}, {-kRoot, kHalf}, {-1, 0},
                                {-kRoot, -kHalf}, {-kHalf, -kRoot}, {0, -1}};
   Stroke stroke;
   for (const Point& p : kCircle) stroke.push_back({cx + rx * p.x, cy + ry * p.y});
@@ -34,15 +34,27 @@ const std::array<Figure, 10>& figures() {
   static const std::array<Figure, 10> kFigures = {{
       {ellipse(0, 0, 0.6F, 0.95F)},
       {{{-0.35F, -0.6F}, {0.1F, -0.95F}, {0.1F, 0.95F}}},
-      {{{-0.55F, -0.5F}, {-0.35F, -0.85F}, {0, -0.95F}, {0.4F, -0.8F}, {0.55F, -0.45F}, {0.35F, 0},
-        {-0.55F, 0.9F}, {0.6F, 0.9F}}},
+      {{{-0.55F, -0.5F},
+        {-0.35F, -0.85F},
+        {0, -0.95F},
+        {0.4F, -0.8F},
+        {0.55F, -0.45F},
+        {0.35F, 0},
+        {-0.55F, 0.9F},
+        {0.6F, 0.9F}}},
       {{{-0.5F, -0.75F}, {-0.1F, -0.95F}, {0.35F, -0.85F}, {0.5F, -0.5F}, {0.3F, -0.15F}, {-0.1F, -0.05F}},
        {{-0.1F, -0.05F}, {0.35F, 0.05F}, {0.55F, 0.45F}, {0.35F, 0.85F}, {-0.1F, 0.95F}, {-0.55F, 0.75F}}},
       {{{0.15F, -0.95F}, {-0.6F, 0.3F}, {0.65F, 0.3F}}, {{0.3F, -0.3F}, {0.3F, 0.95F}}},
-      {{{0.5F, -0.9F}, {-0.4F, -0.9F}, {-0.5F, -0.1F}, {0, -0.25F}, {0.45F, 0}, {0.55F, 0.4F}, {0.35F, 0.8F},
-        {-0.1F, 0.95F}, {-0.55F, 0.75F}}},
-      {{{0.35F, -0.9F}, {-0.15F, -0.6F}, {-0.5F, 0}, {-0.55F, 0.45F}},
-       ellipse(0, 0.45F, 0.52F, 0.5F)},
+      {{{0.5F, -0.9F},
+        {-0.4F, -0.9F},
+        {-0.5F, -0.1F},
+        {0, -0.25F},
+        {0.45F, 0},
+        {0.55F, 0.4F},
+        {0.35F, 0.8F},
+        {-0.1F, 0.95F},
+        {-0.55F, 0.75F}}},
+      {{{0.35F, -0.9F}, {-0.15F, -0.6F}, {-0.5F, 0}, {-0.55F, 0.45F}}, ellipse(0, 0.45F, 0.52F, 0.5F)},
       {{{-0.6F, -0.9F}, {0.6F, -0.9F}, {0.2F, -0.1F}, {-0.1F, 0.95F}}},
       {ellipse(0, -0.48F, 0.45F, 0.46F), ellipse(0, 0.47F, 0.55F, 0.5F)},
       {ellipse(0, -0.42F, 0.5F, 0.5F), {{0.5F, -0.42F}, {0.45F, 0.2F}, {0.15F, 0.95F}}},
@@ -54,7 +66,9 @@ struct Segment {
   Point from, to;
 };
 
-float squared(float v) { return v * v; }
+float squared(float v) {
+  return v * v;
+}
 
 float squared_distance(const Point& p, const Segment& s) {
   const float dx = s.to.x - s.from.x, dy = s.to.y - s.from.y;

@@ -15,13 +15,10 @@ namespace spot {
 
 /// The counter of a Philox block in the stream of layer `layer_index` (its place in ModelSpec::layers) at a
 /// step; block < 2^48, layer_index < 2^16, step < 2^56.
-constexpr Philox::Block dropout_counter(std::uint32_t layer_index, std::uint64_t step,
-                                        std::uint64_t block) {
-  return {static_cast<std::uint32_t>(block),
-          static_cast<std::uint32_t>(block >> 32) | layer_index << 16,
+constexpr Philox::Block dropout_counter(std::uint32_t layer_index, std::uint64_t step, std::uint64_t block) {
+  return {static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32) | layer_index << 16,
           static_cast<std::uint32_t>(step),
-          static_cast<std::uint32_t>(RandomPurpose::kDropout) |
-              static_cast<std::uint32_t>(step >> 32) << 8};
+          static_cast<std::uint32_t>(RandomPurpose::kDropout) | static_cast<std::uint32_t>(step >> 32) << 8};
 }
 
 /// Words below it drop their element.
@@ -30,6 +27,8 @@ inline std::uint32_t dropout_threshold(double rate) {
 }
 
 /// What a kept element is multiplied by.
-inline float dropout_scale(double rate) { return static_cast<float>(1.0 / (1.0 - rate)); }
+inline float dropout_scale(double rate) {
+  return static_cast<float>(1.0 / (1.0 - rate));
+}
 
 }  // namespace spot

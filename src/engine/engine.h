@@ -66,8 +66,7 @@ class Engine {
   [[nodiscard]] virtual const StateLayout& layout() const = 0;
 
   /// One optimizer step on a batch of 1 to batch_size samples. `step` counts the steps done before.
-  virtual StepMetrics train_step(const BatchView& batch, std::uint64_t step,
-                                 float learning_rate) = 0;
+  virtual StepMetrics train_step(const BatchView& batch, std::uint64_t step, float learning_rate) = 0;
   /// Loss and hits of up to batch_size samples, without dropout.
   virtual EvaluationMetrics evaluate(const BatchView& batch) = 0;
   /// Class probabilities, [samples][classes], of up to batch_size samples.

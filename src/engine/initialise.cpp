@@ -23,8 +23,7 @@ Fan fan_of(const TensorSpec& weight) {
 /// Variance of the weights: 2 / (in + out), Glorot and Bengio, "Understanding the difficulty of training deep
 /// feedforward neural networks" (2010); 2 / in, He et al., "Delving deep into rectifiers" (2015).
 double variance_of(Initializer initializer, const Fan& fan) {
-  const bool glorot =
-      initializer == Initializer::kGlorotUniform || initializer == Initializer::kGlorotNormal;
+  const bool glorot = initializer == Initializer::kGlorotUniform || initializer == Initializer::kGlorotNormal;
   return glorot ? 2.0 / (fan.in + fan.out) : 2.0 / fan.in;
 }
 
@@ -47,7 +46,9 @@ double portable_log(double x) {
   return 2 * sum + exponent * 0.69314718055994531;
 }
 
-double next_unit(RandomStream& stream) { return (stream.next_u32() + 0.5) * 0x1p-32; }
+double next_unit(RandomStream& stream) {
+  return (stream.next_u32() + 0.5) * 0x1p-32;
+}
 
 /// Standard normal by Marsaglia's polar method (1964); one of its two numbers is used.
 double next_normal(RandomStream& stream) {
@@ -59,22 +60,18 @@ double next_normal(RandomStream& stream) {
   }
 }
 
-void draw_weights(const TensorSpec& weight, Initializer initializer, RandomStream& stream,
-                  float* values) {
+void draw_weights(const TensorSpec& weight, Initializer initializer, RandomStream& stream, float* values) {
   const double deviation = std::sqrt(variance_of(initializer, fan_of(weight)));
-  const bool uniform =
-      initializer == Initializer::kGlorotUniform || initializer == Initializer::kHeUniform;
+  const bool uniform = initializer == Initializer::kGlorotUniform || initializer == Initializer::kHeUniform;
   const double limit = std::sqrt(3.0) * deviation;  // a uniform distribution's variance is limit^2 / 3
   for (std::size_t i = 0; i < weight.size; ++i) {
-    values[i] = static_cast<float>(uniform ? (2 * next_unit(stream) - 1) * limit
-                                           : next_normal(stream) * deviation);
+    values[i] = static_cast<float>(uniform ? (2 * next_unit(stream) - 1) * limit : next_normal(stream) * deviation);
   }
 }
 
 }  // namespace
 
-void initialise_state(const StateLayout& layout, Initializer initializer, std::uint64_t seed,
-                      std::span<float> state) {
+void initialise_state(const StateLayout& layout, Initializer initializer, std::uint64_t seed, std::span<float> state) {
   std::fill(state.begin(), state.end(), 0.0F);
   std::uint32_t index = 0;
   for (const TensorSpec& tensor : layout.tensors()) {

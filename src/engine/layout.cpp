@@ -7,8 +7,8 @@ void add_parameters(const LayerSpec& layer, StateLayout& layout) {
   constexpr auto kParameter = TensorRole::kParameter;
   switch (layer.kind) {
     case LayerKind::kConv2d:
-      layout.add(layer.name + ".weight",
-                 {layer.outputs, layer.input.channels, layer.kernel[0], layer.kernel[1]}, kParameter);
+      layout.add(layer.name + ".weight", {layer.outputs, layer.input.channels, layer.kernel[0], layer.kernel[1]},
+                 kParameter);
       layout.add(layer.name + ".bias", {layer.outputs}, kParameter);
       return;
     case LayerKind::kDense:

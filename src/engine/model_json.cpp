@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
@@ -16,9 +17,9 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::uint64_t kMaxFileSize = 1 << 20;
 
-constexpr std::array kKinds = {LayerKind::kConv2d,  LayerKind::kMaxPool, LayerKind::kAveragePool,
-                               LayerKind::kRelu,    LayerKind::kDropout, LayerKind::kFlatten,
-                               LayerKind::kDense,   LayerKind::kBatchNorm};
+constexpr std::array kKinds = {LayerKind::kConv2d, LayerKind::kMaxPool,  LayerKind::kAveragePool,
+                               LayerKind::kRelu,   LayerKind::kDropout,  LayerKind::kFlatten,
+                               LayerKind::kDense,  LayerKind::kBatchNorm};
 
 /// Reads the fields of one JSON object and refuses what nobody asked for.
 class Fields {
@@ -27,9 +28,7 @@ class Fields {
     if (!object.is_object()) refuse("must be an object {…}");
   }
 
-  [[noreturn]] void refuse(const std::string& why) const {
-    fail(Status::kModel, cat(where_, " ", why));
-  }
+  [[noreturn]] void refuse(const std::string& why) const { fail(Status::kModel, cat(where_, " ", why)); }
 
   const Json* find(const char* name) {
     known_.emplace_back(name);
@@ -196,8 +195,7 @@ Json layer_to_json(const LayerSpec& layer) {
 
 }  // namespace
 
-ModelSpec parse_model(const std::string& text, const std::string& origin, Shape3 input,
-                      std::int64_t classes) {
+ModelSpec parse_model(const std::string& text, const std::string& origin, Shape3 input, std::int64_t classes) {
   const Json json = Json::parse(text, nullptr, false);
   if (json.is_discarded()) fail(Status::kModel, cat(origin, " is not valid JSON"));
   Fields fields(json, origin);
@@ -208,8 +206,8 @@ ModelSpec parse_model(const std::string& text, const std::string& origin, Shape3
   std::int64_t stated[3] = {input.channels, input.height, input.width};
   fields.integers("input", stated, 3);
   if (stated[0] != input.channels || stated[1] != input.height || stated[2] != input.width) {
-    fields.refuse(cat("is for inputs of ", stated[0], " x ", stated[1], " x ", stated[2],
-                      ", the dataset's are ", input.channels, " x ", input.height, " x ", input.width));
+    fields.refuse(cat("is for inputs of ", stated[0], " x ", stated[1], " x ", stated[2], ", the dataset's are ",
+                      input.channels, " x ", input.height, " x ", input.width));
   }
   if (fields.find("classes") != nullptr && fields.integer("classes") != classes) {
     fields.refuse(cat("is for ", fields.integer("classes"), " classes, the dataset has ", classes));
@@ -235,8 +233,8 @@ ModelSpec load_model(const std::string& name_or_path, Shape3 input, std::int64_t
     fail(Status::kModel, cat("there is no model '", printable(name_or_path),
                              "': give keras-cnn, lenet-5, mlp or the path of a JSON file"));
   }
-  return parse_model(read_text_file(name_or_path, kMaxFileSize), cat("model file '", name_or_path, "'"),
-                     input, classes);
+  return parse_model(read_text_file(name_or_path, kMaxFileSize), cat("model file '", name_or_path, "'"), input,
+                     classes);
 }
 
 std::string model_to_json(const ModelSpec& model) {

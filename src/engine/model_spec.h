@@ -34,15 +34,15 @@ enum class LayerKind : std::uint8_t {
 struct LayerSpec {
   LayerKind kind{};
   std::string name;
-  std::int64_t outputs = 0;                   ///< conv2d: filters; dense: units
-  std::int64_t kernel[2] = {1, 1};            ///< conv2d, pools: rows, columns
-  std::int64_t stride[2] = {1, 1};            ///< conv2d, pools
-  std::int64_t padding[4] = {0, 0, 0, 0};     ///< conv2d, pools: top, left, bottom, right
-  double rate = 0;                            ///< dropout: fraction set to zero, in [0, 1)
-  double momentum = 0.99;                     ///< batch_norm: weight of the old running statistics
-  double epsilon = 1e-3;                      ///< batch_norm: added to the variance
-  Shape3 input;                               ///< inferred
-  Shape3 output;                              ///< inferred
+  std::int64_t outputs = 0;                ///< conv2d: filters; dense: units
+  std::int64_t kernel[2] = {1, 1};         ///< conv2d, pools: rows, columns
+  std::int64_t stride[2] = {1, 1};         ///< conv2d, pools
+  std::int64_t padding[4] = {0, 0, 0, 0};  ///< conv2d, pools: top, left, bottom, right
+  double rate = 0;                         ///< dropout: fraction set to zero, in [0, 1)
+  double momentum = 0.99;                  ///< batch_norm: weight of the old running statistics
+  double epsilon = 1e-3;                   ///< batch_norm: added to the variance
+  Shape3 input;                            ///< inferred
+  Shape3 output;                           ///< inferred
 };
 
 /// A feed-forward network for images, ending in one logit a class; softmax cross-entropy is the loss of all
@@ -61,8 +61,7 @@ ModelSpec preset_model(const std::string& name, Shape3 input, std::int64_t class
 
 /// The model of a JSON text (the format is in src/engine/README.md). `input` and `classes` come from the
 /// dataset; a model that states others is refused. Throws kModel naming `origin` and the layer.
-ModelSpec parse_model(const std::string& json, const std::string& origin, Shape3 input,
-                      std::int64_t classes);
+ModelSpec parse_model(const std::string& json, const std::string& origin, Shape3 input, std::int64_t classes);
 
 /// The preset of that name, else the JSON file at that path.
 ModelSpec load_model(const std::string& name_or_path, Shape3 input, std::int64_t classes);
@@ -91,7 +90,6 @@ StateLayout make_layout(const ModelSpec& model, const OptimizerSpec& optimizer);
 
 /// The state at step 0: weights drawn with the seed, biases and accumulators zero, scales and running
 /// variances one. Values depend on (seed, tensor index, element) alone.
-void initialise_state(const StateLayout& layout, Initializer initializer, std::uint64_t seed,
-                      std::span<float> state);
+void initialise_state(const StateLayout& layout, Initializer initializer, std::uint64_t seed, std::span<float> state);
 
 }  // namespace spot

@@ -9,17 +9,15 @@ namespace {
 
 const Backend& choose(std::span<const Backend> backends, const std::string& device) {
   if (device == "auto") {
-    const auto best = std::max_element(
-        backends.begin(), backends.end(),
-        [](const Backend& a, const Backend& b) { return a.score < b.score; });
+    const auto best = std::max_element(backends.begin(), backends.end(),
+                                       [](const Backend& a, const Backend& b) { return a.score < b.score; });
     if (best != backends.end() && best->score > 0) return *best;
     fail(Status::kUnsupported, "no engine of this build can be used on this machine");
   }
-  const auto named = std::find_if(backends.begin(), backends.end(),
-                                  [&](const Backend& backend) { return backend.name == device; });
+  const auto named =
+      std::find_if(backends.begin(), backends.end(), [&](const Backend& backend) { return backend.name == device; });
   if (named == backends.end()) {
-    fail(Status::kUnsupported, cat("this build has no engine for device '", device,
-                                   "': use --device cpu or auto"));
+    fail(Status::kUnsupported, cat("this build has no engine for device '", device, "': use --device cpu or auto"));
   }
   if (named->score <= 0) {
     fail(Status::kUnsupported, cat("device '", device, "' cannot be used here: ", named->detail));

@@ -47,8 +47,8 @@ void name_layers(ModelSpec& model, const std::string& origin) {
 }
 
 /// Positions that a window takes along one axis: floor((size + padding - kernel) / stride) + 1.
-std::int64_t window_count(const std::string& origin, const LayerSpec& layer, const char* axis,
-                          std::int64_t size, int dimension) {
+std::int64_t window_count(const std::string& origin, const LayerSpec& layer, const char* axis, std::int64_t size,
+                          int dimension) {
   const std::int64_t kernel = layer.kernel[dimension];
   const std::int64_t stride = layer.stride[dimension];
   const std::int64_t before = layer.padding[dimension];
@@ -60,8 +60,9 @@ std::int64_t window_count(const std::string& origin, const LayerSpec& layer, con
     refuse(origin, layer, "padding must be from 0 to one less than the kernel");
   }
   if (size + before + after < kernel) {
-    refuse(origin, layer, cat("a kernel of ", kernel, " ", axis, " does not fit an input of ", size,
-                              " (padding ", before, " + ", after, ")"));
+    refuse(origin, layer,
+           cat("a kernel of ", kernel, " ", axis, " does not fit an input of ", size, " (padding ", before, " + ",
+               after, ")"));
   }
   return (size + before + after - kernel) / stride + 1;
 }
@@ -71,8 +72,7 @@ Shape3 window_output(const std::string& origin, const LayerSpec& layer, std::int
           window_count(origin, layer, "columns", layer.input.width, 1)};
 }
 
-void check_outputs(const std::string& origin, const LayerSpec& layer, std::int64_t inputs,
-                   const char* what) {
+void check_outputs(const std::string& origin, const LayerSpec& layer, std::int64_t inputs, const char* what) {
   if (layer.outputs < 1 || layer.outputs > kMaxExtent) {
     refuse(origin, layer, cat(what, " must be from 1 to ", kMaxExtent));
   }
@@ -87,14 +87,11 @@ Shape3 output_shape(const std::string& origin, const LayerSpec& layer, bool vect
     case LayerKind::kConv2d: {
       needs_image();
       const Shape3 output = window_output(origin, layer, layer.outputs);
-      check_outputs(origin, layer, layer.input.channels * layer.kernel[0] * layer.kernel[1],
-                    "filters");
+      check_outputs(origin, layer, layer.input.channels * layer.kernel[0] * layer.kernel[1], "filters");
       return output;
     }
     case LayerKind::kMaxPool:
-    case LayerKind::kAveragePool:
-      needs_image();
-      return window_output(origin, layer, layer.input.channels);
+    case LayerKind::kAveragePool: needs_image(); return window_output(origin, layer, layer.input.channels);
     case LayerKind::kDense:
       if (!vector) refuse(origin, layer, "it needs a vector: put a flatten before it");
       check_outputs(origin, layer, layer.input.size(), "units");
@@ -145,7 +142,9 @@ std::string layer_type(LayerKind kind) {
   return "unknown";
 }
 
-Shape3 shape_behind(ModelSpec model, const std::string& origin) { return infer(model, origin); }
+Shape3 shape_behind(ModelSpec model, const std::string& origin) {
+  return infer(model, origin);
+}
 
 void infer_shapes(ModelSpec& model, const std::string& origin) {
   if (model.layers.empty() || model.layers.size() > 200) {
@@ -154,8 +153,8 @@ void infer_shapes(ModelSpec& model, const std::string& origin) {
   infer(model, origin);
   const LayerSpec& last = model.layers.back();
   if (last.kind != LayerKind::kDense || last.outputs != model.classes) {
-    refuse(origin, last, cat("the last layer must be dense with one unit for each of the dataset's ",
-                             model.classes, " classes"));
+    refuse(origin, last,
+           cat("the last layer must be dense with one unit for each of the dataset's ", model.classes, " classes"));
   }
 }
 

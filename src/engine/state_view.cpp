@@ -7,8 +7,8 @@
 namespace spot {
 
 void StateLayout::add(std::string name, std::vector<std::int64_t> shape, TensorRole role) {
-  const auto size = static_cast<std::size_t>(
-      std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>()));
+  const auto size =
+      static_cast<std::size_t>(std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>()));
   tensors_.push_back({std::move(name), std::move(shape), role, size_, size});
   size_ += size;
 }
@@ -22,8 +22,8 @@ std::size_t StateLayout::parameter_count() const {
 }
 
 const TensorSpec* StateLayout::find(const std::string& name) const {
-  const auto found = std::find_if(tensors_.begin(), tensors_.end(),
-                                  [&](const TensorSpec& tensor) { return tensor.name == name; });
+  const auto found =
+      std::find_if(tensors_.begin(), tensors_.end(), [&](const TensorSpec& tensor) { return tensor.name == name; });
   return found == tensors_.end() ? nullptr : &*found;
 }
 

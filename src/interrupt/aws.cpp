@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <nlohmann/json.hpp>
 #include <utility>
+
+#include <nlohmann/json.hpp>
 
 #include "base/clock.h"
 #include "base/text.h"
@@ -33,7 +34,9 @@ NoticeAction action_of(const std::string& name) {
   return NoticeAction::kTerminate;  // also for an action that was not known when this was written
 }
 
-bool is_leap(std::int64_t year) { return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0; }
+bool is_leap(std::int64_t year) {
+  return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+}
 
 /// Days from 1970-01-01 to a date of the Gregorian calendar.
 std::int64_t days_since_1970(std::int64_t year, int month, int day) {
@@ -127,8 +130,7 @@ AwsSource::Answer AwsSource::get(const char* path) {
       renew_token_at_ns_ = 0;  // it has forgotten the token
       continue;
     }
-    return {.body = {},
-            .unknown = cat("the metadata service answered HTTP status ", response.status, " to ", path)};
+    return {.body = {}, .unknown = cat("the metadata service answered HTTP status ", response.status, " to ", path)};
   }
 }
 
@@ -162,8 +164,8 @@ Observation AwsSource::look() {
       // Nothing else is worth a request now.
       if (sighting->action != NoticeAction::kRebalance) return observation;
     } else if (!path.malformed_is_none) {
-      observation.unknown = cat("the metadata service answered something unreadable to ", path.path, ": '",
-                                printable(*answer.body), "'");
+      observation.unknown =
+          cat("the metadata service answered something unreadable to ", path.path, ": '", printable(*answer.body), "'");
     }
   }
   return observation;
@@ -178,21 +180,19 @@ std::optional<std::int64_t> parse_utc_time(std::string_view text) {
     if (kForm[i] != 'd' && text[i] != kForm[i]) return std::nullopt;
   }
   const std::string_view fraction = text.substr(kForm.size(), text.size() - kForm.size() - 1);
-  if (!fraction.empty() &&
-      (fraction[0] != '.' || fraction.size() < 2 ||
-       fraction.find_first_not_of("0123456789", 1) != std::string_view::npos)) {
+  if (!fraction.empty() && (fraction[0] != '.' || fraction.size() < 2 ||
+                            fraction.find_first_not_of("0123456789", 1) != std::string_view::npos)) {
     return std::nullopt;
   }
   const int year = digits(text, 0, 4), month = digits(text, 5, 2), day = digits(text, 8, 2);
   const int hour = digits(text, 11, 2), minute = digits(text, 14, 2), second = digits(text, 17, 2);
   static constexpr int kDays[] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
   if (year < 1970 || year > 2200 || month < 1 || month > 12 || day < 1 || day > kDays[month - 1] ||
-      (month == 2 && day == 29 && !is_leap(year)) || hour < 0 || hour > 23 || minute < 0 ||
-      minute > 59 || second < 0 || second > 60) {
+      (month == 2 && day == 29 && !is_leap(year)) || hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 ||
+      second > 60) {
     return std::nullopt;
   }
-  const std::int64_t seconds =
-      ((days_since_1970(year, month, day) * 24 + hour) * 60 + minute) * 60 + second;
+  const std::int64_t seconds = ((days_since_1970(year, month, day) * 24 + hour) * 60 + minute) * 60 + second;
   return seconds * 1'000'000'000;
 }
 

@@ -15,18 +15,21 @@ enum class NoticeAction : std::int32_t {
 
 /// That this machine will vanish, as a source told it.
 struct Notice {
-  std::string source;  ///< "aws-spot-action", "aws-termination-time", "aws-rebalance", "aws-autoscaling", "file", "host"
+  std::string
+      source;  ///< "aws-spot-action", "aws-termination-time", "aws-rebalance", "aws-autoscaling", "file", "host"
   NoticeAction action = NoticeAction::kTerminate;
-  std::string detail;              ///< the source's own words, cut and printable
-  std::int64_t seen_ns = 0;        ///< monotonic clock when it was first seen
-  std::int64_t deadline_ns = 0;    ///< monotonic clock at which the machine may be gone
-  bool stale = false;              ///< the stated time lay in the past
+  std::string detail;            ///< the source's own words, cut and printable
+  std::int64_t seen_ns = 0;      ///< monotonic clock when it was first seen
+  std::int64_t deadline_ns = 0;  ///< monotonic clock at which the machine may be gone
+  bool stale = false;            ///< the stated time lay in the past
 };
 
 std::string to_text(NoticeAction action);
 
 /// Whether training must stop, and not only save.
-inline bool ends_training(const Notice& notice) { return notice.action != NoticeAction::kRebalance; }
+inline bool ends_training(const Notice& notice) {
+  return notice.action != NoticeAction::kRebalance;
+}
 
 /// How the poller fares. "Unknown" answers never become notices; they show here.
 struct PollerHealth {

@@ -156,9 +156,9 @@ class Poller::Impl {
     health_.last_error = printable(observation.unknown, kDetailLimit - 3);
     if (was_well) log_.warning(cat("the interruption source gives no clear answer: ", health_.last_error));
     const auto doublings = std::min<std::uint64_t>(health_.failures_in_a_row - 1, 20);
-    const auto back_off = std::min<double>(static_cast<double>(period_.count()) *
-                                               static_cast<double>(std::uint64_t{1} << doublings),
-                                           static_cast<double>(kLongestBackOff.count()));
+    const auto back_off =
+        std::min<double>(static_cast<double>(period_.count()) * static_cast<double>(std::uint64_t{1} << doublings),
+                         static_cast<double>(kLongestBackOff.count()));
     // Spread over three quarters to all of it, so that a fleet does not ask in step.
     return nanoseconds(static_cast<std::int64_t>(back_off * (0.75 + 0.25 * jitter_.next_uniform())));
   }
@@ -184,10 +184,18 @@ Poller::Poller(const PollerOptions& options, const Clock& clock, Log log)
     : impl_(std::make_unique<Impl>(options, clock, std::move(log))) {}
 Poller::~Poller() = default;
 
-std::optional<Notice> Poller::wait(std::chrono::milliseconds timeout) { return impl_->wait(timeout); }
-std::optional<Notice> Poller::take() { return impl_->take(); }
-void Poller::wakeup() { impl_->wakeup(); }
-PollerHealth Poller::health() const { return impl_->health(); }
+std::optional<Notice> Poller::wait(std::chrono::milliseconds timeout) {
+  return impl_->wait(timeout);
+}
+std::optional<Notice> Poller::take() {
+  return impl_->take();
+}
+void Poller::wakeup() {
+  impl_->wakeup();
+}
+PollerHealth Poller::health() const {
+  return impl_->health();
+}
 
 void Poller::notify(NoticeAction action, const std::string& reason) {
   impl_->file({.source = "host", .action = action, .detail = reason, .notice = kHostNotice}, true);

@@ -14,7 +14,7 @@ namespace spot {
 
 struct PollerOptions {
   std::string metadata = "auto";  ///< auto, aws, none or file:PATH
-  std::string endpoint;           ///< base URL; empty: the environment's or the provider's own
+  std::string endpoint{};         ///< base URL; empty: the environment's or the provider's own
   bool metadata_v1 = false;       ///< go on without a token where none is issued
   std::chrono::nanoseconds period = std::chrono::seconds(5);
 };

@@ -32,8 +32,7 @@ std::unique_ptr<Source> make_source(const PollerOptions& options, std::string& w
     why = "AWS_EC2_METADATA_DISABLED is true";
     return nullptr;
   }
-  const std::string endpoint =
-      options.endpoint.empty() ? aws_endpoint_from_environment() : options.endpoint;
+  const std::string endpoint = options.endpoint.empty() ? aws_endpoint_from_environment() : options.endpoint;
   if (!endpoint.starts_with("http://")) {
     fail(Status::kConfig, cat("metadata endpoint '", printable(endpoint), "' must begin with http://"));
   }

@@ -35,9 +35,7 @@ class Source {
   /// Ends a look() in progress at once; none follows.
   virtual void cancel() {}
   /// The longest sensible time between two looks.
-  [[nodiscard]] virtual std::chrono::nanoseconds longest_period() const {
-    return std::chrono::hours(1);
-  }
+  [[nodiscard]] virtual std::chrono::nanoseconds longest_period() const { return std::chrono::hours(1); }
 };
 
 /// The source that the options name; null: there is nothing to watch, and `why` says so. Throws kConfig for

@@ -20,10 +20,7 @@ class FileSource final : public Source {
     const auto status = std::filesystem::status(path_, error);
     if (status.type() == std::filesystem::file_type::not_found) return {};
     if (error) return {.unknown = cat("cannot look at '", path_.string(), "': ", error.message())};
-    return {.sightings = {{.source = "file",
-                           .action = NoticeAction::kRequest,
-                           .detail = reason(),
-                           .notice = kNotice}}};
+    return {.sightings = {{.source = "file", .action = NoticeAction::kRequest, .detail = reason(), .notice = kNotice}}};
   }
 
   [[nodiscard]] std::chrono::nanoseconds longest_period() const override {

@@ -59,8 +59,7 @@ class SigpipeBlocked {
 
 std::string lower_case(std::string_view text) {
   std::string result(text);
-  std::ranges::transform(result, result.begin(),
-                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::ranges::transform(result, result.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return result;
 }
 
@@ -113,8 +112,7 @@ struct Exchange {
       return give_up(cat("the answer's headers are longer than ", kHeaderLimit, " bytes"));
     }
     if (const std::size_t colon = line.find(':'); colon != std::string_view::npos) {
-      response.headers.emplace_back(lower_case(trim(line.substr(0, colon))),
-                                    trim(line.substr(colon + 1)));
+      response.headers.emplace_back(lower_case(trim(line.substr(0, colon))), trim(line.substr(colon + 1)));
     }
     return true;
   }
@@ -176,8 +174,7 @@ struct HttpClient::Impl {
   void set(CURLoption option, Value value) {
     const CURLcode code = curl_easy_setopt(easy.get(), option, value);
     if (code != CURLE_OK) {
-      fail(Status::kInternal, cat("libcurl refuses option ", static_cast<int>(option), ": ",
-                                  curl_easy_strerror(code)));
+      fail(Status::kInternal, cat("libcurl refuses option ", static_cast<int>(option), ": ", curl_easy_strerror(code)));
     }
   }
   void configure(const HttpRequest& request, Exchange& exchange, curl_slist* headers);
@@ -191,8 +188,7 @@ struct HttpClient::Impl {
   std::atomic<bool> cancelled{false};
 };
 
-void HttpClient::Impl::configure(const HttpRequest& request, Exchange& exchange,
-                                 curl_slist* headers) {
+void HttpClient::Impl::configure(const HttpRequest& request, Exchange& exchange, curl_slist* headers) {
   curl_easy_reset(easy.get());  // forgets options, keeps connections
   error_text[0] = '\0';
   set(CURLOPT_ERRORBUFFER, error_text.data());

@@ -37,7 +37,7 @@ struct HttpResponse {
   int status = 0;
   std::string body;
   std::vector<std::pair<std::string, std::string>> headers;  ///< names in lower case
-  std::string error;  ///< one line; empty when the exchange was complete
+  std::string error;                                         ///< one line; empty when the exchange was complete
   bool cancelled = false;
 
   /// The whole answer arrived, whatever its status.

@@ -16,10 +16,8 @@ double multiply_adds(const LayerSpec& layer) {
     case LayerKind::kConv2d:
       return static_cast<double>(layer.output.size()) *
              static_cast<double>(layer.input.channels * layer.kernel[0] * layer.kernel[1]);
-    case LayerKind::kDense:
-      return static_cast<double>(layer.output.size()) * static_cast<double>(layer.input.size());
-    default:
-      return 0;
+    case LayerKind::kDense: return static_cast<double>(layer.output.size()) * static_cast<double>(layer.input.size());
+    default: return 0;
   }
 }
 
@@ -68,8 +66,7 @@ std::vector<OperatorTime> profile(Session& session) {
   std::vector<std::uint32_t> indices(
       std::min<std::size_t>(static_cast<std::size_t>(session.spec().batch_size), train.count));
   std::iota(indices.begin(), indices.end(), 0U);
-  return session.engine().profile({train.images.data(), train.labels.data(), indices},
-                                  kProfiledSteps);
+  return session.engine().profile({train.images.data(), train.labels.data(), indices}, kProfiledSteps);
 }
 
 }  // namespace

@@ -15,9 +15,8 @@ struct Benchmark {
   int threads = 0;
   double train_samples_per_second = 0;
   double test_samples_per_second = 0;
-  double step_seconds = 0;  ///< median over whole batches
-  double step_operations =
-      0;  ///< floating-point operations of the dense multiply-adds of such a step
+  double step_seconds = 0;     ///< median over whole batches
+  double step_operations = 0;  ///< floating-point operations of the dense multiply-adds of such a step
   std::vector<OperatorTime> layers;
 };
 

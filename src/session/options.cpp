@@ -45,14 +45,11 @@ Initializer initializer(std::string_view name) {
 
 double customary_learning_rate(OptimizerKind kind) {
   switch (kind) {
-    case OptimizerKind::kSgd:
-      return 0.01;
-    case OptimizerKind::kAdadelta:
-      return 1.0;
+    case OptimizerKind::kSgd: return 0.01;
+    case OptimizerKind::kAdadelta: return 1.0;
     case OptimizerKind::kAdam:
     case OptimizerKind::kAdamW:
-    case OptimizerKind::kRmsprop:
-      return 0.001;
+    case OptimizerKind::kRmsprop: return 0.001;
   }
   return 0.001;
 }
@@ -108,8 +105,7 @@ TrainingPlan training_plan(const Config& config, const Dataset& dataset) {
   TrainingPlan plan;
   plan.batch_size = static_cast<std::uint32_t>(config.integer("batch_size"));
   plan.seed = count(config, "seed");
-  const std::uint64_t steps_per_epoch =
-      (dataset.train.count + plan.batch_size - 1) / plan.batch_size;
+  const std::uint64_t steps_per_epoch = (dataset.train.count + plan.batch_size - 1) / plan.batch_size;
   plan.total_steps = total_steps(config, steps_per_epoch);
   const double customary = customary_learning_rate(optimizer_kind(config.text("optimizer")));
   plan.schedule = {.kind = schedule_kind(config.text("schedule")),

@@ -83,11 +83,10 @@ void Run::begin() {
   if (trainer_.step() == 0) result_.resumed = session_.resume();
   resumed_step_ = trainer_.step();
   resumed_epochs_ = trainer_.history().size();
-  csv_.emplace(session_.volume().logs(), session_.run_id(), trainer_.history(), trainer_.step(),
-               session_.log());
+  csv_.emplace(session_.volume().logs(), session_.run_id(), trainer_.history(), trainer_.step(), session_.log());
   last_save_ns_ = clock_.monotonic_ns();
-  session_.log().info(cat(result_.resumed ? "resumed run " : "started run ", session_.run_id(),
-                          " at step ", trainer_.step(), " of ", trainer_.total_steps()));
+  session_.log().info(cat(result_.resumed ? "resumed run " : "started run ", session_.run_id(), " at step ",
+                          trainer_.step(), " of ", trainer_.total_steps()));
   if (!trainer_.observer().wants(Stage::kRunBegin)) return;
   const std::string hash = session_.state_hash();
   trainer_.observer().tell({.stage = Stage::kRunBegin,
@@ -112,8 +111,7 @@ void Run::save_if_due() {
   // The end of an epoch is saved with its evaluation, the end of the run by finish().
   if (trainer_.evaluation_due() || trainer_.done()) return;
   const std::int64_t now = clock_.monotonic_ns();
-  const char* reason =
-      policy_.due(trainer_.step(), trainer_.steps_per_epoch(), now - last_save_ns_);
+  const char* reason = policy_.due(trainer_.step(), trainer_.steps_per_epoch(), now - last_save_ns_);
   if (reason == nullptr) return;
   session_.save_soon(reason);
   last_save_ns_ = now;
@@ -138,8 +136,8 @@ void Run::hear(const Notice& notice) {
 
 void Run::tell(const Notice& notice) const {
   const double left = to_seconds(notice.deadline_ns - clock_.monotonic_ns());
-  session_.log().warning(cat("interruption: ", notice.source, " says ", to_text(notice.action),
-                             ", ", std::round(left * 10) / 10, " s left: ", notice.detail));
+  session_.log().warning(cat("interruption: ", notice.source, " says ", to_text(notice.action), ", ",
+                             std::round(left * 10) / 10, " s left: ", notice.detail));
   trainer_.observer().tell({.stage = Stage::kInterruption,
                             .step = trainer_.step(),
                             .action = static_cast<std::int32_t>(notice.action),
@@ -168,8 +166,7 @@ void Run::stop_at_cancel() {
 }
 
 bool Run::is_as_resumed() const {
-  return result_.resumed && trainer_.step() == resumed_step_ &&
-         trainer_.history().size() == resumed_epochs_;
+  return result_.resumed && trainer_.step() == resumed_step_ && trainer_.history().size() == resumed_epochs_;
 }
 
 void Run::finish() {
@@ -179,12 +176,9 @@ void Run::finish() {
   }
   result_.durable = true;
   const std::vector<float> values = session_.read_state();
-  const ExportedModel model =
-      export_model(session_.volume().models() / session_.run_id(), session_.model_json(),
-                   {&session_.engine().layout(), values},
-                   {{"format", "spot-trainer"},
-                    {"run_id", session_.run_id()},
-                    {"step", to_text(trainer_.step())}});
+  const ExportedModel model = export_model(
+      session_.volume().models() / session_.run_id(), session_.model_json(), {&session_.engine().layout(), values},
+      {{"format", "spot-trainer"}, {"run_id", session_.run_id()}, {"step", to_text(trainer_.step())}});
   result_.model_path = model.architecture.string();
 }
 
@@ -202,12 +196,9 @@ void Run::tell_end(const char* reason, Status status) {
 
 const char* reason_text(RunReason reason) {
   switch (reason) {
-    case RunReason::kDone:
-      return "done";
-    case RunReason::kInterrupted:
-      return "interrupted";
-    case RunReason::kCancelled:
-      return "cancelled";
+    case RunReason::kDone: return "done";
+    case RunReason::kInterrupted: return "interrupted";
+    case RunReason::kCancelled: return "cancelled";
   }
   return "error";
 }

@@ -27,12 +27,10 @@ std::string make_run_id(const Clock& clock) {
 }
 
 void check_run_id(const std::string& run_id) {
-  constexpr std::string_view kAllowed =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-  if (run_id.empty() || run_id.size() > 63 ||
-      run_id.find_first_not_of(kAllowed) != std::string::npos) {
-    fail(Status::kConfig, cat("run_id '", printable(run_id),
-                              "' cannot name files: use 1 to 63 letters, digits, '-' and '_'"));
+  constexpr std::string_view kAllowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  if (run_id.empty() || run_id.size() > 63 || run_id.find_first_not_of(kAllowed) != std::string::npos) {
+    fail(Status::kConfig,
+         cat("run_id '", printable(run_id), "' cannot name files: use 1 to 63 letters, digits, '-' and '_'"));
   }
 }
 

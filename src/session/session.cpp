@@ -39,8 +39,7 @@ Dataset open(const Config& config, const Volume& volume, const Log& log) {
 
 }  // namespace
 
-Session::Session(const Config& config, std::span<const Backend> backends, const Clock& clock,
-                 Log log)
+Session::Session(const Config& config, std::span<const Backend> backends, const Clock& clock, Log log)
     : config_(config),
       clock_(clock),
       log_(std::move(log)),
@@ -67,8 +66,7 @@ std::string Session::state_hash() const {
 void Session::open_store() {
   if (writer_) return;
   if (!store_) {
-    store_ =
-        std::make_unique<CheckpointStore>(volume_.checkpoints(), retention(config_), clock_, log_);
+    store_ = std::make_unique<CheckpointStore>(volume_.checkpoints(), retention(config_), clock_, log_);
   }
   writer_ = std::make_unique<AsyncWriter>(*store_, engine_->layout(), clock_, log_);
 }
@@ -95,8 +93,7 @@ void Session::restore(const std::filesystem::path& path) {
 void Session::adopt(const Checkpoint& checkpoint) {
   const CheckpointMeta& meta = checkpoint.meta;
   check_run_id(meta.run_id);
-  const PresentRun present{config_,  spec_.model,   dataset_,
-                           *engine_, code_version_, library_version()};
+  const PresentRun present{config_, spec_.model, dataset_, *engine_, code_version_, library_version()};
   for (const std::string& change : check_resume(checkpoint, present)) {
     log_.warning(cat("resumed with a change: ", change));
   }
@@ -126,8 +123,8 @@ CheckpointMeta Session::describe(const std::string& reason) const {
 
 std::uint64_t Session::save_soon(const std::string& reason) {
   open_store();
-  const std::uint64_t ticket = writer_->submit(
-      describe(reason), [this](std::span<float> buffer) { engine_->read_state(buffer); });
+  const std::uint64_t ticket =
+      writer_->submit(describe(reason), [this](std::span<float> buffer) { engine_->read_state(buffer); });
   ++unreported_saves_;
   return ticket;
 }
@@ -154,11 +151,10 @@ void Session::report_saves() {
 void Session::tell(const SaveOutcome& outcome) const {
   const SaveReport& report = outcome.report;
   if (outcome.error) {
-    log_.error(cat("the checkpoint of step ", report.step, " (", report.reason,
-                   ") was not saved: ", outcome.error->what()));
+    log_.error(
+        cat("the checkpoint of step ", report.step, " (", report.reason, ") was not saved: ", outcome.error->what()));
   } else {
-    log_.info(cat("checkpoint of step ", report.step, " (", report.reason,
-                  ") is durable: ", report.path));
+    log_.info(cat("checkpoint of step ", report.step, " (", report.reason, ") is durable: ", report.path));
   }
   trainer_.observer().tell({.stage = Stage::kCheckpoint,
                             .step = report.step,

@@ -26,8 +26,8 @@ dev_t device_of(const fs::path& path) {
 /// "mounted" means that the folder is on another device than its parent.
 void check_mounted(const fs::path& root) {
   if (device_of(root) != device_of(root / "..")) return;
-  fail(Status::kNotFound, cat("nothing is mounted at volume '", root.string(),
-                              "': mount it, or set volume_must_be_mounted to false"));
+  fail(Status::kNotFound,
+       cat("nothing is mounted at volume '", root.string(), "': mount it, or set volume_must_be_mounted to false"));
 }
 
 void check_writable(const fs::path& directory) {
@@ -52,8 +52,7 @@ Volume open_volume(const Config& config) {
   }
   if (config.boolean("volume_must_be_mounted")) check_mounted(volume.root);
   check_writable(volume.root);
-  for (const fs::path& folder :
-       {volume.datasets(), volume.checkpoints(), volume.models(), volume.logs()}) {
+  for (const fs::path& folder : {volume.datasets(), volume.checkpoints(), volume.models(), volume.logs()}) {
     make_directory(folder);
     check_writable(folder);
   }

@@ -19,8 +19,7 @@ namespace {
 constexpr std::string_view kEpochHeader =
     "run_id,epoch,step,train_loss,train_accuracy,validation_loss,validation_accuracy,test_loss,"
     "test_accuracy,learning_rate\n";
-constexpr std::string_view kStepHeader =
-    "run_id,epoch,step,loss,accuracy,learning_rate,gradient_norm\n";
+constexpr std::string_view kStepHeader = "run_id,epoch,step,loss,accuracy,learning_rate,gradient_norm\n";
 
 template <typename Number>
 void append_number(std::string& row, Number value) {
@@ -111,9 +110,8 @@ void CsvLog::start_row(std::uint64_t epoch, std::uint64_t step) {
 
 void CsvLog::format(const EpochRecord& record) {
   start_row(record.epoch, record.step);
-  finish_row(row_, {record.train_loss, record.train_accuracy, record.validation_loss,
-                    record.validation_accuracy, record.test_loss, record.test_accuracy,
-                    record.learning_rate});
+  finish_row(row_, {record.train_loss, record.train_accuracy, record.validation_loss, record.validation_accuracy,
+                    record.test_loss, record.test_accuracy, record.learning_rate});
 }
 
 void CsvLog::add(const EpochRecord& record) {
@@ -138,8 +136,7 @@ void CsvLog::append(File& file) {
   // The file must not keep half a row. Should this fail too, the next resume cuts the half row off.
   [[maybe_unused]] const int ignored = ::ftruncate(file.fd.get(), static_cast<off_t>(file.size));
   if (!file.failing) {
-    log_.warning(cat("rows are missing in '", file.path.string(),
-                     "': ", std::generic_category().message(error)));
+    log_.warning(cat("rows are missing in '", file.path.string(), "': ", std::generic_category().message(error)));
   }
   file.failing = true;
 }

@@ -22,9 +22,7 @@ struct StepRecord {
   double gradient_norm = 0;
   double samples_per_second = 0;
 
-  [[nodiscard]] double accuracy() const {
-    return static_cast<double>(correct) / static_cast<double>(samples);
-  }
+  [[nodiscard]] double accuracy() const { return static_cast<double>(correct) / static_cast<double>(samples); }
 };
 
 /// The logs of one run: <run_id>.csv with a row an epoch and <run_id>.steps.csv with a row a step.
@@ -35,8 +33,8 @@ class CsvLog {
  public:
   /// Goes on at `step`: the epochs' file is written anew from the history, rows of later steps and
   /// a torn last line are cut off the steps' file.
-  CsvLog(const std::filesystem::path& directory, const std::string& run_id,
-         const std::vector<EpochRecord>& history, std::uint64_t step, Log log);
+  CsvLog(const std::filesystem::path& directory, const std::string& run_id, const std::vector<EpochRecord>& history,
+         std::uint64_t step, Log log);
 
   void add(const StepRecord& record);
   void add(const EpochRecord& record);

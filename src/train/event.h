@@ -61,12 +61,9 @@ class Observer {
 
   Observer() = default;
   /// Bit (1 << stage) of `stages` asks for that stage.
-  Observer(std::uint32_t stages, Receiver receiver)
-      : stages_(receiver ? stages : 0), receiver_(std::move(receiver)) {}
+  Observer(std::uint32_t stages, Receiver receiver) : stages_(receiver ? stages : 0), receiver_(std::move(receiver)) {}
 
-  [[nodiscard]] bool wants(Stage stage) const {
-    return ((stages_ >> static_cast<std::int32_t>(stage)) & 1U) != 0;
-  }
+  [[nodiscard]] bool wants(Stage stage) const { return ((stages_ >> static_cast<std::int32_t>(stage)) & 1U) != 0; }
   void tell(const Event& event) const {
     if (wants(event.stage)) receiver_(event);
   }

@@ -20,16 +20,14 @@ bool is_exported(const TensorSpec& tensor) {
 }
 
 /// The header's JSON, padded with spaces so that the values behind it are 8-byte aligned.
-std::string header_text(const StateLayout& layout,
-                        const std::map<std::string, std::string>& metadata) {
+std::string header_text(const StateLayout& layout, const std::map<std::string, std::string>& metadata) {
   nlohmann::ordered_json header;
   header["__metadata__"] = metadata;
   std::size_t offset = 0;
   for (const TensorSpec& tensor : layout.tensors()) {
     if (!is_exported(tensor)) continue;
     const std::size_t end = offset + tensor.size * sizeof(float);
-    header[tensor.name] = {
-        {"dtype", "F32"}, {"shape", tensor.shape}, {"data_offsets", {offset, end}}};
+    header[tensor.name] = {{"dtype", "F32"}, {"shape", tensor.shape}, {"data_offsets", {offset, end}}};
     offset = end;
   }
   std::string text = header.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
@@ -38,8 +36,7 @@ std::string header_text(const StateLayout& layout,
 }
 
 /// Length of the header in eight bytes, the header, the values in the order of the header.
-std::vector<std::byte> safetensors(const StateView& state,
-                                   const std::map<std::string, std::string>& metadata) {
+std::vector<std::byte> safetensors(const StateView& state, const std::map<std::string, std::string>& metadata) {
   const std::string header = header_text(*state.layout, metadata);
   const auto header_size = std::uint64_t{header.size()};
   std::vector<std::byte> file;
@@ -58,8 +55,7 @@ std::vector<std::byte> safetensors(const StateView& state,
 
 }  // namespace
 
-ExportedModel export_model(const std::filesystem::path& prefix, const std::string& model_json,
-                           const StateView& state,
+ExportedModel export_model(const std::filesystem::path& prefix, const std::string& model_json, const StateView& state,
                            const std::map<std::string, std::string>& metadata) {
   const ExportedModel model{prefix.string() + ".json", prefix.string() + ".safetensors"};
   write_file_atomically(model.weights, safetensors(state, metadata));

@@ -17,8 +17,7 @@ struct ExportedModel {
 
 /// Writes both files, each atomically and durably. `metadata` goes into the header of the
 /// safetensors file. The folder of `prefix` must exist.
-ExportedModel export_model(const std::filesystem::path& prefix, const std::string& model_json,
-                           const StateView& state,
+ExportedModel export_model(const std::filesystem::path& prefix, const std::string& model_json, const StateView& state,
                            const std::map<std::string, std::string>& metadata);
 
 }  // namespace spot

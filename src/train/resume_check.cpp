@@ -54,8 +54,7 @@ bool is_same_model(const std::string& then, const ModelSpec& now) {
   const std::string text = model_to_json(now);
   if (then == text) return true;
   try {
-    return model_to_json(parse_model(then, "the checkpoint's model", now.input, now.classes)) ==
-           text;
+    return model_to_json(parse_model(then, "the checkpoint's model", now.input, now.classes)) == text;
   } catch (const Error&) {
     return false;  // it is for other images, or this release cannot read it
   }
@@ -75,9 +74,8 @@ std::string first_difference(const StateLayout& then, const StateLayout& now) {
 void check_model(const Checkpoint& checkpoint, const PresentRun& present) {
   if (!is_same_model(checkpoint.meta.model_json, present.model)) {
     fail(Status::kMismatch,
-         cat("the checkpoint of run '", printable(checkpoint.meta.run_id),
-             "' is of another model than '", present.model.name, "' for ",
-             present.model.input.height, "x", present.model.input.width, " images of ",
+         cat("the checkpoint of run '", printable(checkpoint.meta.run_id), "' is of another model than '",
+             present.model.name, "' for ", present.model.input.height, "x", present.model.input.width, " images of ",
              present.model.classes, " classes: give its model and dataset, or use another volume"));
   }
 }
@@ -85,10 +83,9 @@ void check_model(const Checkpoint& checkpoint, const PresentRun& present) {
 void check_layout(const Checkpoint& checkpoint, const PresentRun& present) {
   const StateLayout& layout = present.engine.layout();
   if (checkpoint.layout == layout) return;
-  fail(Status::kMismatch,
-       cat("the checkpoint of run '", printable(checkpoint.meta.run_id),
-           "' does not fit the model and optimizer: ", first_difference(checkpoint.layout, layout),
-           "; give the optimizer that it was made with, or use another volume"));
+  fail(Status::kMismatch, cat("the checkpoint of run '", printable(checkpoint.meta.run_id),
+                              "' does not fit the model and optimizer: ", first_difference(checkpoint.layout, layout),
+                              "; give the optimizer that it was made with, or use another volume"));
 }
 
 /// Differences that never stop a run, but explain one.
@@ -119,8 +116,7 @@ std::vector<std::string> check_resume(const Checkpoint& checkpoint, const Presen
   }
   if (!changes.empty() && !present.config.boolean("allow_config_change")) {
     fail(Status::kMismatch,
-         cat("the checkpoint of run '", printable(meta.run_id),
-             "' cannot go on with other settings: ", join(changes),
+         cat("the checkpoint of run '", printable(meta.run_id), "' cannot go on with other settings: ", join(changes),
              "; set them back, use another volume, or set allow_config_change to true"));
   }
   check_layout(checkpoint, present);

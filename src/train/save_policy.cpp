@@ -2,8 +2,7 @@
 
 namespace spot {
 
-const char* SavePolicy::due(std::uint64_t step, std::uint64_t steps_per_epoch,
-                            std::int64_t since_save_ns) const {
+const char* SavePolicy::due(std::uint64_t step, std::uint64_t steps_per_epoch, std::int64_t since_save_ns) const {
   const bool epoch_end = step % steps_per_epoch == 0;
   if (epoch_end && every_epochs > 0 && step / steps_per_epoch % every_epochs == 0) return "epoch";
   if (every_steps > 0 && step % every_steps == 0) return "interval";

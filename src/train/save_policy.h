@@ -12,8 +12,7 @@ struct SavePolicy {
 
   /// "epoch" or "interval" when a save is due after `step` (> 0) steps, else null. `since_save_ns`
   /// is the time since the last one.
-  [[nodiscard]] const char* due(std::uint64_t step, std::uint64_t steps_per_epoch,
-                                std::int64_t since_save_ns) const;
+  [[nodiscard]] const char* due(std::uint64_t step, std::uint64_t steps_per_epoch, std::int64_t since_save_ns) const;
 };
 
 }  // namespace spot

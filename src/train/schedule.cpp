@@ -33,21 +33,13 @@ ScheduleKind schedule_kind(std::string_view name) {
 }
 
 float Schedule::rate(std::uint64_t step) const {
-  const double fraction =
-      static_cast<double>(std::min(step, total_steps)) / static_cast<double>(total_steps);
+  const double fraction = static_cast<double>(std::min(step, total_steps)) / static_cast<double>(total_steps);
   double rate = base_rate;
   switch (kind) {
-    case ScheduleKind::kConstant:
-      break;
-    case ScheduleKind::kStep:
-      rate *= std::pow(gamma, static_cast<double>(step / period_steps));
-      break;
-    case ScheduleKind::kCosine:
-      rate = anneal(base_rate, 0, fraction);
-      break;
-    case ScheduleKind::kOneCycle:
-      rate = one_cycle(base_rate, fraction);
-      break;
+    case ScheduleKind::kConstant: break;
+    case ScheduleKind::kStep: rate *= std::pow(gamma, static_cast<double>(step / period_steps)); break;
+    case ScheduleKind::kCosine: rate = anneal(base_rate, 0, fraction); break;
+    case ScheduleKind::kOneCycle: rate = one_cycle(base_rate, fraction); break;
   }
   if (step < warmup_steps) {
     rate *= static_cast<double>(step + 1) / static_cast<double>(warmup_steps);

@@ -43,9 +43,9 @@ std::vector<TensorStatistics> parameter_statistics(const Engine& engine, bool ha
   for (const TensorSpec& tensor : layout.tensors()) {
     if (tensor.role != TensorRole::kParameter) continue;
     result.push_back(describe(tensor, view.tensor(tensor)));
-    result.back().gradient_norm =
-        has_gradients ? euclidean_norm(std::span(gradients).subspan(tensor.offset, tensor.size))
-                      : std::numeric_limits<double>::quiet_NaN();
+    result.back().gradient_norm = has_gradients
+                                      ? euclidean_norm(std::span(gradients).subspan(tensor.offset, tensor.size))
+                                      : std::numeric_limits<double>::quiet_NaN();
   }
   return result;
 }

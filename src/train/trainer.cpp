@@ -9,8 +9,7 @@
 
 namespace spot {
 
-Trainer::Trainer(Engine& engine, const Dataset& dataset, const TrainingPlan& plan,
-                 const Clock& clock)
+Trainer::Trainer(Engine& engine, const Dataset& dataset, const TrainingPlan& plan, const Clock& clock)
     : engine_(engine),
       dataset_(dataset),
       plan_(plan),
@@ -27,8 +26,7 @@ StepRecord Trainer::train_step() {
     observer_.tell(begin);
   }
 
-  const BatchView batch{dataset_.train.images.data(), dataset_.train.labels.data(),
-                        sampler_.batch(step_)};
+  const BatchView batch{dataset_.train.images.data(), dataset_.train.labels.data(), sampler_.batch(step_)};
   const float rate = plan_.schedule.rate(step_);
   const StepMetrics metrics = engine_.train_step(batch, step_, rate);
   ++step_;
@@ -39,15 +37,14 @@ StepRecord Trainer::train_step() {
 
   const std::int64_t now = clock_.monotonic_ns();
   const double seconds = to_seconds(now - std::exchange(last_step_ns_, now));
-  const StepRecord record{
-      .step = step_,
-      .epoch = (step_ - 1) / steps_per_epoch() + 1,
-      .samples = metrics.samples,
-      .correct = metrics.correct,
-      .loss = metrics.loss,
-      .learning_rate = double{rate},
-      .gradient_norm = metrics.gradient_norm,
-      .samples_per_second = static_cast<double>(metrics.samples) / std::max(seconds, 1e-9)};
+  const StepRecord record{.step = step_,
+                          .epoch = (step_ - 1) / steps_per_epoch() + 1,
+                          .samples = metrics.samples,
+                          .correct = metrics.correct,
+                          .loss = metrics.loss,
+                          .learning_rate = double{rate},
+                          .gradient_norm = metrics.gradient_norm,
+                          .samples_per_second = static_cast<double>(metrics.samples) / std::max(seconds, 1e-9)};
   if (observer_.wants(Stage::kStep)) tell_step(record);
   return record;
 }
@@ -89,8 +86,7 @@ Event Trainer::event(Stage stage) const {
 }
 
 bool Trainer::at_unrecorded_epoch_end() const {
-  return step_ > 0 && step_ % steps_per_epoch() == 0 &&
-         (history_.empty() || history_.back().step < step_);
+  return step_ > 0 && step_ % steps_per_epoch() == 0 && (history_.empty() || history_.back().step < step_);
 }
 
 bool Trainer::evaluation_due() const {
@@ -146,15 +142,13 @@ void Trainer::record_epoch(const Evaluation& validation, const Evaluation& test)
 
 const ImageSet& Trainer::set_of(Split split) const {
   switch (split) {
-    case Split::kTrain:
-      return dataset_.train;
+    case Split::kTrain: return dataset_.train;
     case Split::kValidation:
       if (dataset_.validation.count == 0) {
         fail(Status::kOrder, "there is no validation set: set validation_size to have one");
       }
       return dataset_.validation;
-    case Split::kTest:
-      return dataset_.test;
+    case Split::kTest: return dataset_.test;
   }
   fail(Status::kInvalidArgument, "there is no such split of the dataset");
 }
@@ -228,8 +222,7 @@ void Trainer::predict(const ImageSet& images, std::span<float> probabilities) {
   for_each_batch(
       images, [] { return false; },
       [&](const BatchView& batch, std::uint32_t first) {
-        engine_.predict(batch,
-                        probabilities.subspan(first * classes, batch.indices.size() * classes));
+        engine_.predict(batch, probabilities.subspan(first * classes, batch.indices.size() * classes));
       });
 }
 

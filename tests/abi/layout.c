@@ -8,7 +8,7 @@
 #define SIZE(type, bytes) _Static_assert(sizeof(type) == (bytes), #type)
 
 /* All platforms that the library supports have 8-byte pointers. */
-_Static_assert(sizeof(void *) == 8, "pointers");
+_Static_assert(sizeof(void*) == 8, "pointers");
 
 OFFSET(spot_notice, struct_size, 0);
 OFFSET(spot_notice, action, 4);

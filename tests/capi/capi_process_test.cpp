@@ -41,10 +41,8 @@ TEST_CASE("a second call at the same time is refused and changes nothing") {
     while (!state->go_on) std::this_thread::yield();
     return 0;
   };
-  REQUIRE(spot_trainer_set_callback(trainer.get(), 1U << SPOT_EVENT_STEP, hold, &shared, nullptr) ==
-          SPOT_OK);
-  std::thread other(
-      [&] { CHECK(spot_trainer_step(trainer.get(), 2, nullptr, nullptr, nullptr) == SPOT_OK); });
+  REQUIRE(spot_trainer_set_callback(trainer.get(), 1U << SPOT_EVENT_STEP, hold, &shared, nullptr) == SPOT_OK);
+  std::thread other([&] { CHECK(spot_trainer_step(trainer.get(), 2, nullptr, nullptr, nullptr) == SPOT_OK); });
   while (!shared.inside) std::this_thread::yield();
   char hash[33] = "untouched";
   CHECK(spot_trainer_state_hash(trainer.get(), hash, nullptr) == SPOT_E_BUSY);
@@ -80,11 +78,10 @@ TEST_CASE("in a forked child every handle of the parent says so, and free does n
     char text[33];
     auto notice = sized<spot_notice>();
     spot_trainer* another = nullptr;
-    const bool refused =
-        spot_trainer_state_hash(trainer.get(), text, nullptr) == SPOT_E_FORKED &&
-        spot_trainer_step(trainer.get(), 1, nullptr, nullptr, nullptr) == SPOT_E_FORKED &&
-        spot_trainer_create(config.get(), &another, nullptr) == SPOT_E_FORKED &&
-        spot_poller_wait(poller.get(), 0, &notice, nullptr) == SPOT_E_FORKED;
+    const bool refused = spot_trainer_state_hash(trainer.get(), text, nullptr) == SPOT_E_FORKED &&
+                         spot_trainer_step(trainer.get(), 1, nullptr, nullptr, nullptr) == SPOT_E_FORKED &&
+                         spot_trainer_create(config.get(), &another, nullptr) == SPOT_E_FORKED &&
+                         spot_poller_wait(poller.get(), 0, &notice, nullptr) == SPOT_E_FORKED;
     spot_poller_wakeup(poller.get());
     spot_trainer_free(trainer.get());
     spot_poller_free(poller.get());

@@ -48,8 +48,7 @@ std::int32_t act(void* user, const spot_event* event) {
   return observer->answer;
 }
 
-spot_run_result run(spot_trainer* trainer, spot_poller* poller = nullptr,
-                    spot_cancel* cancel = nullptr) {
+spot_run_result run(spot_trainer* trainer, spot_poller* poller = nullptr, spot_cancel* cancel = nullptr) {
   auto result = sized<spot_run_result>();
   ErrorSlot error;
   check_ok(spot_trainer_run(trainer, poller, cancel, &result, error), error);
@@ -67,8 +66,7 @@ TEST_CASE("a run tells of its stages in order") {
   set(config, "batch_size", "75");
   const TrainerHandle trainer = make_trainer(config);
   Observer observer;
-  REQUIRE(spot_trainer_set_callback(trainer.get(), SPOT_EVENT_ALL, remember, &observer, nullptr) ==
-          SPOT_OK);
+  REQUIRE(spot_trainer_set_callback(trainer.get(), SPOT_EVENT_ALL, remember, &observer, nullptr) == SPOT_OK);
   const spot_run_result result = run(trainer.get());
   CHECK(result.reason == SPOT_RUN_DONE);
   CHECK(result.durable == 1);
@@ -80,8 +78,7 @@ TEST_CASE("a run tells of its stages in order") {
         "72");
 
   observer.stages.clear();
-  REQUIRE(spot_trainer_set_callback(trainer.get(), SPOT_EVENT_ALL, nullptr, nullptr, nullptr) ==
-          SPOT_OK);
+  REQUIRE(spot_trainer_set_callback(trainer.get(), SPOT_EVENT_ALL, nullptr, nullptr, nullptr) == SPOT_OK);
   REQUIRE(spot_trainer_step(trainer.get(), 1, nullptr, nullptr, nullptr) == SPOT_OK);
   CHECK(observer.stages.empty());
 }
@@ -101,8 +98,7 @@ TEST_CASE("a callback that returns non-zero ends the call after a whole step") {
   CHECK(hash_of(trainer.get()) == hash_of(reference.get()));
 }
 
-TEST_CASE(
-    "calling the trainer from its own callback answers busy, and freeing it there does nothing") {
+TEST_CASE("calling the trainer from its own callback answers busy, and freeing it there does nothing") {
   const Place place;
   const TrainerHandle trainer = make_trainer(place.config("v"));
   Observer observer;
@@ -127,8 +123,7 @@ TEST_CASE("cancel takes effect after a whole step, in steps, evaluations and run
   CHECK(info.step == 4);
   CHECK(spot_cancel_is_triggered(cancel.get()) == 1);
   auto metrics = sized<spot_metrics>();
-  CHECK(spot_trainer_evaluate(trainer.get(), SPOT_SPLIT_TEST, cancel.get(), &metrics, nullptr) ==
-        SPOT_E_CANCELLED);
+  CHECK(spot_trainer_evaluate(trainer.get(), SPOT_SPLIT_TEST, cancel.get(), &metrics, nullptr) == SPOT_E_CANCELLED);
   const spot_run_result result = run(trainer.get(), nullptr, cancel.get());
   CHECK(result.reason == SPOT_RUN_CANCELLED);
   CHECK(result.durable == 1);

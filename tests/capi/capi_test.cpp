@@ -137,44 +137,27 @@ TEST_CASE("a NULL that is not allowed is refused by the parameter's name") {
   };
   refused("'out'", [](spot_error** e) { return spot_config_create(nullptr, e); });
   refused("'config'", [](spot_error** e) { return spot_config_set_i64(nullptr, "seed", 1, e); });
-  refused("'key'",
-          [&](spot_error** e) { return spot_config_set_str(config.get(), nullptr, "", e); });
-  refused("'value'",
-          [&](spot_error** e) { return spot_config_set_str(config.get(), "seed", nullptr, e); });
-  refused("'out'",
-          [&](spot_error** e) { return spot_config_get_str(config.get(), "seed", nullptr, e); });
+  refused("'key'", [&](spot_error** e) { return spot_config_set_str(config.get(), nullptr, "", e); });
+  refused("'value'", [&](spot_error** e) { return spot_config_set_str(config.get(), "seed", nullptr, e); });
+  refused("'out'", [&](spot_error** e) { return spot_config_get_str(config.get(), "seed", nullptr, e); });
   refused("'out'", [](spot_error** e) { return spot_cancel_create(nullptr, e); });
   refused("'out'", [&](spot_error** e) { return spot_poller_create(config.get(), nullptr, e); });
   refused("'poller'", [&](spot_error** e) { return spot_poller_wait(nullptr, 0, &notice, e); });
   refused("'out'", [&](spot_error** e) { return spot_poller_wait(poller.get(), 0, nullptr, e); });
   refused("'action'", [&](spot_error** e) { return spot_poller_notify(poller.get(), 9, "", e); });
-  refused("'out'",
-          [&](spot_error** e) { return spot_poller_get_health(poller.get(), nullptr, e); });
+  refused("'out'", [&](spot_error** e) { return spot_poller_get_health(poller.get(), nullptr, e); });
   refused("'config'", [](spot_error** e) { return spot_trainer_create(nullptr, nullptr, e); });
   refused("'out'", [&](spot_error** e) { return spot_trainer_create(config.get(), nullptr, e); });
-  refused("'trainer'",
-          [](spot_error** e) { return spot_trainer_step(nullptr, 1, nullptr, nullptr, e); });
-  refused("'result'", [&](spot_error** e) {
-    return spot_trainer_run(trainer.get(), nullptr, nullptr, nullptr, e);
-  });
-  refused("'out'", [&](spot_error** e) {
-    return spot_trainer_evaluate(trainer.get(), 2, nullptr, nullptr, e);
-  });
-  refused("'counts'", [&](spot_error** e) {
-    return spot_trainer_confusion(trainer.get(), 2, nullptr, nullptr, 100, e);
-  });
-  refused("'images'", [&](spot_error** e) {
-    return spot_trainer_predict(trainer.get(), nullptr, 1, &value, 10, e);
-  });
-  refused("'out'",
-          [&](spot_error** e) { return spot_trainer_get_info(trainer.get(), nullptr, e); });
-  refused("'out'",
-          [&](spot_error** e) { return spot_trainer_state_hash(trainer.get(), nullptr, e); });
-  refused("'name'", [&](spot_error** e) {
-    return spot_trainer_parameter_read(trainer.get(), nullptr, &value, 1, e);
-  });
-  refused("'json'",
-          [&](spot_error** e) { return spot_trainer_statistics(trainer.get(), nullptr, e); });
+  refused("'trainer'", [](spot_error** e) { return spot_trainer_step(nullptr, 1, nullptr, nullptr, e); });
+  refused("'result'", [&](spot_error** e) { return spot_trainer_run(trainer.get(), nullptr, nullptr, nullptr, e); });
+  refused("'out'", [&](spot_error** e) { return spot_trainer_evaluate(trainer.get(), 2, nullptr, nullptr, e); });
+  refused("'counts'",
+          [&](spot_error** e) { return spot_trainer_confusion(trainer.get(), 2, nullptr, nullptr, 100, e); });
+  refused("'images'", [&](spot_error** e) { return spot_trainer_predict(trainer.get(), nullptr, 1, &value, 10, e); });
+  refused("'out'", [&](spot_error** e) { return spot_trainer_get_info(trainer.get(), nullptr, e); });
+  refused("'out'", [&](spot_error** e) { return spot_trainer_state_hash(trainer.get(), nullptr, e); });
+  refused("'name'", [&](spot_error** e) { return spot_trainer_parameter_read(trainer.get(), nullptr, &value, 1, e); });
+  refused("'json'", [&](spot_error** e) { return spot_trainer_statistics(trainer.get(), nullptr, e); });
   refused("'path'", [](spot_error** e) {
     spot_checkpoint* c;
     return spot_checkpoint_open(nullptr, &c, e);
@@ -235,8 +218,7 @@ TEST_CASE("trainer information names what is trained on what") {
 
 TEST_CASE("what cannot be created says why") {
   const Place place;
-  const auto refused = [&](spot_status status, const char* key, const std::string& value,
-                           const char* part) {
+  const auto refused = [&](spot_status status, const char* key, const std::string& value, const char* part) {
     const ConfigHandle config = place.config("v");
     set(config, key, value);
     spot_trainer* trainer = nullptr;
@@ -267,19 +249,15 @@ TEST_CASE("steps, evaluation and confusion agree with each other") {
   CHECK(metrics.samples == 40);
   CHECK(std::isnan(metrics.learning_rate));
   std::vector<std::uint64_t> counts(100);
-  check_ok(
-      spot_trainer_confusion(trainer.get(), SPOT_SPLIT_TEST, nullptr, counts.data(), 100, error),
-      error);
+  check_ok(spot_trainer_confusion(trainer.get(), SPOT_SPLIT_TEST, nullptr, counts.data(), 100, error), error);
   std::uint64_t hits = 0;
   for (std::size_t c = 0; c < 10; ++c) hits += counts[c * 11];
   CHECK(std::accumulate(counts.begin(), counts.end(), std::uint64_t{0}) == 40);
   CHECK(static_cast<double>(hits) / 40 == metrics.accuracy);
-  CHECK(spot_trainer_confusion(trainer.get(), SPOT_SPLIT_TEST, nullptr, counts.data(), 99,
-                               nullptr) == SPOT_E_INVALID_ARGUMENT);
-  CHECK(spot_trainer_evaluate(trainer.get(), SPOT_SPLIT_VALIDATION, nullptr, &metrics, nullptr) ==
-        SPOT_E_ORDER);
-  CHECK(spot_trainer_evaluate(trainer.get(), 9, nullptr, &metrics, nullptr) ==
+  CHECK(spot_trainer_confusion(trainer.get(), SPOT_SPLIT_TEST, nullptr, counts.data(), 99, nullptr) ==
         SPOT_E_INVALID_ARGUMENT);
+  CHECK(spot_trainer_evaluate(trainer.get(), SPOT_SPLIT_VALIDATION, nullptr, &metrics, nullptr) == SPOT_E_ORDER);
+  CHECK(spot_trainer_evaluate(trainer.get(), 9, nullptr, &metrics, nullptr) == SPOT_E_INVALID_ARGUMENT);
 }
 
 TEST_CASE("predictions are probabilities, for more images than a batch holds") {
@@ -290,15 +268,13 @@ TEST_CASE("predictions are probabilities, for more images than a batch holds") {
   for (std::size_t i = 0; i < images.size(); ++i) images[i] = static_cast<std::uint8_t>(i * 31);
   std::vector<float> probabilities(count * 10);
   ErrorSlot error;
-  check_ok(
-      spot_trainer_predict(trainer.get(), images.data(), count, probabilities.data(), 370, error),
-      error);
+  check_ok(spot_trainer_predict(trainer.get(), images.data(), count, probabilities.data(), 370, error), error);
   for (std::size_t i = 0; i < count; ++i) {
     const auto row = probabilities.begin() + static_cast<std::ptrdiff_t>(i * 10);
     CHECK(std::accumulate(row, row + 10, 0.0) == doctest::Approx(1).epsilon(1e-5));
   }
-  CHECK(spot_trainer_predict(trainer.get(), images.data(), count, probabilities.data(), 369,
-                             error) == SPOT_E_INVALID_ARGUMENT);
+  CHECK(spot_trainer_predict(trainer.get(), images.data(), count, probabilities.data(), 369, error) ==
+        SPOT_E_INVALID_ARGUMENT);
 }
 
 TEST_CASE("parameters are listed, read and written by name") {
@@ -311,8 +287,7 @@ TEST_CASE("parameters are listed, read and written by name") {
   for (std::uint64_t i = 0; i < info.parameter_tensors; ++i) {
     REQUIRE(spot_trainer_parameter_info(trainer.get(), i, &tensor, nullptr) == SPOT_OK);
     std::uint64_t size = 1;
-    for (std::uint32_t d = 0; d < tensor.rank; ++d)
-      size *= static_cast<std::uint64_t>(tensor.shape[d]);
+    for (std::uint32_t d = 0; d < tensor.rank; ++d) size *= static_cast<std::uint64_t>(tensor.shape[d]);
     CHECK(size == tensor.size);
     if (tensor.role == SPOT_TENSOR_PARAMETER) parameters += tensor.size;
   }
@@ -323,21 +298,16 @@ TEST_CASE("parameters are listed, read and written by name") {
   REQUIRE(spot_trainer_parameter_info(trainer.get(), 0, &tensor, nullptr) == SPOT_OK);
   const std::string before = hash_of(trainer.get());
   std::vector<float> values(tensor.size);
-  CHECK(spot_trainer_parameter_read(trainer.get(), tensor.name, values.data(), values.size(),
-                                    nullptr) == SPOT_OK);
+  CHECK(spot_trainer_parameter_read(trainer.get(), tensor.name, values.data(), values.size(), nullptr) == SPOT_OK);
   values[0] += 1;
-  CHECK(spot_trainer_parameter_write(trainer.get(), tensor.name, values.data(), values.size(),
-                                     nullptr) == SPOT_OK);
+  CHECK(spot_trainer_parameter_write(trainer.get(), tensor.name, values.data(), values.size(), nullptr) == SPOT_OK);
   CHECK(hash_of(trainer.get()) != before);
   values[0] -= 1;
   std::vector<float> again(tensor.size);
-  CHECK(spot_trainer_parameter_read(trainer.get(), tensor.name, again.data(), again.size(),
-                                    nullptr) == SPOT_OK);
+  CHECK(spot_trainer_parameter_read(trainer.get(), tensor.name, again.data(), again.size(), nullptr) == SPOT_OK);
   CHECK(again[0] == values[0] + 1);
-  CHECK(spot_trainer_parameter_read(trainer.get(), tensor.name, values.data(), 1, nullptr) ==
-        SPOT_E_INVALID_ARGUMENT);
-  CHECK(spot_trainer_parameter_read(trainer.get(), "nothing", values.data(), 1, nullptr) ==
-        SPOT_E_NOT_FOUND);
+  CHECK(spot_trainer_parameter_read(trainer.get(), tensor.name, values.data(), 1, nullptr) == SPOT_E_INVALID_ARGUMENT);
+  CHECK(spot_trainer_parameter_read(trainer.get(), "nothing", values.data(), 1, nullptr) == SPOT_E_NOT_FOUND);
 }
 
 TEST_CASE("statistics show each parameter, with gradients once there are some") {
@@ -353,8 +323,7 @@ TEST_CASE("statistics show each parameter, with gradients once there are some") 
   auto metrics = sized<spot_metrics>();
   REQUIRE(spot_trainer_step(trainer.get(), 1, nullptr, &metrics, nullptr) == SPOT_OK);
   double squares = 0;
-  for (const json& tensor : statistics())
-    squares += std::pow(tensor["gradient_norm"].get<double>(), 2);
+  for (const json& tensor : statistics()) squares += std::pow(tensor["gradient_norm"].get<double>(), 2);
   CHECK(std::sqrt(squares) == doctest::Approx(metrics.gradient_norm).epsilon(1e-5));
 }
 
@@ -399,10 +368,8 @@ TEST_CASE("a checkpoint is saved, described, verified, exported and restored") {
   REQUIRE(spot_trainer_parameter_info(trainer.get(), 0, &info, nullptr) == SPOT_OK);
   std::vector<float> saved(info.size);
   std::vector<float> live(info.size);
-  check_ok(spot_checkpoint_tensor(opened, tensor.c_str(), saved.data(), saved.size(), error),
-           error);
-  check_ok(spot_trainer_parameter_read(trainer.get(), info.name, live.data(), live.size(), error),
-           error);
+  check_ok(spot_checkpoint_tensor(opened, tensor.c_str(), saved.data(), saved.size(), error), error);
+  check_ok(spot_trainer_parameter_read(trainer.get(), info.name, live.data(), live.size(), error), error);
   CHECK(saved == live);
   CHECK(spot_checkpoint_tensor(opened, "nothing", saved.data(), 1, nullptr) == SPOT_E_NOT_FOUND);
 
@@ -442,8 +409,7 @@ TEST_CASE("a damaged checkpoint is told from a good one and never half taken ove
   CHECK(spot_checkpoint_open(report.path, &opened, nullptr) == SPOT_E_CORRUPT);
   std::uint64_t good = 0;
   std::uint64_t bad = 0;
-  CHECK(spot_checkpoint_verify((place / "v/checkpoints").c_str(), &good, &bad, nullptr, nullptr) ==
-        SPOT_OK);
+  CHECK(spot_checkpoint_verify((place / "v/checkpoints").c_str(), &good, &bad, nullptr, nullptr) == SPOT_OK);
   CHECK(good == 1);
   CHECK(bad == 1);
   REQUIRE(spot_checkpoint_open((place / "v").c_str(), &opened, nullptr) == SPOT_OK);
@@ -452,8 +418,7 @@ TEST_CASE("a damaged checkpoint is told from a good one and never half taken ove
   CHECK(json::parse(take(text))["step"] == 0);
   spot_checkpoint_free(opened);
   CHECK(spot_checkpoint_open((place / "nothing").c_str(), &opened, nullptr) == SPOT_E_NOT_FOUND);
-  CHECK(spot_checkpoint_verify((place / "data").c_str(), nullptr, nullptr, nullptr, nullptr) ==
-        SPOT_E_NOT_FOUND);
+  CHECK(spot_checkpoint_verify((place / "data").c_str(), nullptr, nullptr, nullptr, nullptr) == SPOT_E_NOT_FOUND);
 }
 
 TEST_CASE("a checkpoint of another model is refused by name") {
@@ -481,8 +446,8 @@ TEST_CASE("a benchmark is JSON with everything that the header lists") {
   CHECK(result["model"] == "mlp");
   CHECK(result["mode"] == "exact");
   CHECK(result["batch_size"] == 16);
-  for (const char* key : {"threads", "train_samples_per_second", "test_samples_per_second",
-                          "peak_gflops", "dense_efficiency", "step_ms_median"}) {
+  for (const char* key : {"threads", "train_samples_per_second", "test_samples_per_second", "peak_gflops",
+                          "dense_efficiency", "step_ms_median"}) {
     CAPTURE(key);
     CHECK(result[key] > 0);
   }

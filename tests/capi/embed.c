@@ -7,12 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
 #include <sys/stat.h>
 
 static int failures = 0;
 
 /* Prints and frees the error of a call that should have succeeded. */
-static void expect_ok(const char *call, spot_status status, spot_error *error) {
+static void expect_ok(const char* call, spot_status status, spot_error* error) {
   if (status == SPOT_OK) return;
   fprintf(stderr, "%s: %s: %s\n", call, spot_status_name(status), spot_error_message(error));
   spot_error_free(error);
@@ -20,15 +21,15 @@ static void expect_ok(const char *call, spot_status status, spot_error *error) {
 }
 #define OK(call) expect_ok(#call, call, error)
 
-static void expect(int condition, const char *what) {
+static void expect(int condition, const char* what) {
   if (condition) return;
   fprintf(stderr, "expected: %s\n", what);
   ++failures;
 }
 
-static spot_config *make_config(const char *volume) {
-  spot_error *error = NULL;
-  spot_config *config = NULL;
+static spot_config* make_config(const char* volume) {
+  spot_error* error = NULL;
+  spot_config* config = NULL;
   OK(spot_config_create(&config, &error));
   OK(spot_config_set_str(config, "volume", volume, &error));
   OK(spot_config_set_str(config, "dataset", "synthetic", &error));
@@ -39,7 +40,7 @@ static spot_config *make_config(const char *volume) {
 }
 
 /* Asks the poller to stop the run after step 7. */
-static int32_t stop_at_seven(void *user, const spot_event *event) {
+static int32_t stop_at_seven(void* user, const spot_event* event) {
   if (event->step == 7) {
     return spot_poller_notify(user, SPOT_ACTION_REQUEST, "step 7", NULL) == SPOT_OK ? 0 : 1;
   }
@@ -47,12 +48,12 @@ static int32_t stop_at_seven(void *user, const spot_event *event) {
 }
 
 /* Runs on `volume`, interrupted at step 7 or not at all. */
-static spot_run_result run(const char *volume, int interrupt) {
-  spot_error *error = NULL;
-  spot_trainer *trainer = NULL;
-  spot_poller *poller = NULL;
+static spot_run_result run(const char* volume, int interrupt) {
+  spot_error* error = NULL;
+  spot_trainer* trainer = NULL;
+  spot_poller* poller = NULL;
   spot_run_result result;
-  spot_config *config = make_config(volume);
+  spot_config* config = make_config(volume);
 
   memset(&result, 0, sizeof result);
   result.struct_size = sizeof result;

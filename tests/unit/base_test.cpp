@@ -1,17 +1,17 @@
-#include <doctest/doctest.h>
-#include <fcntl.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <cmath>
 #include <csignal>
+#include <fcntl.h>
 #include <filesystem>
 #include <functional>
 #include <set>
 #include <thread>
+#include <unistd.h>
+
+#include <doctest/doctest.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "base/config.h"
 #include "base/file.h"
@@ -21,8 +21,10 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "base/thread.h"
+#include "temporary_directory.h"
 
 using namespace spot;
+using spot::test::TemporaryDirectory;
 
 namespace {
 
@@ -44,27 +46,12 @@ Status status_of(const std::function<void()>& action) {
   return Status::kOk;
 }
 
-class TemporaryDirectory {
- public:
-  TemporaryDirectory() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "spot-base-XXXXXX").string();
-    path_ = ::mkdtemp(pattern.data());
-  }
-  ~TemporaryDirectory() { std::filesystem::remove_all(path_); }
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
-
 }  // namespace
 
 TEST_CASE("Philox4x32-10 gives the words of its authors' known-answer tests") {
   // kat_vectors of Random123: philox4x32 10 rounds, counter, key, result.
-  CHECK(Philox::block(0, {0, 0, 0, 0}) ==
-        Philox::Block{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8});
-  CHECK(Philox::block(~0ULL, {~0U, ~0U, ~0U, ~0U}) ==
-        Philox::Block{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd});
+  CHECK(Philox::block(0, {0, 0, 0, 0}) == Philox::Block{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8});
+  CHECK(Philox::block(~0ULL, {~0U, ~0U, ~0U, ~0U}) == Philox::Block{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd});
   CHECK(Philox::block(0x299f31d0a4093822ULL, {0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}) ==
         Philox::Block{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1});
 }
@@ -139,14 +126,12 @@ TEST_CASE("configuration: every key's default is allowed by its own bounds") {
 
 TEST_CASE("configuration: errors name the key, the value and what is allowed") {
   Config config;
-  CHECK(message_of([&] { config.set_text("batch_sise", "1"); }).find("did you mean 'batch_size'") !=
-        std::string::npos);
+  CHECK(message_of([&] { config.set_text("batch_sise", "1"); }).find("did you mean 'batch_size'") != std::string::npos);
   const std::string bounds = message_of([&] { config.set_integer("batch_size", 0); });
   CHECK(bounds.find("'batch_size'") != std::string::npos);
   CHECK(bounds.find("'0'") != std::string::npos);
   CHECK(bounds.find("from 1 to 65536") != std::string::npos);
-  CHECK(message_of([&] { config.set_text("optimizer", "sdg"); }).find("one of sgd|adam") !=
-        std::string::npos);
+  CHECK(message_of([&] { config.set_text("optimizer", "sdg"); }).find("one of sgd|adam") != std::string::npos);
   CHECK(status_of([&] { config.set_text("batch_size", "12x"); }) == Status::kConfig);
   CHECK(status_of([&] { config.set_text("nesterov", "maybe"); }) == Status::kConfig);
   CHECK(status_of([&] { config.set_real("momentum", std::nan("")); }) == Status::kConfig);
@@ -184,8 +169,7 @@ TEST_CASE("an atomic write that fails leaves the old file") {
   struct rlimit limit = before;
   limit.rlim_cur = 10;
   setrlimit(RLIMIT_FSIZE, &limit);
-  const Status status =
-      status_of([&] { write_file_atomically(path, std::string("much longer than ten bytes")); });
+  const Status status = status_of([&] { write_file_atomically(path, std::string("much longer than ten bytes")); });
   setrlimit(RLIMIT_FSIZE, &before);
   std::signal(SIGXFSZ, handler);
   CHECK(status == Status::kNoSpace);
@@ -209,8 +193,7 @@ TEST_CASE("a mapped file shows the file's bytes, and an empty one none") {
   write_file_atomically(directory.path() / "file", std::string("bytes"));
   MappedFile map(directory.path() / "file");
   const MappedFile moved(std::move(map));
-  CHECK(std::string(reinterpret_cast<const char*>(moved.bytes().data()), moved.bytes().size()) ==
-        "bytes");
+  CHECK(std::string(reinterpret_cast<const char*>(moved.bytes().data()), moved.bytes().size()) == "bytes");
   write_file_atomically(directory.path() / "empty", std::string());
   CHECK(MappedFile(directory.path() / "empty").bytes().empty());
 }

@@ -1,9 +1,9 @@
-#include <doctest/doctest.h>
-
 #include <atomic>
 #include <numeric>
 #include <stdexcept>
 #include <vector>
+
+#include <doctest/doctest.h>
 
 #include "engine/cpu/peak.h"
 #include "engine/cpu/philox_planes.h"
@@ -59,9 +59,9 @@ TEST_CASE("philox blocks computed side by side are the words of Philox::block") 
     philox_planes(key, counter, first, 11, planes);
     for (std::uint64_t i = 0; i < 11; ++i) {
       const std::uint64_t block = first + i;
-      const auto expected = Philox::block(
-          key, {static_cast<std::uint32_t>(block),
-                counter[1] | static_cast<std::uint32_t>(block >> 32), counter[2], counter[3]});
+      const auto expected =
+          Philox::block(key, {static_cast<std::uint32_t>(block), counter[1] | static_cast<std::uint32_t>(block >> 32),
+                              counter[2], counter[3]});
       for (std::size_t plane = 0; plane < 4; ++plane) CHECK(planes[plane][i] == expected[plane]);
     }
   }

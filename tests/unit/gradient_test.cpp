@@ -1,9 +1,9 @@
-#include <doctest/doctest.h>
-
 #include <algorithm>
 #include <cmath>
 #include <string>
 #include <vector>
+
+#include <doctest/doctest.h>
 
 #include "base/philox.h"
 #include "engine/cpu/cpu_engine.h"
@@ -66,8 +66,8 @@ std::vector<float> start_state(Engine& engine, bool random_biases) {
 
 /// Central difference of the reference's loss by one parameter. Where a kink (ReLU, maximum) lies between the
 /// two points the two one-sided differences disagree: NaN then.
-double difference_quotient(const Problem& problem, const StateLayout& layout, std::vector<double> state,
-                           std::size_t i, std::uint64_t step) {
+double difference_quotient(const Problem& problem, const StateLayout& layout, std::vector<double> state, std::size_t i,
+                           std::uint64_t step) {
   constexpr double kStep = 1e-6;
   const auto loss = [&](double shift) {
     std::vector<double> moved = state;
@@ -87,9 +87,8 @@ void check_gradients(const Problem& problem, bool random_biases) {
   constexpr std::uint64_t kStep = 11;
   const StepMetrics metrics = engine->train_step(problem.view(), kStep, 0.0F);
   const StateLayout& layout = engine->layout();
-  CHECK(metrics.loss == doctest::Approx(reference::training_loss(problem.model, layout, state, problem.batch,
-                                                                7, kStep))
-                            .epsilon(1e-5));
+  CHECK(metrics.loss ==
+        doctest::Approx(reference::training_loss(problem.model, layout, state, problem.batch, 7, kStep)).epsilon(1e-5));
   std::vector<float> gradients(layout.parameter_count());
   engine->read_gradients(gradients);
   double squares = 0;
@@ -116,9 +115,7 @@ void check_gradients(const Problem& problem, bool random_biases) {
       CAPTURE(tensor.name);
       CAPTURE(i);
       CHECK(double{gradients[tensor.offset + i]} ==
-            doctest::Approx(expected)
-                .scale(std::max(largest, 0.01 * metrics.gradient_norm))
-                .epsilon(2e-4));
+            doctest::Approx(expected).scale(std::max(largest, 0.01 * metrics.gradient_norm)).epsilon(2e-4));
     }
   }
   CHECK(compared > 4 * kinks);
@@ -135,52 +132,64 @@ const std::string kHead = R"(,{"type":"flatten"},{"type":"dense","units":5})";
 }  // namespace
 
 TEST_CASE("gradients of dense layers agree with finite differences") {
-  check_both(R"({"type":"flatten"},{"type":"dense","units":13},{"type":"relu"},{"type":"dense","units":5})",
-             {1, 4, 5}, 10);
+  check_both(R"({"type":"flatten"},{"type":"dense","units":13},{"type":"relu"},{"type":"dense","units":5})", {1, 4, 5},
+             10);
 }
 
 TEST_CASE("gradients of convolutions agree, whatever kernel, stride, padding and channels") {
   check_both(R"({"type":"conv2d","filters":16,"kernel":3})" + kHead, {1, 8, 8}, 6);
   check_both(R"({"type":"conv2d","filters":6,"kernel":5,"padding":2},{"type":"relu"},
-                {"type":"conv2d","filters":7,"kernel":[3,2],"stride":[2,1]})" + kHead, {1, 9, 10}, 5);
+                {"type":"conv2d","filters":7,"kernel":[3,2],"stride":[2,1]})" +
+                 kHead,
+             {1, 9, 10}, 5);
   check_both(R"({"type":"conv2d","filters":3,"kernel":3,"padding":"same","stride":2},{"type":"relu"},
-                {"type":"conv2d","filters":17,"kernel":1},{"type":"relu"})" + kHead, {1, 7, 8}, 4);
+                {"type":"conv2d","filters":17,"kernel":1},{"type":"relu"})" +
+                 kHead,
+             {1, 7, 8}, 4);
 }
 
 TEST_CASE("gradients of pools agree, overlapping and padded ones too") {
   check_both(R"({"type":"conv2d","filters":16,"kernel":3},{"type":"relu"},{"type":"max_pool","kernel":2})" + kHead,
              {1, 8, 8}, 6);
   check_both(R"({"type":"conv2d","filters":5,"kernel":3},
-                {"type":"max_pool","kernel":3,"stride":2,"padding":1},{"type":"relu"})" + kHead, {1, 9, 9}, 5);
+                {"type":"max_pool","kernel":3,"stride":2,"padding":1},{"type":"relu"})" +
+                 kHead,
+             {1, 9, 9}, 5);
   check_both(R"({"type":"conv2d","filters":6,"kernel":3},{"type":"relu"},
-                {"type":"average_pool","kernel":3,"stride":2,"padding":1})" + kHead, {1, 9, 9}, 5);
+                {"type":"average_pool","kernel":3,"stride":2,"padding":1})" +
+                 kHead,
+             {1, 9, 9}, 5);
 }
 
 TEST_CASE("gradients through dropout agree: the masks are those of the contract") {
   check_both(R"({"type":"conv2d","filters":6,"kernel":3},{"type":"relu"},{"type":"dropout","rate":0.3},
                 {"type":"flatten"},{"type":"dense","units":9},{"type":"relu"},{"type":"dropout","rate":0.5},
-                {"type":"dense","units":5})", {1, 6, 7}, 7);
+                {"type":"dense","units":5})",
+             {1, 6, 7}, 7);
 }
 
 TEST_CASE("gradients of batch normalisation agree, over images and vectors") {
   check_both(R"({"type":"conv2d","filters":6,"kernel":3},{"type":"batch_norm"},{"type":"relu"},
-                {"type":"max_pool","kernel":2})" + kHead, {1, 8, 8}, 7);
+                {"type":"max_pool","kernel":2})" +
+                 kHead,
+             {1, 8, 8}, 7);
   check_both(R"({"type":"flatten"},{"type":"dense","units":11},{"type":"batch_norm"},{"type":"relu"},
-                {"type":"dense","units":5})", {1, 4, 4}, 8);
+                {"type":"dense","units":5})",
+             {1, 4, 4}, 8);
 }
 
 TEST_CASE("a batch smaller than the shards, and one that does not fill them, give the same gradients") {
   for (const std::uint32_t samples : {1U, 2U, 4U, 7U}) {
     CAPTURE(samples);
-    check_gradients(Problem(R"({"type":"conv2d","filters":8,"kernel":3},{"type":"relu"})" + kHead, {1, 6, 6},
-                            samples),
+    check_gradients(Problem(R"({"type":"conv2d","filters":8,"kernel":3},{"type":"relu"})" + kHead, {1, 6, 6}, samples),
                     true);
   }
 }
 
 TEST_CASE("five steps of each optimizer agree with the same steps in double") {
   const Problem problem(R"({"type":"conv2d","filters":6,"kernel":3},{"type":"relu"},{"type":"max_pool","kernel":2},
-      {"type":"flatten"},{"type":"dense","units":9},{"type":"relu"},{"type":"dense","units":5})", {1, 8, 8}, 9);
+      {"type":"flatten"},{"type":"dense","units":9},{"type":"relu"},{"type":"dense","units":5})",
+                        {1, 8, 8}, 9);
   std::vector<OptimizerSpec> optimizers(7);
   optimizers[1] = {.kind = OptimizerKind::kSgd, .momentum = 0.9, .weight_decay = 1e-3};
   optimizers[2] = {.kind = OptimizerKind::kSgd, .momentum = 0.9, .nesterov = true};

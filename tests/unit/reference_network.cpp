@@ -19,8 +19,7 @@ struct Tensor {
   Shape3 shape;
   std::vector<double> values;
 
-  Tensor(std::size_t count, Shape3 s)
-      : samples(count), shape(s), values(count * static_cast<std::size_t>(s.size())) {}
+  Tensor(std::size_t count, Shape3 s) : samples(count), shape(s), values(count * static_cast<std::size_t>(s.size())) {}
   double& at(std::size_t n, std::int64_t c, std::int64_t y, std::int64_t x) {
     return values[static_cast<std::size_t>(
         ((static_cast<std::int64_t>(n) * shape.channels + c) * shape.height + y) * shape.width + x)];
@@ -31,8 +30,7 @@ class Network {
  public:
   Network(const spot::StateLayout& layout, std::span<const double> state) : layout_(layout), state_(state) {}
 
-  Tensor apply(const LayerSpec& layer, std::uint32_t index, Tensor& in, std::uint64_t seed,
-               std::uint64_t step) const {
+  Tensor apply(const LayerSpec& layer, std::uint32_t index, Tensor& in, std::uint64_t seed, std::uint64_t step) const {
     switch (layer.kind) {
       case LayerKind::kConv2d: return convolution(layer, in);
       case LayerKind::kMaxPool:
@@ -70,8 +68,7 @@ class Network {
                   const std::int64_t iy = y * layer.stride[0] + r - layer.padding[0];
                   const std::int64_t ix = x * layer.stride[1] + s - layer.padding[1];
                   if (iy < 0 || ix < 0 || iy >= in.shape.height || ix >= in.shape.width) continue;
-                  const std::int64_t w =
-                      ((o * in.shape.channels + c) * layer.kernel[0] + r) * layer.kernel[1] + s;
+                  const std::int64_t w = ((o * in.shape.channels + c) * layer.kernel[0] + r) * layer.kernel[1] + s;
                   sum += weight[w] * in.at(n, c, iy, ix);
                 }
             out.at(n, o, y, x) = sum;
@@ -108,8 +105,8 @@ class Network {
     return out;
   }
 
-  [[nodiscard]] static Tensor dropout(const LayerSpec& layer, std::uint32_t index, Tensor& in,
-                                      std::uint64_t seed, std::uint64_t step) {
+  [[nodiscard]] static Tensor dropout(const LayerSpec& layer, std::uint32_t index, Tensor& in, std::uint64_t seed,
+                                      std::uint64_t step) {
     Tensor out = in;
     const auto threshold = static_cast<std::uint64_t>(std::llround(layer.rate * 4294967296.0));
     const Shape3& s = in.shape;
@@ -120,8 +117,7 @@ class Network {
             const std::uint64_t g = n * static_cast<std::uint64_t>(s.size()) +
                                     static_cast<std::uint64_t>((y * s.width + x) * s.channels + c);
             const auto block = spot::Philox::block(
-                seed, {static_cast<std::uint32_t>(g / 4),
-                       static_cast<std::uint32_t>(g / 4 >> 32) | index << 16,
+                seed, {static_cast<std::uint32_t>(g / 4), static_cast<std::uint32_t>(g / 4 >> 32) | index << 16,
                        static_cast<std::uint32_t>(step), 3U | static_cast<std::uint32_t>(step >> 32) << 8});
             out.at(n, c, y, x) = block[g % 4] < threshold ? 0.0 : in.at(n, c, y, x) / (1 - layer.rate);
           }
@@ -158,8 +154,7 @@ class Network {
       each([&](auto n, auto y, auto x) { mean += in.at(n, c, y, x) / count; });
       each([&](auto n, auto y, auto x) { variance += std::pow(in.at(n, c, y, x) - mean, 2) / count; });
       each([&](auto n, auto y, auto x) {
-        out.at(n, c, y, x) =
-            (in.at(n, c, y, x) - mean) / std::sqrt(variance + layer.epsilon) * scale[c] + shift[c];
+        out.at(n, c, y, x) = (in.at(n, c, y, x) - mean) / std::sqrt(variance + layer.epsilon) * scale[c] + shift[c];
       });
     }
     return out;
@@ -171,9 +166,8 @@ class Network {
 
 }  // namespace
 
-double training_loss(const spot::ModelSpec& model, const spot::StateLayout& layout,
-                     std::span<const double> state, const Batch& batch, std::uint64_t seed,
-                     std::uint64_t step) {
+double training_loss(const spot::ModelSpec& model, const spot::StateLayout& layout, std::span<const double> state,
+                     const Batch& batch, std::uint64_t seed, std::uint64_t step) {
   Tensor values(batch.labels.size(), model.input);
   values.values = batch.pixels;
   const Network network(layout, state);

@@ -19,14 +19,12 @@ struct Batch {
 
 /// Mean cross-entropy of the batch in training mode, with the dropout masks of (seed, step). `state` is laid out
 /// by `layout`.
-double training_loss(const spot::ModelSpec& model, const spot::StateLayout& layout,
-                     std::span<const double> state, const Batch& batch, std::uint64_t seed,
-                     std::uint64_t step);
+double training_loss(const spot::ModelSpec& model, const spot::StateLayout& layout, std::span<const double> state,
+                     const Batch& batch, std::uint64_t seed, std::uint64_t step);
 
 /// One optimizer step in double on parameters and accumulators, given the gradients of the parameters.
 /// `step` counts the steps done before.
-void update(const spot::OptimizerSpec& optimizer, const spot::StateLayout& layout,
-            std::span<double> state, std::span<const double> gradients, std::uint64_t step,
-            double learning_rate);
+void update(const spot::OptimizerSpec& optimizer, const spot::StateLayout& layout, std::span<double> state,
+            std::span<const double> gradients, std::uint64_t step, double learning_rate);
 
 }  // namespace reference

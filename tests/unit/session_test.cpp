@@ -56,8 +56,7 @@ class Place {
   TemporaryDirectory directory_;
 };
 
-std::unique_ptr<Session> open(const Config& config, Log log = {},
-                              Backend backend = softmax_backend()) {
+std::unique_ptr<Session> open(const Config& config, Log log = {}, Backend backend = softmax_backend()) {
   return std::make_unique<Session>(config, std::span(&backend, 1), system_clock(), std::move(log));
 }
 
@@ -107,17 +106,11 @@ class ObservedEngine final : public Engine {
     on_evaluate();
     return inner_.evaluate(batch);
   }
-  void predict(const BatchView& batch, std::span<float> result) override {
-    inner_.predict(batch, result);
-  }
+  void predict(const BatchView& batch, std::span<float> result) override { inner_.predict(batch, result); }
   void read_state(std::span<float> state) const override { inner_.read_state(state); }
   void write_state(std::span<const float> state) override { inner_.write_state(state); }
-  void read_gradients(std::span<float> gradients) const override {
-    inner_.read_gradients(gradients);
-  }
-  std::vector<OperatorTime> profile(const BatchView& batch, int steps) override {
-    return inner_.profile(batch, steps);
-  }
+  void read_gradients(std::span<float> gradients) const override { inner_.read_gradients(gradients); }
+  std::vector<OperatorTime> profile(const BatchView& batch, int steps) override { return inner_.profile(batch, steps); }
 
  private:
   SoftmaxEngine inner_;
@@ -141,8 +134,7 @@ struct Outcome {
 };
 
 Outcome outcome_of(const RunResult& result, const fs::path& volume) {
-  return {result.state_hash, read(volume / "logs" / "r1.csv"),
-          read(volume / "logs" / "r1.steps.csv")};
+  return {result.state_hash, read(volume / "logs" / "r1.csv"), read(volume / "logs" / "r1.steps.csv")};
 }
 
 /// No file may grow beyond `bytes` while in scope: a disk that is full, as far as checkpoints see.
@@ -212,9 +204,8 @@ TEST_CASE("interrupted by a notice after every step, a run ends in the same byte
   do {
     const auto session = open(place.config("cut"));
     const auto poller = quiet_poller();
-    session->trainer().set_observer({bit(Stage::kStep), [&](const Event&) {
-                                       poller->notify(NoticeAction::kTerminate, "test");
-                                     }});
+    session->trainer().set_observer(
+        {bit(Stage::kStep), [&](const Event&) { poller->notify(NoticeAction::kTerminate, "test"); }});
     result = run(*session, poller.get(), nullptr);
     CHECK(result.durable);
     CHECK(result.resumed == (starts > 0));
@@ -231,9 +222,7 @@ TEST_CASE("a notice is answered by a durable checkpoint with time and margin") {
   std::string heard;
   session->trainer().set_observer(
       {bit(Stage::kCheckpoint) | bit(Stage::kInterruption) | bit(Stage::kRunEnd),
-       [&](const Event& event) {
-         heard += cat(static_cast<int>(event.stage), ":", event.reason, event.source, " ");
-       }});
+       [&](const Event& event) { heard += cat(static_cast<int>(event.stage), ":", event.reason, event.source, " "); }});
   poller->notify(NoticeAction::kTerminate, "going away");
   const RunResult result = run(*session, poller.get(), nullptr);
   CHECK(result.reason == RunReason::kInterrupted);
@@ -247,8 +236,7 @@ TEST_CASE("a notice is answered by a durable checkpoint with time and margin") {
 TEST_CASE("a notice during an evaluation abandons it, and the resumed run does it again") {
   const Place place;
   ObservedEngine::on_evaluate = [] {};
-  const RunResult whole =
-      run(*open(place.config("whole"), {}, observed_backend()), nullptr, nullptr);
+  const RunResult whole = run(*open(place.config("whole"), {}, observed_backend()), nullptr, nullptr);
 
   const auto poller = quiet_poller();
   int evaluations = 0;
@@ -274,14 +262,13 @@ TEST_CASE("a rebalance recommendation saves early and trains on") {
   const auto session = open(place.config("v"));
   const auto poller = quiet_poller();
   std::string reasons;
-  session->trainer().set_observer(
-      {bit(Stage::kCheckpoint) | bit(Stage::kStep), [&](const Event& event) {
-         if (event.stage == Stage::kCheckpoint) {
-           reasons += cat(event.reason, event.step, " ");
-         } else if (event.step == 4) {
-           poller->notify(NoticeAction::kRebalance, "soon");
-         }
-       }});
+  session->trainer().set_observer({bit(Stage::kCheckpoint) | bit(Stage::kStep), [&](const Event& event) {
+                                     if (event.stage == Stage::kCheckpoint) {
+                                       reasons += cat(event.reason, event.step, " ");
+                                     } else if (event.step == 4) {
+                                       poller->notify(NoticeAction::kRebalance, "soon");
+                                     }
+                                   }});
   CHECK(run(*session, poller.get(), nullptr).reason == RunReason::kDone);
   CHECK(reasons == "notice4 epoch10 epoch20 final30 ");
 }
@@ -317,12 +304,10 @@ TEST_CASE("checkpoints are saved by steps and epochs, an epoch's after its evalu
     CHECK(meta.history.size() == meta.step / 10);
     saved = cat(meta.reason, meta.step, " ", saved);
   }
-  CHECK(saved ==
-        "interval4 interval8 epoch10 interval12 interval16 epoch20 interval24 interval28 final30 ");
+  CHECK(saved == "interval4 interval8 epoch10 interval12 interval16 epoch20 interval24 interval28 final30 ");
 }
 
-TEST_CASE(
-    "a full disk is reported with each save, and training goes on until the last one matters") {
+TEST_CASE("a full disk is reported with each save, and training goes on until the last one matters") {
   const Place place;
   Config config = place.config("v");
   config.set_text("run_id", "");
@@ -384,13 +369,11 @@ TEST_CASE("a checkpoint of another configuration is refused with the key's name,
   config.set_integer("seed", 2);
   const auto session = open(config);
   const std::string hash = session->state_hash();
-  CHECK(contains(message_of(Status::kMismatch, [&] { run(*session, nullptr, nullptr); }),
-                 "seed 1 -> 2"));
+  CHECK(contains(message_of(Status::kMismatch, [&] { run(*session, nullptr, nullptr); }), "seed 1 -> 2"));
   CHECK(session->state_hash() == hash);
 }
 
-TEST_CASE(
-    "a checkpoint that was refused again and again is still there for the right configuration") {
+TEST_CASE("a checkpoint that was refused again and again is still there for the right configuration") {
   const Place place;
   run(*open(place.config("v")), nullptr, nullptr);
   Config wrong = place.config("v");
@@ -446,8 +429,7 @@ TEST_CASE("the commit of the working tree is found without running git") {
 
   write("tree/.git/HEAD", "ref: refs/heads/main\n");
   CHECK(find_code_version(directory / "tree").empty());
-  write("tree/.git/packed-refs",
-        "# pack-refs with: peeled\n" + b + " refs/heads/main\n^" + a + "\n");
+  write("tree/.git/packed-refs", "# pack-refs with: peeled\n" + b + " refs/heads/main\n^" + a + "\n");
   CHECK(find_code_version(directory / "tree") == b);
   write("tree/.git/refs/heads/main", a + "\n");
   CHECK(find_code_version(directory / "tree") == a);
@@ -496,8 +478,7 @@ TEST_CASE("the dense operations of a training step leave out the first layer's i
   const double conv1 = 26.0 * 26 * 32 * 9;
   const double conv2 = 24.0 * 24 * 64 * 32 * 9;
   const double dense = 9216.0 * 128 + 128.0 * 10;
-  CHECK(dense_operations(preset_model("keras-cnn", {1, 28, 28}, 10)) ==
-        2 * (2 * conv1 + 3 * conv2 + 3 * dense));
+  CHECK(dense_operations(preset_model("keras-cnn", {1, 28, 28}, 10)) == 2 * (2 * conv1 + 3 * conv2 + 3 * dense));
 }
 
 TEST_CASE("a benchmark measures training and evaluation") {

@@ -64,8 +64,7 @@ class SoftmaxEngine final : public Engine {
     EvaluationMetrics metrics;
     metrics.samples = static_cast<std::int64_t>(batch.indices.size());
     for (const std::uint32_t index : batch.indices) {
-      add_sample(probabilities(batch, index), batch.labels[index], metrics.loss_sum,
-                 metrics.correct);
+      add_sample(probabilities(batch, index), batch.labels[index], metrics.loss_sum, metrics.correct);
     }
     return metrics;
   }
@@ -78,12 +77,8 @@ class SoftmaxEngine final : public Engine {
     }
   }
 
-  void read_state(std::span<float> state) const override {
-    std::copy(state_.begin(), state_.end(), state.begin());
-  }
-  void write_state(std::span<const float> state) override {
-    std::copy(state.begin(), state.end(), state_.begin());
-  }
+  void read_state(std::span<float> state) const override { std::copy(state_.begin(), state_.end(), state.begin()); }
+  void write_state(std::span<const float> state) override { std::copy(state.begin(), state.end(), state_.begin()); }
   void read_gradients(std::span<float> gradients) const override {
     std::copy(gradients_.begin(), gradients_.end(), gradients.begin());
   }
@@ -116,8 +111,7 @@ class SoftmaxEngine final : public Engine {
     correct += best - probabilities.begin() == label ? 1 : 0;
   }
 
-  void add_gradient(const BatchView& batch, std::uint32_t index,
-                    const std::vector<float>& difference) {
+  void add_gradient(const BatchView& batch, std::uint32_t index, const std::vector<float>& difference) {
     const std::uint8_t* image = batch.images + index * pixels_;
     for (std::size_t c = 0; c < classes_; ++c) {
       gradients_[pixels_ * classes_ + c] += difference[c];

@@ -55,8 +55,8 @@ class Images {
     dataset.test = part(53, 20);
   }
   [[nodiscard]] ImageSet part(std::uint32_t first, std::uint32_t count) const {
-    return {std::span(pixels_).subspan(first * kPixels, count * kPixels),
-            std::span(labels_).subspan(first, count), count, kSide, kSide};
+    return {std::span(pixels_).subspan(first * kPixels, count * kPixels), std::span(labels_).subspan(first, count),
+            count, kSide, kSide};
   }
 
   Dataset dataset;
@@ -251,16 +251,14 @@ TEST_CASE("the observer hears the stages it asked for, in order, with their numb
   Training training(images.dataset, 7);
   std::string heard;
   const auto bit = [](Stage stage) { return 1U << static_cast<unsigned>(stage); };
-  training.trainer.set_observer({bit(Stage::kEpochBegin) | bit(Stage::kStep) |
-                                     bit(Stage::kEvaluation) | bit(Stage::kEpochEnd),
-                                 [&](const Event& event) {
-                                   heard +=
-                                       cat(static_cast<int>(event.stage), "@", event.step, " ");
-                                   if (event.stage == Stage::kStep) CHECK(event.gradient_norm > 0);
-                                   if (event.stage == Stage::kEpochEnd)
-                                     CHECK(event.test_accuracy >= 0);
-                                   CHECK(event.epoch == 1);
-                                 }});
+  training.trainer.set_observer(
+      {bit(Stage::kEpochBegin) | bit(Stage::kStep) | bit(Stage::kEvaluation) | bit(Stage::kEpochEnd),
+       [&](const Event& event) {
+         heard += cat(static_cast<int>(event.stage), "@", event.step, " ");
+         if (event.stage == Stage::kStep) CHECK(event.gradient_norm > 0);
+         if (event.stage == Stage::kEpochEnd) CHECK(event.test_accuracy >= 0);
+         CHECK(event.epoch == 1);
+       }});
   training.finish();
   CHECK(heard == "3@0 5@1 5@2 5@3 5@4 5@5 5@6 5@7 6@7 4@7 ");
 }
@@ -274,18 +272,15 @@ TEST_CASE("the confusion matrix counts every sample once and its diagonal is the
   std::uint64_t total = 0;
   for (const std::uint64_t count : counts) total += count;
   CHECK(total == 20);
-  CHECK(static_cast<double>(counts[0] + counts[4] + counts[8]) / 20 ==
-        training.trainer.last_test().accuracy);
+  CHECK(static_cast<double>(counts[0] + counts[4] + counts[8]) / 20 == training.trainer.last_test().accuracy);
 }
 
 TEST_CASE("a split that the dataset does not have is refused") {
   const Images images;
   Training training(images.dataset);
-  CHECK(contains(
-      message_of(Status::kOrder, [&] { training.trainer.evaluate(Split::kValidation, never); }),
-      "validation_size"));
-  message_of(Status::kInvalidArgument,
-             [&] { training.trainer.evaluate(static_cast<Split>(7), never); });
+  CHECK(contains(message_of(Status::kOrder, [&] { training.trainer.evaluate(Split::kValidation, never); }),
+                 "validation_size"));
+  message_of(Status::kInvalidArgument, [&] { training.trainer.evaluate(static_cast<Split>(7), never); });
 }
 
 TEST_CASE("parameter statistics are those of the values") {
@@ -314,13 +309,8 @@ TEST_CASE("the logs have one header and no row twice, whatever they held beyond 
                                              .test_accuracy = 0.9925,
                                              .learning_rate = 0.1F}};
   const auto step = [](std::uint64_t number) {
-    return StepRecord{.step = number,
-                      .epoch = 1,
-                      .samples = 4,
-                      .correct = 3,
-                      .loss = 1.5,
-                      .learning_rate = 0.1F,
-                      .gradient_norm = 2};
+    return StepRecord{
+        .step = number, .epoch = 1, .samples = 4, .correct = 3, .loss = 1.5, .learning_rate = 0.1F, .gradient_norm = 2};
   };
   {
     CsvLog log(directory.path(), "r1", {}, 0, {});
@@ -371,8 +361,8 @@ TEST_CASE("an exported model is a safetensors file of parameters and statistics"
   layout.add("a.weight/momentum", {2, 3}, TensorRole::kAccumulator);
   std::vector<float> values(layout.size());
   for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i);
-  const ExportedModel model = export_model(directory / "m.v1", "{\"x\":1}", {&layout, values},
-                                           {{"format", "spot-trainer"}});
+  const ExportedModel model =
+      export_model(directory / "m.v1", "{\"x\":1}", {&layout, values}, {{"format", "spot-trainer"}});
 
   CHECK(model.architecture == directory / "m.v1.json");
   CHECK(read(model.architecture) == "{\"x\":1}");
@@ -442,8 +432,7 @@ TEST_CASE("a checkpoint of the same run resumes without a word") {
   CHECK(resumption.check().empty());
 }
 
-TEST_CASE(
-    "each key that determines the results is refused by name, with both values and a remedy") {
+TEST_CASE("each key that determines the results is refused by name, with both values and a remedy") {
   for (const ConfigKey& key : config_keys()) {
     if (key.resume != ResumeRule::kExact) continue;
     CAPTURE(key.name);

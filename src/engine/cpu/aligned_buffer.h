@@ -16,8 +16,7 @@ class AlignedBuffer {
  public:
   AlignedBuffer() = default;
   explicit AlignedBuffer(std::size_t size)
-      : size_(size),
-        data_(static_cast<T*>(::operator new(size * sizeof(T), std::align_val_t{kAlignment}))) {
+      : size_(size), data_(static_cast<T*>(::operator new (size * sizeof(T), std::align_val_t{kAlignment}))) {
     std::memset(data_.get(), 0, size * sizeof(T));
   }
 
@@ -30,7 +29,7 @@ class AlignedBuffer {
  private:
   static constexpr std::size_t kAlignment = 64;
   struct Free {
-    void operator()(T* data) const { ::operator delete(data, std::align_val_t{kAlignment}); }
+    void operator()(T* data) const { ::operator delete (data, std::align_val_t{kAlignment}); }
   };
 
   std::size_t size_ = 0;

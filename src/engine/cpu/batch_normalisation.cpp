@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-
 namespace spot {
 namespace {
 
@@ -27,9 +26,8 @@ void for_each_value(const Edge& edge, std::size_t count, const Visit& visit) {
 
 }  // namespace
 
-BatchNormalisationOperator::BatchNormalisationOperator(const OperatorContext& context,
-                                                       const LayerSpec& layer, Edge& input,
-                                                       Edge& output)
+BatchNormalisationOperator::BatchNormalisationOperator(const OperatorContext& context, const LayerSpec& layer,
+                                                       Edge& input, Edge& output)
     : Operator(layer.name),
       context_(context),
       input_(input),
@@ -51,16 +49,15 @@ std::string BatchNormalisationOperator::implementation(std::string_view pass) co
 }
 
 double BatchNormalisationOperator::values_per_channel(std::size_t batch) const {
-  return static_cast<double>(batch) *
-         static_cast<double>(input_.shape().height * input_.shape().width);
+  return static_cast<double>(batch) * static_cast<double>(input_.shape().height * input_.shape().width);
 }
 
 int BatchNormalisationOperator::shards_of(std::size_t batch) const {
   return static_cast<int>((batch + context_.shard_size - 1) / context_.shard_size);
 }
 
-std::vector<BatchNormalisationOperator::Sums> BatchNormalisationOperator::total(
-    const std::vector<Sums>& sums, int shards) const {
+std::vector<BatchNormalisationOperator::Sums> BatchNormalisationOperator::total(const std::vector<Sums>& sums,
+                                                                                int shards) const {
   std::vector<Sums> total(channels_);
   for (std::size_t shard = 0; shard < static_cast<std::size_t>(shards); ++shard) {
     for (std::size_t channel = 0; channel < channels_; ++channel) {
@@ -89,15 +86,13 @@ void BatchNormalisationOperator::use_batch_moments(const ShardTask& task) {
   for (std::size_t channel = 0; channel < channels_; ++channel) {
     const double mean = sums[channel].first / count;
     const double variance = std::max(0.0, sums[channel].second / count - mean * mean);
-    moments[channel] = {static_cast<float>(mean),
-                        static_cast<float>(1.0 / std::sqrt(variance + epsilon_))};
+    moments[channel] = {static_cast<float>(mean), static_cast<float>(1.0 / std::sqrt(variance + epsilon_))};
     if (task.shard != 0) continue;
     // One shard speaks for all; nobody reads the running statistics during training.
     float& running_mean = context_.state[running_mean_.offset + channel];
     float& running_variance = context_.state[running_variance_.offset + channel];
     running_mean = static_cast<float>(momentum_ * running_mean + (1 - momentum_) * mean);
-    running_variance =
-        static_cast<float>(momentum_ * running_variance + (1 - momentum_) * variance);
+    running_variance = static_cast<float>(momentum_ * running_variance + (1 - momentum_) * variance);
   }
 }
 
@@ -155,8 +150,7 @@ void BatchNormalisationOperator::backward_data(const ShardTask& task) {
     const float normalised = (values[i] - m.mean) * m.inverse_deviation;
     const float mean_difference = static_cast<float>(sums[channel].first) / count;
     const float mean_product = static_cast<float>(sums[channel].second) / count;
-    inputs[i] = scale[channel] * m.inverse_deviation *
-                (differences[i] - mean_difference - normalised * mean_product);
+    inputs[i] = scale[channel] * m.inverse_deviation * (differences[i] - mean_difference - normalised * mean_product);
   });
   const std::size_t used = task.count * input_.sample_size();
   std::fill(inputs + used, inputs + input_.shard_size() * input_.sample_size(), 0.0F);

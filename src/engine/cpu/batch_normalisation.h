@@ -9,8 +9,7 @@ namespace spot {
 /// shard then adds up in the shards' order.
 class BatchNormalisationOperator final : public Operator {
  public:
-  BatchNormalisationOperator(const OperatorContext& context, const LayerSpec& layer, Edge& input,
-                             Edge& output);
+  BatchNormalisationOperator(const OperatorContext& context, const LayerSpec& layer, Edge& input, Edge& output);
 
   [[nodiscard]] std::string implementation(std::string_view pass) const override;
   [[nodiscard]] bool synchronises() const override { return true; }

@@ -5,8 +5,8 @@
 
 namespace spot {
 
-ConvolutionOperator::ConvolutionOperator(const OperatorContext& context, const LayerSpec& layer,
-                                         Edge& input, Edge& output, bool relu)
+ConvolutionOperator::ConvolutionOperator(const OperatorContext& context, const LayerSpec& layer, Edge& input,
+                                         Edge& output, bool relu)
     : Operator(layer.name),
       context_(context),
       input_(input),
@@ -23,13 +23,12 @@ ConvolutionOperator::ConvolutionOperator(const OperatorContext& context, const L
 }
 
 void ConvolutionOperator::make_forward(bool relu) {
-  forward_desc_ = onednn::convolution_forward(
-      context_.engine, input_.image_desc(), onednn::f32(weight_.shape, onednn::Tag::any),
-      onednn::f32(bias_.shape, onednn::Tag::x), output_.image_desc(), window_,
-      relu ? onednn::user_scratchpad_and_relu() : onednn::user_scratchpad());
+  forward_desc_ =
+      onednn::convolution_forward(context_.engine, input_.image_desc(), onednn::f32(weight_.shape, onednn::Tag::any),
+                                  onednn::f32(bias_.shape, onednn::Tag::x), output_.image_desc(), window_,
+                                  relu ? onednn::user_scratchpad_and_relu() : onednn::user_scratchpad());
   forward_weight_ = PackedWeight(context_.engine, weight_desc_, forward_desc_.weights_desc());
-  forward_ = Primitive(dnnl::convolution_forward(forward_desc_), forward_desc_, context_.engine,
-                       context_.slots,
+  forward_ = Primitive(dnnl::convolution_forward(forward_desc_), forward_desc_, context_.engine, context_.slots,
                        {{DNNL_ARG_SRC, forward_desc_.src_desc()},
                         {DNNL_ARG_WEIGHTS, forward_desc_.weights_desc()},
                         {DNNL_ARG_BIAS, forward_desc_.bias_desc()},
@@ -45,8 +44,7 @@ void ConvolutionOperator::make_backward_weights(const LayerSpec& layer) {
     plain_input_gradient_.emplace(layer);
     gradient_desc_ = weight_desc_;
   } else {
-    backward_weights_ = Primitive(dnnl::convolution_backward_weights(desc), desc, context_.engine,
-                                  context_.slots,
+    backward_weights_ = Primitive(dnnl::convolution_backward_weights(desc), desc, context_.engine, context_.slots,
                                   {{DNNL_ARG_SRC, desc.src_desc()},
                                    {DNNL_ARG_DIFF_DST, desc.diff_dst_desc()},
                                    {DNNL_ARG_DIFF_WEIGHTS, gradient_desc_},
@@ -57,17 +55,15 @@ void ConvolutionOperator::make_backward_weights(const LayerSpec& layer) {
   shard_weight_gradients_ = AlignedBuffer<float>(shards * gradient_size_);
   shard_bias_gradients_ = AlignedBuffer<float>(shards * bias_.size);
   gradient_sum_ = AlignedBuffer<float>(gradient_size_);
-  unpack_gradient_ =
-      dnnl::reorder({context_.engine, gradient_desc_, context_.engine, weight_desc_});
+  unpack_gradient_ = dnnl::reorder({context_.engine, gradient_desc_, context_.engine, weight_desc_});
 }
 
 void ConvolutionOperator::make_backward_data() {
-  const auto desc = onednn::convolution_backward_data(
-      context_.engine, input_.image_desc(), onednn::f32(weight_.shape, onednn::Tag::any),
-      output_.image_desc(), window_, forward_desc_);
+  const auto desc = onednn::convolution_backward_data(context_.engine, input_.image_desc(),
+                                                      onednn::f32(weight_.shape, onednn::Tag::any),
+                                                      output_.image_desc(), window_, forward_desc_);
   backward_weight_ = PackedWeight(context_.engine, weight_desc_, desc.weights_desc());
-  backward_data_ = Primitive(dnnl::convolution_backward_data(desc), desc, context_.engine,
-                             context_.slots,
+  backward_data_ = Primitive(dnnl::convolution_backward_data(desc), desc, context_.engine, context_.slots,
                              {{DNNL_ARG_DIFF_SRC, desc.diff_src_desc()},
                               {DNNL_ARG_WEIGHTS, desc.weights_desc()},
                               {DNNL_ARG_DIFF_DST, desc.diff_dst_desc()}});
@@ -93,8 +89,7 @@ void ConvolutionOperator::backward_weights(const ShardTask& task) {
   float* weight = shard_weight_gradients_.data() + shard * gradient_size_;
   float* bias = shard_bias_gradients_.data() + shard * bias_.size;
   if (plain_input_gradient_) {
-    plain_input_gradient_->run(input_, input_.value(task), output_, output_.difference(task),
-                               task.count, weight, bias);
+    plain_input_gradient_->run(input_, input_.value(task), output_, output_.difference(task), task.count, weight, bias);
     return;
   }
   backward_weights_.run(task.slot, {{DNNL_ARG_SRC, input_.value(task)},
@@ -111,12 +106,10 @@ void ConvolutionOperator::backward_data(const ShardTask& task) {
 }
 
 double ConvolutionOperator::update(int shards, float learning_rate) {
-  sum_parts(shard_weight_gradients_.data(), gradient_size_, shards, gradient_size_,
-            gradient_sum_.data());
-  run_reorder(unpack_gradient_, context_.engine, gradient_desc_, gradient_sum_.data(),
-              weight_desc_, context_.gradients + weight_.offset);
-  sum_parts(shard_bias_gradients_.data(), bias_.size, shards, bias_.size,
-            context_.gradients + bias_.offset);
+  sum_parts(shard_weight_gradients_.data(), gradient_size_, shards, gradient_size_, gradient_sum_.data());
+  run_reorder(unpack_gradient_, context_.engine, gradient_desc_, gradient_sum_.data(), weight_desc_,
+              context_.gradients + weight_.offset);
+  sum_parts(shard_bias_gradients_.data(), bias_.size, shards, bias_.size, context_.gradients + bias_.offset);
   const double squares = context_.update(weight_.offset, weight_.size, learning_rate) +
                          context_.update(bias_.offset, bias_.size, learning_rate);
   repack();

@@ -14,8 +14,7 @@ namespace spot {
 /// are computed shard by shard and summed in the shards' order.
 class ConvolutionOperator final : public Operator {
  public:
-  ConvolutionOperator(const OperatorContext& context, const LayerSpec& layer, Edge& input,
-                      Edge& output, bool relu);
+  ConvolutionOperator(const OperatorContext& context, const LayerSpec& layer, Edge& input, Edge& output, bool relu);
 
   [[nodiscard]] std::string implementation(std::string_view pass) const override;
   void forward(const ShardTask& task, bool training) override;

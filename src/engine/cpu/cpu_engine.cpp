@@ -116,8 +116,8 @@ CpuEngine::CpuEngine(const EngineSpec& spec)
 
 void CpuEngine::check_batch(const BatchView& batch) const {
   if (batch.indices.empty() || batch.indices.size() > labels_.size()) {
-    fail(Status::kInternal, cat("a batch of ", batch.indices.size(), " samples; 1 to ",
-                                labels_.size(), " are possible"));
+    fail(Status::kInternal,
+         cat("a batch of ", batch.indices.size(), " samples; 1 to ", labels_.size(), " are possible"));
   }
 }
 
@@ -134,8 +134,7 @@ void CpuEngine::load_images(const BatchView& batch, const ShardTask& task) {
   std::fill(values + task.count * size, values + plan_->shard_size() * size, 0.0F);
 }
 
-void CpuEngine::train_on_worker(const BatchView& batch, std::uint64_t step, float learning_rate,
-                                int worker) {
+void CpuEngine::train_on_worker(const BatchView& batch, std::uint64_t step, float learning_rate, int worker) {
   const std::size_t samples = batch.indices.size();
   const int shards = plan_->shards_of(samples);
   const auto& segments = plan_->training();
@@ -192,9 +191,7 @@ void CpuEngine::infer(const BatchView& batch, const Head& head) {
 }
 
 EvaluationMetrics CpuEngine::evaluate(const BatchView& batch) {
-  infer(batch, [&](const ShardTask& task) {
-    plan_->head().evaluate(task, labels_.data(), false);
-  });
+  infer(batch, [&](const ShardTask& task) { plan_->head().evaluate(task, labels_.data(), false); });
   const std::size_t samples = batch.indices.size();
   return {.loss_sum = plan_->head().loss_sum(samples),
           .correct = plan_->head().correct(samples),
@@ -202,8 +199,7 @@ EvaluationMetrics CpuEngine::evaluate(const BatchView& batch) {
 }
 
 void CpuEngine::predict(const BatchView& batch, std::span<float> probabilities) {
-  infer(batch,
-        [&](const ShardTask& task) { plan_->head().predict(task, probabilities.data()); });
+  infer(batch, [&](const ShardTask& task) { plan_->head().predict(task, probabilities.data()); });
 }
 
 void CpuEngine::read_state(std::span<float> state) const {
@@ -228,8 +224,8 @@ std::vector<OperatorTime> CpuEngine::profile(const BatchView& batch, int steps) 
   write_state(before);
 
   std::vector<OperatorTime> times;
-  const auto add = [&](const std::string& layer, const std::string& pass,
-                       const std::string& implementation, std::int64_t total) {
+  const auto add = [&](const std::string& layer, const std::string& pass, const std::string& implementation,
+                       std::int64_t total) {
     const double milliseconds = static_cast<double>(total) * 1e-6 / steps;
     for (OperatorTime& time : times) {
       if (time.layer == layer && time.pass == pass) {
@@ -246,12 +242,10 @@ std::vector<OperatorTime> CpuEngine::profile(const BatchView& batch, int steps) 
     }
   }
   for (std::size_t t = 0; t < profile.parameter_tasks.size(); ++t) {
-    add(plan_->parameter_tasks()[t].layer, "update", "gradient sums and optimizer",
-        profile.parameter_tasks[t]);
+    add(plan_->parameter_tasks()[t].layer, "update", "gradient sums and optimizer", profile.parameter_tasks[t]);
   }
   for (std::size_t p = 0; p < profile.packs.size(); ++p) {
-    add(plan_->shared_packs()[p]->layer(), "repack", "weights into the forward layout",
-        profile.packs[p]);
+    add(plan_->shared_packs()[p]->layer(), "repack", "weights into the forward layout", profile.packs[p]);
   }
   return times;
 }
@@ -261,13 +255,12 @@ std::vector<OperatorTime> CpuEngine::profile(const BatchView& batch, int steps) 
 std::unique_ptr<Engine> create_cpu_engine(const EngineSpec& spec, const Log& log) {
   try {
     auto engine = std::make_unique<CpuEngine>(spec);
-    log.debug(cat("cpu engine: ", engine->instruction_set(), ", ", engine->threads(),
-                  " threads, oneDNN ", onednn::version()));
+    log.debug(cat("cpu engine: ", engine->instruction_set(), ", ", engine->threads(), " threads, oneDNN ",
+                  onednn::version()));
     return engine;
   } catch (const dnnl::error& error) {
     fail(error.status == dnnl_out_of_memory ? Status::kNoMemory : Status::kModel,
-         cat("model '", spec.model.name, "' cannot be computed on this processor: oneDNN says: ",
-             error.what()));
+         cat("model '", spec.model.name, "' cannot be computed on this processor: oneDNN says: ", error.what()));
   }
 }
 
@@ -278,6 +271,8 @@ Backend cpu_backend() {
           .create = create_cpu_engine};
 }
 
-std::string cpu_library_version() { return onednn::version(); }
+std::string cpu_library_version() {
+  return onednn::version();
+}
 
 }  // namespace spot

@@ -22,8 +22,8 @@ std::int64_t tile_columns(std::int64_t inputs, std::int64_t outputs) {
 
 }  // namespace
 
-DenseOperator::DenseOperator(const OperatorContext& context, const LayerSpec& layer, Edge& input,
-                             Edge& output, bool relu)
+DenseOperator::DenseOperator(const OperatorContext& context, const LayerSpec& layer, Edge& input, Edge& output,
+                             bool relu)
     : Operator(layer.name),
       context_(context),
       input_(input),
@@ -38,17 +38,15 @@ DenseOperator::DenseOperator(const OperatorContext& context, const LayerSpec& la
       onednn::f32({outputs_}, onednn::Tag::x), output.vector_desc(),
       relu ? onednn::user_scratchpad_and_relu() : onednn::user_scratchpad());
   forward_weight_ = PackedWeight(context_.engine, canonical, forward.weights_desc());
-  forward_ = Primitive(dnnl::inner_product_forward(forward), forward, context_.engine,
-                       context_.slots,
+  forward_ = Primitive(dnnl::inner_product_forward(forward), forward, context_.engine, context_.slots,
                        {{DNNL_ARG_SRC, forward.src_desc()},
                         {DNNL_ARG_WEIGHTS, forward.weights_desc()},
                         {DNNL_ARG_BIAS, forward.bias_desc()},
                         {DNNL_ARG_DST, forward.dst_desc()}});
   if (!input.has_difference()) return;
-  const auto backward = onednn::inner_product_backward_data(
-      context_.engine, input.vector_desc(), canonical, output.vector_desc(), forward);
-  backward_data_ = Primitive(dnnl::inner_product_backward_data(backward), backward,
-                             context_.engine, context_.slots,
+  const auto backward = onednn::inner_product_backward_data(context_.engine, input.vector_desc(), canonical,
+                                                            output.vector_desc(), forward);
+  backward_data_ = Primitive(dnnl::inner_product_backward_data(backward), backward, context_.engine, context_.slots,
                              {{DNNL_ARG_DIFF_SRC, backward.diff_src_desc()},
                               {DNNL_ARG_WEIGHTS, backward.weights_desc()},
                               {DNNL_ARG_DIFF_DST, backward.diff_dst_desc()}});
@@ -76,19 +74,16 @@ void DenseOperator::backward_data(const ShardTask& task) {
 
 /// Tile `first` … `first + count - 1` of the inputs: gradient[o][i] = sum over the batch of difference[o] *
 /// input[i].
-double DenseOperator::update_columns(std::int64_t first, std::int64_t count, std::size_t batch,
-                                     float learning_rate) {
+double DenseOperator::update_columns(std::int64_t first, std::int64_t count, std::size_t batch, float learning_rate) {
   const ShardTask whole_batch{};
   const float* input = input_.value(whole_batch);             // [batch][inputs]
   const float* difference = output_.difference(whole_batch);  // [batch][outputs]
   float* gradient = context_.gradients + weight_.offset;      // [outputs][inputs]
-  const dnnl_status_t status =
-      dnnl_sgemm('T', 'N', outputs_, count, static_cast<std::int64_t>(batch), 1.0F, difference,
-                 outputs_, input + first, inputs_, 0.0F, gradient + first, inputs_);
+  const dnnl_status_t status = dnnl_sgemm('T', 'N', outputs_, count, static_cast<std::int64_t>(batch), 1.0F, difference,
+                                          outputs_, input + first, inputs_, 0.0F, gradient + first, inputs_);
   if (status != dnnl_success) {
     fail(status == dnnl_out_of_memory ? Status::kNoMemory : Status::kInternal,
-         cat("layer '", layer(), "': the weight gradient failed in oneDNN (status ",
-             static_cast<int>(status), ")"));
+         cat("layer '", layer(), "': the weight gradient failed in oneDNN (status ", static_cast<int>(status), ")"));
   }
   double squares = 0;
   for (std::int64_t output = 0; output < outputs_; ++output) {
@@ -100,8 +95,7 @@ double DenseOperator::update_columns(std::int64_t first, std::int64_t count, std
 
 double DenseOperator::update_bias(std::size_t batch, float learning_rate) {
   const float* difference = output_.difference(ShardTask{});  // [batch][outputs]
-  sum_parts(difference, bias_.size, static_cast<int>(batch), bias_.size,
-            context_.gradients + bias_.offset);
+  sum_parts(difference, bias_.size, static_cast<int>(batch), bias_.size, context_.gradients + bias_.offset);
   return context_.update(bias_.offset, bias_.size, learning_rate);
 }
 

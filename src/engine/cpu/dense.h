@@ -11,8 +11,7 @@ namespace spot {
 /// updates those weights while they are in its cache.
 class DenseOperator final : public Operator {
  public:
-  DenseOperator(const OperatorContext& context, const LayerSpec& layer, Edge& input, Edge& output,
-                bool relu);
+  DenseOperator(const OperatorContext& context, const LayerSpec& layer, Edge& input, Edge& output, bool relu);
 
   [[nodiscard]] std::string implementation(std::string_view pass) const override;
   void forward(const ShardTask& task, bool training) override;
@@ -22,8 +21,7 @@ class DenseOperator final : public Operator {
   void repack_shared() override { repack(); }
 
  private:
-  double update_columns(std::int64_t first, std::int64_t count, std::size_t batch,
-                        float learning_rate);
+  double update_columns(std::int64_t first, std::int64_t count, std::size_t batch, float learning_rate);
   double update_bias(std::size_t batch, float learning_rate);
 
   OperatorContext context_;

@@ -10,8 +10,7 @@ namespace spot {
 namespace {
 
 /// words[4 i + p] = planes[p][i].
-SPOT_SIMD void interleave(const std::uint32_t* const (&planes)[4], std::size_t blocks,
-                          std::uint32_t* words) {
+SPOT_SIMD void interleave(const std::uint32_t* const (&planes)[4], std::size_t blocks, std::uint32_t* words) {
   for (std::size_t i = 0; i < blocks; ++i) {
     for (std::size_t plane = 0; plane < 4; ++plane) words[4 * i + plane] = planes[plane][i];
   }
@@ -19,9 +18,8 @@ SPOT_SIMD void interleave(const std::uint32_t* const (&planes)[4], std::size_t b
 
 /// scales[place] = 0 where the element's word lies below the threshold, else `kept`. The words come channels
 /// last, the scales go into blocked layout.
-SPOT_SIMD void scales_of_block(const std::uint32_t* words, std::size_t pixels, std::size_t channels,
-                               std::size_t width, std::size_t block, std::uint32_t threshold,
-                               float kept, float* scales) {
+SPOT_SIMD void scales_of_block(const std::uint32_t* words, std::size_t pixels, std::size_t channels, std::size_t width,
+                               std::size_t block, std::uint32_t threshold, float kept, float* scales) {
   for (std::size_t pixel = 0; pixel < pixels; ++pixel) {
     for (std::size_t i = 0; i < width; ++i) {
       scales[pixel * block + i] = words[pixel * channels + i] < threshold ? 0.0F : kept;
@@ -35,13 +33,9 @@ SPOT_SIMD void multiply(float* values, const float* scales, std::size_t size) {
 
 }  // namespace
 
-DropoutOperator::DropoutOperator(const OperatorContext& context, const LayerSpec& layer,
-                                 std::uint32_t layer_index, Edge& edge)
-    : Operator(layer.name),
-      edge_(edge),
-      seed_(context.seed),
-      layer_index_(layer_index),
-      rate_(layer.rate) {
+DropoutOperator::DropoutOperator(const OperatorContext& context, const LayerSpec& layer, std::uint32_t layer_index,
+                                 Edge& edge)
+    : Operator(layer.name), edge_(edge), seed_(context.seed), layer_index_(layer_index), rate_(layer.rate) {
   const auto elements = static_cast<std::size_t>(edge.shape().size());
   for (int slot = 0; slot < context.slots; ++slot) {
     scales_.emplace_back(edge.shard_size() * edge.sample_size());
@@ -76,8 +70,7 @@ void DropoutOperator::draw_scales(const ShardTask& task, std::size_t sample, flo
   const float kept = dropout_scale(rate_);
   for (std::size_t channel = 0; channel < channels; channel += block) {
     const std::size_t width = std::min(block, channels - channel);
-    scales_of_block(words + channel, pixels, channels, width, block, threshold, kept,
-                    scales + channel * pixels);
+    scales_of_block(words + channel, pixels, channels, width, block, threshold, kept, scales + channel * pixels);
   }
 }
 

@@ -8,8 +8,7 @@ namespace spot {
 class DropoutOperator final : public Operator {
  public:
   /// `layer_index` is the layer's place in ModelSpec::layers.
-  DropoutOperator(const OperatorContext& context, const LayerSpec& layer, std::uint32_t layer_index,
-                  Edge& edge);
+  DropoutOperator(const OperatorContext& context, const LayerSpec& layer, std::uint32_t layer_index, Edge& edge);
 
   [[nodiscard]] std::string implementation(std::string_view pass) const override;
   void forward(const ShardTask& task, bool training) override;

@@ -28,8 +28,8 @@ struct ShardTask {
 /// weight gradients are computed over all of it at once.
 class Edge {
  public:
-  Edge(Shape3 shape, std::int64_t block, bool batch_wide, std::size_t shard_size, int slots,
-       std::size_t batch_rows, bool has_difference);
+  Edge(Shape3 shape, std::int64_t block, bool batch_wide, std::size_t shard_size, int slots, std::size_t batch_rows,
+       bool has_difference);
 
   [[nodiscard]] const Shape3& shape() const { return shape_; }
   [[nodiscard]] std::int64_t block() const { return block_; }

@@ -4,9 +4,9 @@
 // `desc` from which a `primitive_desc` is made; 3.x makes the `primitive_desc` at once, and calls some
 // arguments differently. Every function here has the same meaning under both.
 
-#include <dnnl.hpp>
-
 #include <string>
+
+#include <dnnl.hpp>
 
 namespace spot::onednn {
 
@@ -14,7 +14,9 @@ using Desc = dnnl::memory::desc;
 using Dims = dnnl::memory::dims;
 using Tag = dnnl::memory::format_tag;
 
-inline Desc f32(const Dims& dims, Tag tag) { return {dims, dnnl::memory::data_type::f32, tag}; }
+inline Desc f32(const Dims& dims, Tag tag) {
+  return {dims, dnnl::memory::data_type::f32, tag};
+}
 
 /// Scratchpads that the caller owns: the library's own are thread-local and die with their thread.
 inline dnnl::primitive_attr user_scratchpad() {
@@ -43,30 +45,47 @@ struct Window {
 
 constexpr auto kDirect = dnnl::algorithm::convolution_direct;
 
-inline dnnl::convolution_forward::primitive_desc convolution_forward(
-    const dnnl::engine& engine, const Desc& source, const Desc& weights, const Desc& bias,
-    const Desc& destination, const Window& window, const dnnl::primitive_attr& attributes) {
+inline dnnl::convolution_forward::primitive_desc convolution_forward(const dnnl::engine& engine, const Desc& source,
+                                                                     const Desc& weights, const Desc& bias,
+                                                                     const Desc& destination, const Window& window,
+                                                                     const dnnl::primitive_attr& attributes) {
   constexpr auto kKind = dnnl::prop_kind::forward_training;
 #if DNNL_VERSION_MAJOR >= 3
-  return {engine, kKind,          kDirect,        source, weights, bias, destination, window.stride,
-          window.padding_before, window.padding_after, attributes};
+  return {engine,
+          kKind,
+          kDirect,
+          source,
+          weights,
+          bias,
+          destination,
+          window.stride,
+          window.padding_before,
+          window.padding_after,
+          attributes};
 #else
-  return {{kKind, kDirect, source, weights, bias, destination, window.stride, window.padding_before,
-           window.padding_after},
-          attributes,
-          engine};
+  return {
+      {kKind, kDirect, source, weights, bias, destination, window.stride, window.padding_before, window.padding_after},
+      attributes,
+      engine};
 #endif
 }
 
 inline dnnl::convolution_backward_data::primitive_desc convolution_backward_data(
-    const dnnl::engine& engine, const Desc& source, const Desc& weights, const Desc& destination,
-    const Window& window, const dnnl::convolution_forward::primitive_desc& forward) {
+    const dnnl::engine& engine, const Desc& source, const Desc& weights, const Desc& destination, const Window& window,
+    const dnnl::convolution_forward::primitive_desc& forward) {
 #if DNNL_VERSION_MAJOR >= 3
-  return {engine,  kDirect, source, weights, destination, window.stride, window.padding_before,
-          window.padding_after, forward, user_scratchpad()};
+  return {engine,
+          kDirect,
+          source,
+          weights,
+          destination,
+          window.stride,
+          window.padding_before,
+          window.padding_after,
+          forward,
+          user_scratchpad()};
 #else
-  return {{kDirect, source, weights, destination, window.stride, window.padding_before,
-           window.padding_after},
+  return {{kDirect, source, weights, destination, window.stride, window.padding_before, window.padding_after},
           user_scratchpad(),
           engine,
           forward};
@@ -74,60 +93,81 @@ inline dnnl::convolution_backward_data::primitive_desc convolution_backward_data
 }
 
 inline dnnl::convolution_backward_weights::primitive_desc convolution_backward_weights(
-    const dnnl::engine& engine, const Desc& source, const Desc& weights, const Desc& bias,
-    const Desc& destination, const Window& window,
-    const dnnl::convolution_forward::primitive_desc& forward) {
+    const dnnl::engine& engine, const Desc& source, const Desc& weights, const Desc& bias, const Desc& destination,
+    const Window& window, const dnnl::convolution_forward::primitive_desc& forward) {
 #if DNNL_VERSION_MAJOR >= 3
-  return {engine, kDirect, source, weights, bias, destination, window.stride,
-          window.padding_before, window.padding_after, forward, user_scratchpad()};
+  return {engine,
+          kDirect,
+          source,
+          weights,
+          bias,
+          destination,
+          window.stride,
+          window.padding_before,
+          window.padding_after,
+          forward,
+          user_scratchpad()};
 #else
-  return {{kDirect, source, weights, bias, destination, window.stride, window.padding_before,
-           window.padding_after},
+  return {{kDirect, source, weights, bias, destination, window.stride, window.padding_before, window.padding_after},
           user_scratchpad(),
           engine,
           forward};
 #endif
 }
 
-inline dnnl::pooling_forward::primitive_desc pooling_forward(const dnnl::engine& engine,
-                                                             dnnl::prop_kind kind,
-                                                             dnnl::algorithm algorithm,
-                                                             const Desc& source,
-                                                             const Desc& destination,
-                                                             const Dims& kernel,
+inline dnnl::pooling_forward::primitive_desc pooling_forward(const dnnl::engine& engine, dnnl::prop_kind kind,
+                                                             dnnl::algorithm algorithm, const Desc& source,
+                                                             const Desc& destination, const Dims& kernel,
                                                              const Window& window) {
 #if DNNL_VERSION_MAJOR >= 3
   const Dims no_dilation(kernel.size(), 0);
-  return {engine, kind, algorithm, source, destination, window.stride, kernel, no_dilation,
-          window.padding_before, window.padding_after, user_scratchpad()};
+  return {engine,
+          kind,
+          algorithm,
+          source,
+          destination,
+          window.stride,
+          kernel,
+          no_dilation,
+          window.padding_before,
+          window.padding_after,
+          user_scratchpad()};
 #else
-  return {{kind, algorithm, source, destination, window.stride, kernel, window.padding_before,
-           window.padding_after},
+  return {{kind, algorithm, source, destination, window.stride, kernel, window.padding_before, window.padding_after},
           user_scratchpad(),
           engine};
 #endif
 }
 
-inline dnnl::pooling_backward::primitive_desc pooling_backward(
-    const dnnl::engine& engine, dnnl::algorithm algorithm, const Desc& source,
-    const Desc& destination, const Dims& kernel, const Window& window,
-    const dnnl::pooling_forward::primitive_desc& forward) {
+inline dnnl::pooling_backward::primitive_desc pooling_backward(const dnnl::engine& engine, dnnl::algorithm algorithm,
+                                                               const Desc& source, const Desc& destination,
+                                                               const Dims& kernel, const Window& window,
+                                                               const dnnl::pooling_forward::primitive_desc& forward) {
 #if DNNL_VERSION_MAJOR >= 3
   const Dims no_dilation(kernel.size(), 0);
-  return {engine, algorithm, source, destination, window.stride, kernel, no_dilation,
-          window.padding_before, window.padding_after, forward, user_scratchpad()};
+  return {engine,
+          algorithm,
+          source,
+          destination,
+          window.stride,
+          kernel,
+          no_dilation,
+          window.padding_before,
+          window.padding_after,
+          forward,
+          user_scratchpad()};
 #else
-  return {{algorithm, source, destination, window.stride, kernel, window.padding_before,
-           window.padding_after},
+  return {{algorithm, source, destination, window.stride, kernel, window.padding_before, window.padding_after},
           user_scratchpad(),
           engine,
           forward};
 #endif
 }
 
-inline dnnl::inner_product_forward::primitive_desc inner_product_forward(
-    const dnnl::engine& engine, const Desc& source, const Desc& weights, const Desc& bias,
-    const Desc& destination, const dnnl::primitive_attr& attributes) {
+inline dnnl::inner_product_forward::primitive_desc inner_product_forward(const dnnl::engine& engine, const Desc& source,
+                                                                         const Desc& weights, const Desc& bias,
+                                                                         const Desc& destination,
+                                                                         const dnnl::primitive_attr& attributes) {
   constexpr auto kKind = dnnl::prop_kind::forward_training;
 #if DNNL_VERSION_MAJOR >= 3
   return {engine, kKind, source, weights, bias, destination, attributes};
@@ -149,8 +189,7 @@ inline dnnl::inner_product_backward_data::primitive_desc inner_product_backward_
 /// The library that is loaded, e.g. "2.6.3".
 inline std::string version() {
   const dnnl_version_t* loaded = dnnl_version();
-  return std::to_string(loaded->major) + "." + std::to_string(loaded->minor) + "." +
-         std::to_string(loaded->patch);
+  return std::to_string(loaded->major) + "." + std::to_string(loaded->minor) + "." + std::to_string(loaded->patch);
 }
 
 }  // namespace spot::onednn

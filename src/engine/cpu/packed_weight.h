@@ -8,9 +8,8 @@
 namespace spot {
 
 /// Copies `source` to `destination`, from one layout into another, in the calling thread.
-inline void run_reorder(dnnl::reorder& reorder, const dnnl::engine& engine,
-                        const onednn::Desc& source_desc, float* source,
-                        const onednn::Desc& destination_desc, float* destination) {
+inline void run_reorder(dnnl::reorder& reorder, const dnnl::engine& engine, const onednn::Desc& source_desc,
+                        float* source, const onednn::Desc& destination_desc, float* destination) {
   dnnl::stream stream(engine);
   dnnl::memory from(source_desc, engine, source);
   dnnl::memory to(destination_desc, engine, destination);
@@ -29,9 +28,7 @@ class PackedWeight {
         data_(packed_.get_size() / sizeof(float)) {}
 
   float* data() { return data_.data(); }
-  void pack(float* canonical) {
-    run_reorder(reorder_, engine_, canonical_, canonical, packed_, data_.data());
-  }
+  void pack(float* canonical) { run_reorder(reorder_, engine_, canonical_, canonical, packed_, data_.data()); }
 
  private:
   dnnl::engine engine_;

@@ -62,7 +62,9 @@ Kernel best_kernel() {
 
 #else
 
-Kernel best_kernel() { return nullptr; }
+Kernel best_kernel() {
+  return nullptr;
+}
 
 #endif
 

@@ -7,9 +7,9 @@ namespace {
 
 // The rounds are unrolled so that the loop over blocks is the innermost one: only then does the compiler turn
 // it into vector code.
-SPOT_SIMD void fill(std::uint64_t key, const Philox::Block& counter, std::uint64_t first_block,
-                    std::size_t count, std::uint32_t* __restrict w0, std::uint32_t* __restrict w1,
-                    std::uint32_t* __restrict w2, std::uint32_t* __restrict w3) {
+SPOT_SIMD void fill(std::uint64_t key, const Philox::Block& counter, std::uint64_t first_block, std::size_t count,
+                    std::uint32_t* __restrict w0, std::uint32_t* __restrict w1, std::uint32_t* __restrict w2,
+                    std::uint32_t* __restrict w3) {
   const std::uint32_t high = counter[1], low_step = counter[2], purpose = counter[3];
   for (std::size_t i = 0; i < count; ++i) {
     const std::uint64_t block = first_block + i;
@@ -39,8 +39,8 @@ SPOT_SIMD void fill(std::uint64_t key, const Philox::Block& counter, std::uint64
 
 }  // namespace
 
-void philox_planes(std::uint64_t key, const Philox::Block& counter, std::uint64_t first_block,
-                   std::size_t count, std::uint32_t* const (&planes)[4]) {
+void philox_planes(std::uint64_t key, const Philox::Block& counter, std::uint64_t first_block, std::size_t count,
+                   std::uint32_t* const (&planes)[4]) {
   fill(key, counter, first_block, count, planes[0], planes[1], planes[2], planes[3]);
 }
 

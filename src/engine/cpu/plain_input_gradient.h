@@ -16,8 +16,8 @@ class PlainInputGradient {
   explicit PlainInputGradient(const LayerSpec& layer);
 
   /// `count` samples; writes weight [outputs][inputs][rows][columns] and bias [outputs].
-  void run(const Edge& input, const float* values, const Edge& output, const float* differences,
-           std::size_t count, float* weight, float* bias) const;
+  void run(const Edge& input, const float* values, const Edge& output, const float* differences, std::size_t count,
+           float* weight, float* bias) const;
 
  private:
   std::int64_t kernel_[2] = {};

@@ -61,8 +61,8 @@ ShardTask Plan::task(int shard, int worker, std::size_t batch, std::uint64_t ste
 Edge& Plan::add_edge(Shape3 shape, bool image, bool has_difference) {
   // The grey input image stays plain: a block of channels would be almost all padding.
   const std::int64_t block = image && !edges_.empty() ? image_block_ : 1;
-  edges_.push_back(std::make_unique<Edge>(shape, block, !image, context_.shard_size,
-                                          context_.slots, batch_rows_, has_difference));
+  edges_.push_back(
+      std::make_unique<Edge>(shape, block, !image, context_.shard_size, context_.slots, batch_rows_, has_difference));
   return *edges_.back();
 }
 
@@ -82,8 +82,7 @@ std::size_t Plan::add_layer(const ModelSpec& model, std::size_t index) {
   Edge& input = *edges_.back();
   const bool image = input.block() != 1 || edges_.size() == 1;
   // max(x, 0) and the maximum over a window commute: behind the pool there are fewer values to clamp.
-  const bool relu_follows =
-      is(model, index + 1, LayerKind::kRelu) && !is(model, index + 2, LayerKind::kMaxPool);
+  const bool relu_follows = is(model, index + 1, LayerKind::kRelu) && !is(model, index + 2, LayerKind::kMaxPool);
   switch (layer.kind) {
     case LayerKind::kConv2d: {
       Edge& output = add_edge(layer.output, true, true);
@@ -100,8 +99,7 @@ std::size_t Plan::add_layer(const ModelSpec& model, std::size_t index) {
     }
     case LayerKind::kMaxPool:
     case LayerKind::kAveragePool:
-      add<PoolingOperator>(context_, layer, input,
-                           add_edge(layer.output, true, input.has_difference()));
+      add<PoolingOperator>(context_, layer, input, add_edge(layer.output, true, input.has_difference()));
       return 1;
     case LayerKind::kRelu:
       if (is(model, index + 1, LayerKind::kMaxPool)) {
@@ -113,9 +111,7 @@ std::size_t Plan::add_layer(const ModelSpec& model, std::size_t index) {
       }
       add<ReluOperator>(layer, input, false);
       return 1;
-    case LayerKind::kDropout:
-      add<DropoutOperator>(context_, layer, static_cast<std::uint32_t>(index), input);
-      return 1;
+    case LayerKind::kDropout: add<DropoutOperator>(context_, layer, static_cast<std::uint32_t>(index), input); return 1;
     case LayerKind::kFlatten:
       add<FlattenOperator>(layer, input, add_edge(layer.output, false, input.has_difference()));
       return 1;
@@ -137,8 +133,8 @@ void Plan::schedule_inference() {
 void Plan::schedule_training() {
   training_.emplace_back();
   const auto call = [&](Operator& op, const char* pass, auto run) {
-    training_.back().push_back({op.layer(), pass, op.implementation(pass),
-                                [&op, run](const ShardTask& task) { run(op, task); }});
+    training_.back().push_back(
+        {op.layer(), pass, op.implementation(pass), [&op, run](const ShardTask& task) { run(op, task); }});
   };
   for (const auto& op : operators_) {
     if (op->synchronises()) {
@@ -151,12 +147,10 @@ void Plan::schedule_training() {
                               [this](const ShardTask& task) { head_->evaluate(task, labels_, true); }});
   for (auto op = operators_.rbegin(); op != operators_.rend(); ++op) {
     if ((*op)->synchronises()) {
-      call(**op, "backward_weights",
-           [](Operator& o, const ShardTask& task) { o.gather_backward(task); });
+      call(**op, "backward_weights", [](Operator& o, const ShardTask& task) { o.gather_backward(task); });
       training_.emplace_back();
     } else {
-      call(**op, "backward_weights",
-           [](Operator& o, const ShardTask& task) { o.backward_weights(task); });
+      call(**op, "backward_weights", [](Operator& o, const ShardTask& task) { o.backward_weights(task); });
     }
     call(**op, "backward_data", [](Operator& o, const ShardTask& task) { o.backward_data(task); });
   }

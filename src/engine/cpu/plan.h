@@ -43,9 +43,7 @@ class Plan {
   [[nodiscard]] const std::vector<Segment>& training() const { return training_; }
   /// Up to the logits; what the head does with them is up to the caller.
   [[nodiscard]] const std::vector<Segment>& inference() const { return inference_; }
-  [[nodiscard]] const std::vector<ParameterTask>& parameter_tasks() const {
-    return parameter_tasks_;
-  }
+  [[nodiscard]] const std::vector<ParameterTask>& parameter_tasks() const { return parameter_tasks_; }
   [[nodiscard]] const std::vector<Operator*>& shared_packs() const { return shared_packs_; }
 
   /// The labels that training's loss reads.

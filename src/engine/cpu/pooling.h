@@ -8,8 +8,7 @@ namespace spot {
 /// Max and average pooling. The average is taken over the cells inside the image.
 class PoolingOperator final : public Operator {
  public:
-  PoolingOperator(const OperatorContext& context, const LayerSpec& layer, Edge& input,
-                  Edge& output);
+  PoolingOperator(const OperatorContext& context, const LayerSpec& layer, Edge& input, Edge& output);
 
   [[nodiscard]] std::string implementation(std::string_view pass) const override;
   void forward(const ShardTask& task, bool training) override;

@@ -16,8 +16,8 @@ class Primitive {
 
   /// `arguments` are the descriptors of what will be passed to run(), by oneDNN's argument numbers.
   template <typename PrimitiveDesc>
-  Primitive(dnnl::primitive primitive, const PrimitiveDesc& desc, const dnnl::engine& engine,
-            int slots, const std::unordered_map<int, onednn::Desc>& arguments)
+  Primitive(dnnl::primitive primitive, const PrimitiveDesc& desc, const dnnl::engine& engine, int slots,
+            const std::unordered_map<int, onednn::Desc>& arguments)
       : primitive_(std::move(primitive)), stream_(engine), implementation_(desc.impl_info_str()) {
     const onednn::Desc scratchpad = desc.scratchpad_desc();
     for (int slot = 0; slot < slots; ++slot) {
@@ -26,8 +26,7 @@ class Primitive {
       for (const auto& [number, argument] : arguments) {
         handles.emplace(number, dnnl::memory(argument, engine, DNNL_MEMORY_NONE));
       }
-      handles.emplace(DNNL_ARG_SCRATCHPAD,
-                      dnnl::memory(scratchpad, engine, scratchpads_.back().data()));
+      handles.emplace(DNNL_ARG_SCRATCHPAD, dnnl::memory(scratchpad, engine, scratchpads_.back().data()));
     }
   }
 

@@ -6,8 +6,7 @@
 
 namespace spot {
 
-SPOT_SIMD void sum_parts(const float* parts, std::size_t stride, int count, std::size_t size,
-                         float* sum) {
+SPOT_SIMD void sum_parts(const float* parts, std::size_t stride, int count, std::size_t size, float* sum) {
   constexpr std::size_t kTile = 1024;  // stays in the first-level cache while all parts pass by
   for (std::size_t first = 0; first < size; first += kTile) {
     const std::size_t end = std::min(size, first + kTile);

@@ -7,8 +7,7 @@ namespace spot {
 /// max(x, 0), in place. When `fused` the operator before has computed the forward pass already.
 class ReluOperator final : public Operator {
  public:
-  ReluOperator(const LayerSpec& layer, Edge& edge, bool fused)
-      : Operator(layer.name), edge_(edge), fused_(fused) {}
+  ReluOperator(const LayerSpec& layer, Edge& edge, bool fused) : Operator(layer.name), edge_(edge), fused_(fused) {}
 
   [[nodiscard]] std::string implementation(std::string_view pass) const override;
   void forward(const ShardTask& task, bool training) override;

@@ -20,8 +20,7 @@ double log_sum_exp(const float* logits, std::size_t classes) {
 SoftmaxCrossEntropy::SoftmaxCrossEntropy(Edge& logits, std::size_t batch_rows)
     : logits_(logits), losses_(batch_rows), correct_(batch_rows) {}
 
-void SoftmaxCrossEntropy::evaluate(const ShardTask& task, const std::uint8_t* labels,
-                                   bool training) {
+void SoftmaxCrossEntropy::evaluate(const ShardTask& task, const std::uint8_t* labels, bool training) {
   const std::size_t count = classes();
   for (std::size_t i = 0; i < task.count; ++i) {
     const std::size_t sample = task.first + i;
@@ -29,14 +28,12 @@ void SoftmaxCrossEntropy::evaluate(const ShardTask& task, const std::uint8_t* la
     const std::size_t label = labels[sample];
     const double normaliser = log_sum_exp(logits, count);
     losses_[sample] = normaliser - logits[label];
-    correct_[sample] =
-        std::max_element(logits, logits + count) == logits + label ? std::uint8_t{1} : std::uint8_t{0};
+    correct_[sample] = std::max_element(logits, logits + count) == logits + label ? std::uint8_t{1} : std::uint8_t{0};
     if (!training) continue;
     float* differences = logits_.difference(task) + i * count;
     for (std::size_t c = 0; c < count; ++c) {
       const double probability = std::exp(logits[c] - normaliser);
-      differences[c] = static_cast<float>((probability - (c == label ? 1.0 : 0.0)) /
-                                          static_cast<double>(task.batch));
+      differences[c] = static_cast<float>((probability - (c == label ? 1.0 : 0.0)) / static_cast<double>(task.batch));
     }
   }
   if (training) {
@@ -62,8 +59,7 @@ double SoftmaxCrossEntropy::loss_sum(std::size_t batch) const {
 }
 
 std::int64_t SoftmaxCrossEntropy::correct(std::size_t batch) const {
-  return std::accumulate(correct_.begin(), correct_.begin() + static_cast<std::ptrdiff_t>(batch),
-                         std::int64_t{0});
+  return std::accumulate(correct_.begin(), correct_.begin() + static_cast<std::ptrdiff_t>(batch), std::int64_t{0});
 }
 
 }  // namespace spot

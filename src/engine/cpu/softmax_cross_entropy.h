@@ -24,9 +24,7 @@ class SoftmaxCrossEntropy {
   [[nodiscard]] std::int64_t correct(std::size_t batch) const;
 
  private:
-  [[nodiscard]] std::size_t classes() const {
-    return static_cast<std::size_t>(logits_.shape().channels);
-  }
+  [[nodiscard]] std::size_t classes() const { return static_cast<std::size_t>(logits_.shape().channels); }
 
   Edge& logits_;
   std::vector<double> losses_;         // [sample of the batch]

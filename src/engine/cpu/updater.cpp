@@ -5,7 +5,7 @@
 
 #include "base/simd.h"
 
-// The rules are those of PyTorch's torch.optim, which cites their sources; optimizer.md beside this folder
+// The rules are those of PyTorch, with their sources in src/engine/README.md, which
 // writes them out. Every function below treats elements independently.
 
 namespace spot {
@@ -64,21 +64,18 @@ SPOT_SIMD void adam(const Range& range, const AdamTerms& terms) {
   }
 }
 
-SPOT_SIMD void adadelta(const Range& range, float learning_rate, float decay, float rho,
-                        float epsilon) {
+SPOT_SIMD void adadelta(const Range& range, float learning_rate, float decay, float rho, float epsilon) {
   float *p = range.parameter, *square = range.first, *delta_square = range.second;
   for (std::size_t i = 0; i < range.size; ++i) {
     const float gradient = range.gradient[i] + decay * p[i];
     square[i] = rho * square[i] + (1.0F - rho) * (gradient * gradient);
-    const float delta = __builtin_sqrtf(delta_square[i] + epsilon) /
-                        __builtin_sqrtf(square[i] + epsilon) * gradient;
+    const float delta = __builtin_sqrtf(delta_square[i] + epsilon) / __builtin_sqrtf(square[i] + epsilon) * gradient;
     delta_square[i] = rho * delta_square[i] + (1.0F - rho) * (delta * delta);
     p[i] -= learning_rate * delta;
   }
 }
 
-SPOT_SIMD void rmsprop(const Range& range, float learning_rate, float decay, float rho,
-                       float epsilon) {
+SPOT_SIMD void rmsprop(const Range& range, float learning_rate, float decay, float rho, float epsilon) {
   float *p = range.parameter, *square = range.first;
   for (std::size_t i = 0; i < range.size; ++i) {
     const float gradient = range.gradient[i] + decay * p[i];
@@ -89,8 +86,7 @@ SPOT_SIMD void rmsprop(const Range& range, float learning_rate, float decay, flo
 
 }  // namespace
 
-Updater::Updater(const OptimizerSpec& optimizer, const StateLayout& layout, float* state,
-                 const float* gradients)
+Updater::Updater(const OptimizerSpec& optimizer, const StateLayout& layout, float* state, const float* gradients)
     : optimizer_(optimizer), state_(state), gradients_(gradients) {
   // The first accumulator of the first parameter begins the first block, and so on.
   const std::string& first_parameter = layout.tensors().front().name;
@@ -109,8 +105,7 @@ void Updater::begin_step(std::uint64_t step) {
 }
 
 void Updater::update(std::size_t offset, std::size_t size, float learning_rate) const {
-  const Range range = {state_ + offset, gradients_ + offset,
-                       first_ == nullptr ? nullptr : first_ + offset,
+  const Range range = {state_ + offset, gradients_ + offset, first_ == nullptr ? nullptr : first_ + offset,
                        second_ == nullptr ? nullptr : second_ + offset, size};
   const auto decay = static_cast<float>(optimizer_.weight_decay);
   const auto momentum = static_cast<float>(optimizer_.momentum);

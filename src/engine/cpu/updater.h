@@ -13,8 +13,7 @@ class Updater {
  public:
   /// `state` is laid out by `layout`: parameters from 0 on, and each kind of accumulator as one block in the
   /// order of the parameters.
-  Updater(const OptimizerSpec& optimizer, const StateLayout& layout, float* state,
-          const float* gradients);
+  Updater(const OptimizerSpec& optimizer, const StateLayout& layout, float* state, const float* gradients);
 
   /// Fixes what is common to one step; `step` counts the steps done before.
   void begin_step(std::uint64_t step);

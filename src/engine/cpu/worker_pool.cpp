@@ -1,7 +1,6 @@
 #include "engine/cpu/worker_pool.h"
 
 #include <omp.h>
-
 #include <utility>
 
 #include "base/text.h"

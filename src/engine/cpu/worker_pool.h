@@ -48,9 +48,7 @@ class WorkerPool {
   }
 
  private:
-  [[nodiscard]] std::uint32_t arrived_phase() const {
-    return phase_.load(std::memory_order_acquire);
-  }
+  [[nodiscard]] std::uint32_t arrived_phase() const { return phase_.load(std::memory_order_acquire); }
   void finish_phase(std::uint32_t phase);
   void remember_error();  ///< of the exception being handled
   void work(int worker);

@@ -1,0 +1,29 @@
+#!/bin/sh
+# Installs a build into an empty folder and builds the example host against it, as a user would: by CMake's package
+# and by pkg-config. Nothing installed may name a library of ours.
+set -eu
+build=$1 source=$2
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cmake --install "$build" --prefix "$work/prefix" >/dev/null
+cmake -S "$source/examples/embed_c" -B "$work/build" -DCMAKE_PREFIX_PATH="$work/prefix" >/dev/null
+cmake --build "$work/build" >/dev/null
+mkdir "$work/volume"
+"$work/build/embed_c" "$work/volume" dataset=synthetic model=lenet-5 steps=2 metadata=none | grep -q '^done at step 2'
+
+pc=$(find "$work/prefix" -name spot_trainer.pc)
+export PKG_CONFIG_PATH="${pc%/*}"
+# The prefix was chosen at installation, not at configuration.
+flags=$(pkg-config --define-variable=prefix="$work/prefix" --cflags --libs spot_trainer)
+# shellcheck disable=SC2086
+cc -std=c99 -pthread "$source/examples/embed_c/embed.c" $flags -o "$work/by_pkg_config"
+
+for file in $(find "$work/prefix" -name '*.cmake' -o -name '*.pc' -o -name '*.h'); do
+  if grep -qiE 'dnnl|flatbuffers|curl|xxhash|nlohmann|zlib' "$file" && [ "${file##*/}" != spot_trainer.h ]; then
+    echo "$file names a dependency" >&2
+    exit 1
+  fi
+done
+readelf -d "$(find "$work/prefix" -name libspot_trainer.so)" | grep -q 'SONAME.*libspot_trainer.so.0'
+"$work/prefix/bin/spotctl" version >/dev/null
+echo "installed, found and used"

@@ -1,0 +1,346 @@
+#include <cmath>
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <unistd.h>
+
+#include <doctest/doctest.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include "base/file.h"
+#include "base/status.h"
+#include "base/text.h"
+#include "checkpoint/async_writer.h"
+#include "checkpoint/trailer.h"
+#include "checkpoint/verify.h"
+#include "temporary_directory.h"
+
+using namespace spot;
+using spot::test::TemporaryDirectory;
+namespace fs = std::filesystem;
+
+namespace {
+
+StateLayout small_layout() {
+  StateLayout layout;
+  layout.add("conv1.weight", {2, 1, 3, 3}, TensorRole::kParameter);
+  layout.add("conv1.bias", {2}, TensorRole::kParameter);
+  layout.add("conv1.weight/velocity", {2, 1, 3, 3}, TensorRole::kAccumulator);
+  return layout;
+}
+
+struct State {
+  StateLayout layout = small_layout();
+  std::vector<float> values = std::vector<float>(layout.size());
+  explicit State(float first = 0) {
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = first + 0.1F * static_cast<float>(i);
+  }
+  [[nodiscard]] StateView view() const { return {&layout, values}; }
+};
+
+CheckpointMeta meta_at(std::uint64_t step, double accuracy = NAN) {
+  CheckpointMeta meta;
+  meta.step = step;
+  meta.run_id = "run";
+  meta.reason = "interval";
+  meta.seed = 7;
+  meta.config = {{"batch_size", "128"}, {"optimizer", "sgd"}};
+  meta.running = {1.5, 3, 4};
+  meta.history.push_back({.epoch = 1,
+                          .step = step,
+                          .train_loss = 0.5,
+                          .validation_loss = NAN,
+                          .validation_accuracy = NAN,
+                          .test_accuracy = accuracy});
+  return meta;
+}
+
+std::vector<std::byte> encoded(const CheckpointMeta& meta, const State& state) {
+  CheckpointMeta complete = meta;
+  complete.state_hash = state_hash(state.view(), meta.step, meta.seed).hex();
+  CheckpointEncoder encoder;
+  const EncodedCheckpoint content = encoder.encode(complete, state.view());
+  std::vector<std::byte> bytes(content.payload.begin(), content.payload.end());
+  bytes.insert(bytes.end(), content.trailer.begin(), content.trailer.end());
+  return bytes;
+}
+
+Status status_of(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    return error.status();
+  }
+  return Status::kOk;
+}
+
+CheckpointStore open_store(const fs::path& folder, Retention retention = {}) {
+  return {folder, retention, system_clock(), Log()};
+}
+
+std::vector<std::uint64_t> steps_in(const fs::path& folder) {
+  std::vector<std::uint64_t> steps;
+  for (const StoredFile& file : list_checkpoints(folder)) steps.push_back(file.step);
+  return steps;
+}
+
+void damage(const fs::path& path) {
+  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(100);
+  file.put('\x7f');
+}
+
+std::map<std::string, std::string> contents(const fs::path& folder) {
+  std::map<std::string, std::string> files;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    files[entry.path().filename()] = read_text_file(entry.path(), 1 << 20);
+  }
+  return files;
+}
+
+}  // namespace
+
+TEST_CASE("a checkpoint comes back bit for bit") {
+  State state;
+  state.values[3] = NAN;
+  state.values[4] = -0.0F;
+  const CheckpointMeta meta = meta_at(42, 0.875);
+  const Checkpoint back = decode_checkpoint(encoded(meta, state), "test");
+  CHECK(back.layout == state.layout);
+  CHECK(std::memcmp(back.values.data(), state.values.data(), state.values.size() * sizeof(float)) == 0);
+  CHECK(back.meta.step == 42);
+  CHECK(back.meta.config == meta.config);
+  CHECK(back.meta.running.loss_sum == 1.5);
+  REQUIRE(back.meta.history.size() == 1);
+  CHECK(back.meta.history[0].test_accuracy == 0.875);
+  CHECK(std::isnan(back.meta.history[0].validation_accuracy));
+}
+
+TEST_CASE("every flipped byte and every truncated length is detected") {
+  const std::vector<std::byte> good = encoded(meta_at(1), State());
+  for (std::size_t i = 0; i < good.size(); ++i) {
+    std::vector<std::byte> bad = good;
+    bad[i] ^= std::byte{1};
+    CAPTURE(i);
+    CHECK(status_of([&] { decode_checkpoint(bad, "test"); }) != Status::kOk);
+  }
+  for (std::size_t size = 0; size < good.size(); ++size) {
+    CAPTURE(size);
+    CHECK(status_of([&] { decode_checkpoint(std::span(good).first(size), "test"); }) == Status::kCorrupt);
+  }
+  std::vector<std::byte> longer = good;
+  longer.push_back(std::byte{0});
+  CHECK(status_of([&] { decode_checkpoint(longer, "test"); }) == Status::kCorrupt);
+}
+
+TEST_CASE("a newer major version is refused by name") {
+  std::vector<std::byte> bytes = encoded(meta_at(1), State());
+  std::byte* trailer = bytes.data() + bytes.size() - kTrailerSize;
+  trailer[8] = std::byte{2};
+  const std::uint64_t hash = hash64(trailer, 40);
+  std::memcpy(trailer + 40, &hash, sizeof hash);
+  CHECK(status_of([&] { decode_checkpoint(bytes, "test"); }) == Status::kUnsupported);
+}
+
+TEST_CASE("hostile content behind right hashes is refused") {
+  const std::vector<std::byte> good = encoded(meta_at(1), State());
+  const std::size_t payload = good.size() - kTrailerSize;
+  for (std::size_t i = 0; i < payload; ++i) {
+    std::vector<std::byte> bad(good.begin(), good.begin() + static_cast<std::ptrdiff_t>(payload));
+    bad[i] ^= std::byte{0x80};
+    const auto trailer = make_trailer(bad);
+    bad.insert(bad.end(), trailer.begin(), trailer.end());
+    CAPTURE(i);
+    status_of([&] { decode_checkpoint(bad, "test"); });  // whatever it says, it must not crash
+  }
+}
+
+TEST_CASE("retention keeps the newest, and the best, and only after a save") {
+  const TemporaryDirectory folder;
+  auto store = open_store(folder.path() / "c", {.keep_last = 2, .keep_best = 1});
+  const double accuracies[] = {0.5, 0.9, 0.6, 0.7, 0.8};
+  for (std::uint64_t step = 1; step <= 5; ++step) {
+    store.commit(meta_at(step, accuracies[step - 1]), State().view());
+    store.prune();
+  }
+  CHECK(steps_in(folder.path() / "c") == std::vector<std::uint64_t>{5, 4, 2});
+  // What an earlier process left counts too.
+  auto next = open_store(folder.path() / "c", {.keep_last = 2, .keep_best = 1});
+  next.commit(meta_at(6, 0.1), State().view());
+  next.prune();
+  CHECK(steps_in(folder.path() / "c") == std::vector<std::uint64_t>{6, 5, 2});
+}
+
+TEST_CASE("recovery takes the newest whole one and sets damaged ones aside") {
+  const TemporaryDirectory folder;
+  auto store = open_store(folder.path() / "c");
+  for (std::uint64_t step = 1; step <= 3; ++step) store.commit(meta_at(step), State().view());
+  const fs::path newest = list_checkpoints(folder.path() / "c").front().path;
+  damage(newest);
+  const auto found = store.recover();
+  REQUIRE(found);
+  CHECK(found->meta.step == 2);
+  CHECK_FALSE(fs::exists(newest));
+  CHECK(fs::exists(newest.string() + ".corrupt"));
+  // The generation of the damaged one is never used again.
+  CHECK(open_store(folder.path() / "c").commit(meta_at(4), State().view()).generation == 4);
+}
+
+TEST_CASE("when every checkpoint is damaged nothing is changed and nothing starts over") {
+  const TemporaryDirectory folder;
+  const fs::path path = folder.path() / "c";
+  {
+    auto store = open_store(path);
+    for (std::uint64_t step = 1; step <= 3; ++step) store.commit(meta_at(step), State().view());
+  }
+  for (const StoredFile& file : list_checkpoints(path)) damage(file.path);
+  const auto before = contents(path);
+  CHECK(status_of([&] { open_store(path).recover(); }) == Status::kCorrupt);
+  CHECK(status_of([&] { open_store(path).recover(); }) == Status::kCorrupt);
+  CHECK(contents(path) == before);
+  for (const FileVerdict& verdict : verify_checkpoints(path)) CHECK_FALSE(verdict.valid);
+  CHECK(status_of([&] { find_checkpoint(path); }) == Status::kCorrupt);
+}
+
+TEST_CASE("an empty folder holds nothing, which is no error") {
+  const TemporaryDirectory folder;
+  CHECK_FALSE(open_store(folder.path() / "c").recover());
+  CHECK(status_of([&] { verify_checkpoints(folder.path() / "c"); }) == Status::kNotFound);
+}
+
+TEST_CASE("a checkpoint that ends its restorer three times is set aside") {
+  const TemporaryDirectory folder;
+  open_store(folder.path() / "c").commit(meta_at(1), State().view());
+  open_store(folder.path() / "c").commit(meta_at(2), State().view());
+  for (int attempt = 0; attempt < 3; ++attempt) CHECK(open_store(folder.path() / "c").recover()->meta.step == 2);
+  CHECK(open_store(folder.path() / "c").recover()->meta.step == 1);
+  // A confirmed restore starts the count anew.
+  auto store = open_store(folder.path() / "c");
+  store.recover();
+  store.confirm_restore();
+  for (int attempt = 0; attempt < 3; ++attempt) CHECK(open_store(folder.path() / "c").recover()->meta.step == 1);
+}
+
+TEST_CASE("a name that exists belongs to another writer: fenced, and untouched") {
+  const TemporaryDirectory folder;
+  auto mine = open_store(folder.path() / "c");
+  auto other = open_store(folder.path() / "c");
+  other.commit(meta_at(1), State(5).view());
+  const auto before = contents(folder.path() / "c");
+  CHECK(status_of([&] { mine.commit(meta_at(1), State().view()); }) == Status::kFenced);
+  CHECK(contents(folder.path() / "c") == before);
+}
+
+TEST_CASE("a save that finds no space leaves the earlier ones, and the next one works") {
+  const TemporaryDirectory folder;
+  auto store = open_store(folder.path() / "c");
+  store.commit(meta_at(1), State().view());
+  const auto before = contents(folder.path() / "c");
+  rlimit limit{};
+  getrlimit(RLIMIT_FSIZE, &limit);
+  const rlimit tiny{500, limit.rlim_max};
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  setrlimit(RLIMIT_FSIZE, &tiny);
+  const Status status = status_of([&] { store.commit(meta_at(2), State().view()); });
+  setrlimit(RLIMIT_FSIZE, &limit);
+  std::signal(SIGXFSZ, handler);
+  CHECK(status == Status::kNoSpace);
+  CHECK(contents(folder.path() / "c") == before);
+  CHECK(store.commit(meta_at(3), State().view()).generation == 3);
+}
+
+TEST_CASE("temporary files of dead writers are swept, those of living ones are not") {
+  const TemporaryDirectory folder;
+  const fs::path path = folder.path() / "c";
+  open_store(path);
+  write_file_atomically(path / ".tmp-dead-1", std::string("half a checkpoint"));
+  open_store(path);
+  CHECK_FALSE(fs::exists(path / ".tmp-dead-1"));
+}
+
+TEST_CASE("names: a listing sorts by age, and only our names count") {
+  CHECK(checkpoint_file_name(42, 7) == "ckpt-000000000042-00000007.spck");
+  CHECK(parse_checkpoint_file_name("ckpt-000000000042-00000007.spck")->generation == 7);
+  for (const char* name : {"ckpt-42-7.spck", "ckpt-000000000042-00000007.spck.corrupt", "x", "ckpt--.spck",
+                           "ckpt-00000000004x-00000007.spck"}) {
+    CHECK_FALSE(parse_checkpoint_file_name(name).has_value());
+  }
+}
+
+#ifndef SPOT_SANITIZED
+TEST_CASE("a writer killed at any moment leaves the acknowledged checkpoint, whole") {
+  const TemporaryDirectory folder;
+  const fs::path path = folder.path() / "c";
+  for (int kill = 0; kill < 100; ++kill) {
+    int acknowledged[2];
+    REQUIRE(pipe(acknowledged) == 0);
+    const pid_t writer = fork();
+    if (writer == 0) {
+      auto store = open_store(path, {.keep_last = 2, .keep_best = 0});
+      for (std::uint64_t step = 1;; ++step) {
+        const std::uint64_t generation = store.commit(meta_at(step), State().view()).generation;
+        if (write(acknowledged[1], &generation, sizeof generation) != sizeof generation) _exit(1);
+        store.prune();
+      }
+    }
+    close(acknowledged[1]);
+    usleep(static_cast<useconds_t>(3000 + 997 * (kill * 37 % 29)));
+    ::kill(writer, SIGKILL);
+    waitpid(writer, nullptr, 0);
+    std::uint64_t last = 0, generation = 0;
+    while (read(acknowledged[0], &generation, sizeof generation) == sizeof generation) last = generation;
+    close(acknowledged[0]);
+    if (last == 0) continue;
+    auto store = open_store(path);
+    const auto found = store.recover();
+    REQUIRE(found);
+    store.confirm_restore();
+    CHECK(found->meta.generation >= last);
+    CHECK(list_corrupt(path).empty());
+  }
+}
+#endif
+
+TEST_CASE("saves are committed in order, off the caller's thread") {
+  const TemporaryDirectory folder;
+  auto store = open_store(folder.path() / "c", {.keep_last = 100, .keep_best = 0});
+  const State state;
+  {
+    AsyncWriter writer(store, state.layout, system_clock(), Log());
+    for (std::uint64_t step = 1; step <= 8; ++step) {
+      writer.submit(meta_at(step), [&](std::span<float> buffer) {
+        std::fill(buffer.begin(), buffer.end(), static_cast<float>(step));
+      });
+    }
+    writer.wait_all();
+    const auto outcomes = writer.take_outcomes();
+    REQUIRE(outcomes.size() == 8);
+    for (std::size_t i = 0; i < 8; ++i) {
+      CHECK_FALSE(outcomes[i].error);
+      CHECK(outcomes[i].report.step == i + 1);
+      CHECK(load_checkpoint(outcomes[i].report.path).values[0] == static_cast<float>(i + 1));
+    }
+    writer.submit(meta_at(9), [](std::span<float>) {});
+  }
+  // The destructor has finished what was submitted.
+  CHECK(list_checkpoints(folder.path() / "c").front().step == 9);
+}
+
+TEST_CASE("a failed save is reported, and the next one works") {
+  const TemporaryDirectory folder;
+  auto store = open_store(folder.path() / "c");
+  const State state;
+  AsyncWriter writer(store, state.layout, system_clock(), Log());
+  const auto save = [&](std::uint64_t step) {
+    writer.wait(writer.submit(meta_at(step), [](std::span<float>) {}));
+    return writer.take_outcomes().front();
+  };
+  // Somebody else's file stands where the first save wants to go.
+  write_file_atomically(folder.path() / "c" / checkpoint_file_name(1, 1), std::string("other"));
+  CHECK(save(1).error->status() == Status::kFenced);
+  CHECK_FALSE(save(2).error);
+}
