@@ -171,7 +171,7 @@ with spotctl.scratch() as folder:
                   "redirect"):
         with spotctl.metadata_service("--fault", fault) as (endpoint, _):
             result = spotctl.run(spotctl.command(
-                spotctl.new_volume(folder, "metadata-" + fault), *BASE, "--steps", 60, "--poll-seconds", 0.05,
+                spotctl.new_volume(folder, "metadata-" + fault), *BASE, "--steps", 30, "--poll-seconds", 0.05,
                 "--metadata-endpoint", endpoint, metadata="aws"))
         checks.check(result.code == 0 and result.last("interruption") is None, f"metadata answering {fault}: trains on")
 checks.exit()
