@@ -1,6 +1,8 @@
 #include "engine/cpu/convolution.h"
 
-#include "base/text.h"
+#include <algorithm>
+#include <string>
+
 #include "engine/cpu/reduction.h"
 
 namespace spot {
@@ -16,17 +18,19 @@ ConvolutionOperator::ConvolutionOperator(const OperatorContext& context, const L
       window_{{layer.stride[0], layer.stride[1]},
               {layer.padding[0], layer.padding[1]},
               {layer.padding[2], layer.padding[3]}},
-      weight_desc_(onednn::f32(weight_.shape, onednn::Tag::oihw)) {
+      weight_dims_{weight_.shape[0], input.blocks() * input.block(), weight_.shape[2], weight_.shape[3]},
+      weight_desc_(onednn::f32(weight_dims_, onednn::Tag::oihw)) {
+  if (weight_dims_ != weight_.shape) whole_weights_ = AlignedBuffer<float>(weight_desc_.get_size() / sizeof(float));
   make_forward(relu);
   make_backward_weights(layer);
   if (input_.has_difference()) make_backward_data();
 }
 
 void ConvolutionOperator::make_forward(bool relu) {
-  forward_desc_ =
-      onednn::convolution_forward(context_.engine, input_.image_desc(), onednn::f32(weight_.shape, onednn::Tag::any),
-                                  onednn::f32(bias_.shape, onednn::Tag::x), output_.image_desc(), window_,
-                                  relu ? onednn::user_scratchpad_and_relu() : onednn::user_scratchpad());
+  forward_desc_ = onednn::convolution_forward(context_.engine, input_.whole_blocks_desc(),
+                                              onednn::f32(weight_dims_, onednn::Tag::any),
+                                              onednn::f32(bias_.shape, onednn::Tag::x), output_.image_desc(), window_,
+                                              relu ? onednn::user_scratchpad_and_relu() : onednn::user_scratchpad());
   forward_weight_ = PackedWeight(context_.engine, weight_desc_, forward_desc_.weights_desc());
   forward_ = Primitive(dnnl::convolution_forward(forward_desc_), forward_desc_, context_.engine, context_.slots,
                        {{DNNL_ARG_SRC, forward_desc_.src_desc()},
@@ -37,7 +41,7 @@ void ConvolutionOperator::make_forward(bool relu) {
 
 void ConvolutionOperator::make_backward_weights(const LayerSpec& layer) {
   const auto desc = onednn::convolution_backward_weights(
-      context_.engine, input_.image_desc(), onednn::f32(weight_.shape, onednn::Tag::any),
+      context_.engine, input_.whole_blocks_desc(), onednn::f32(weight_dims_, onednn::Tag::any),
       onednn::f32(bias_.shape, onednn::Tag::x), output_.image_desc(), window_, forward_desc_);
   gradient_desc_ = desc.diff_weights_desc();
   if (input_.block() == 1 && std::string(desc.impl_info_str()).starts_with("ref")) {
@@ -59,9 +63,9 @@ void ConvolutionOperator::make_backward_weights(const LayerSpec& layer) {
 }
 
 void ConvolutionOperator::make_backward_data() {
-  const auto desc = onednn::convolution_backward_data(context_.engine, input_.image_desc(),
-                                                      onednn::f32(weight_.shape, onednn::Tag::any),
-                                                      output_.image_desc(), window_, forward_desc_);
+  const auto desc = onednn::convolution_backward_data(context_.engine, input_.whole_blocks_desc(),
+                                                      onednn::f32(weight_dims_, onednn::Tag::any), output_.image_desc(),
+                                                      window_, forward_desc_);
   backward_weight_ = PackedWeight(context_.engine, weight_desc_, desc.weights_desc());
   backward_data_ = Primitive(dnnl::convolution_backward_data(desc), desc, context_.engine, context_.slots,
                              {{DNNL_ARG_DIFF_SRC, desc.diff_src_desc()},
@@ -105,10 +109,35 @@ void ConvolutionOperator::backward_data(const ShardTask& task) {
                                  {DNNL_ARG_DIFF_DST, output_.difference(task)}});
 }
 
+template <typename Visit>
+void ConvolutionOperator::for_each_row(Visit visit) {
+  const auto rows = static_cast<std::size_t>(weight_dims_[0]);
+  const std::size_t whole_size = whole_weights_.size() / rows;
+  for (std::size_t row = 0; row < rows; ++row) {
+    visit(row, weight_.size / rows, whole_weights_.data() + row * whole_size, whole_size);
+  }
+}
+
+float* ConvolutionOperator::whole_blocks_weight() {
+  float* weight = context_.state + weight_.offset;
+  if (whole_weights_.size() == 0) return weight;
+  for_each_row([&](std::size_t row, std::size_t size, float* whole, std::size_t whole_size) {
+    std::copy_n(weight + row * size, size, whole);
+    std::fill(whole + size, whole + whole_size, 0.0F);
+  });
+  return whole_weights_.data();
+}
+
 double ConvolutionOperator::update(int shards, float learning_rate) {
   sum_parts(shard_weight_gradients_.data(), gradient_size_, shards, gradient_size_, gradient_sum_.data());
+  float* gradient = context_.gradients + weight_.offset;
   run_reorder(unpack_gradient_, context_.engine, gradient_desc_, gradient_sum_.data(), weight_desc_,
-              context_.gradients + weight_.offset);
+              whole_weights_.size() == 0 ? gradient : whole_weights_.data());
+  if (whole_weights_.size() != 0) {
+    for_each_row([&](std::size_t row, std::size_t size, const float* whole, std::size_t /*whole_size*/) {
+      std::copy_n(whole, size, gradient + row * size);
+    });
+  }
   sum_parts(shard_bias_gradients_.data(), bias_.size, shards, bias_.size, context_.gradients + bias_.offset);
   const double squares = context_.update(weight_.offset, weight_.size, learning_rate) +
                          context_.update(bias_.offset, bias_.size, learning_rate);
@@ -117,8 +146,9 @@ double ConvolutionOperator::update(int shards, float learning_rate) {
 }
 
 void ConvolutionOperator::repack() {
-  forward_weight_.pack(context_.state + weight_.offset);
-  if (backward_data_) backward_weight_.pack(context_.state + weight_.offset);
+  float* weight = whole_blocks_weight();
+  forward_weight_.pack(weight);
+  if (backward_data_) backward_weight_.pack(weight);
 }
 
 void ConvolutionOperator::add_parameter_tasks(std::vector<ParameterTask>& tasks) {

@@ -11,7 +11,9 @@ namespace spot {
 
 /// conv2d on oneDNN's direct algorithm, with a following ReLU computed in its forward pass when `relu`. The
 /// backward pass expects that the ReLU's mask has been applied to the output's difference. Weight gradients
-/// are computed shard by shard and summed in the shards' order.
+/// are computed shard by shard and summed in the shards' order. Input channels that do not fill a block are
+/// shown to oneDNN as whole blocks, with zeros for weights: for fewer of them than a block it has only its
+/// reference code.
 class ConvolutionOperator final : public Operator {
  public:
   ConvolutionOperator(const OperatorContext& context, const LayerSpec& layer, Edge& input, Edge& output, bool relu);
@@ -27,6 +29,11 @@ class ConvolutionOperator final : public Operator {
   void make_forward(bool relu);
   void make_backward_weights(const LayerSpec& layer);
   void make_backward_data();
+  /// visit(row, its canonical size, its begin in whole_weights_, its size there) for each output channel.
+  template <typename Visit>
+  void for_each_row(Visit visit);
+  /// The weights as weight_desc_ describes them.
+  float* whole_blocks_weight();
   double update(int shards, float learning_rate);
 
   OperatorContext context_;
@@ -35,7 +42,9 @@ class ConvolutionOperator final : public Operator {
   const TensorSpec& weight_;
   const TensorSpec& bias_;
   onednn::Window window_;
-  onednn::Desc weight_desc_;  ///< canonical, OIHW
+  onednn::Dims weight_dims_;  ///< OIHW, with whole blocks of input channels
+  onednn::Desc weight_desc_;
+  AlignedBuffer<float> whole_weights_;  ///< in this layout; empty where it is the canonical one
 
   dnnl::convolution_forward::primitive_desc forward_desc_;
   Primitive forward_, backward_data_, backward_weights_;

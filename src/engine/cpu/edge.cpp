@@ -19,8 +19,15 @@ Edge::Edge(Shape3 shape, std::int64_t block, bool batch_wide, std::size_t shard_
 }
 
 onednn::Desc Edge::image_desc() const {
+  return image_desc(shape_.channels);
+}
+onednn::Desc Edge::whole_blocks_desc() const {
+  return image_desc(blocks() * block_);
+}
+
+onednn::Desc Edge::image_desc(std::int64_t channels) const {
   const onednn::Tag tag = block_ == 16 ? onednn::Tag::nChw16c : block_ == 8 ? onednn::Tag::nChw8c : onednn::Tag::nchw;
-  return onednn::f32({static_cast<std::int64_t>(shard_size_), shape_.channels, shape_.height, shape_.width}, tag);
+  return onednn::f32({static_cast<std::int64_t>(shard_size_), channels, shape_.height, shape_.width}, tag);
 }
 
 onednn::Desc Edge::vector_desc() const {

@@ -45,9 +45,12 @@ class Edge {
 
   /// How oneDNN sees one shard of it.
   [[nodiscard]] onednn::Desc image_desc() const;
+  /// The same with blocks() * block() channels.
+  [[nodiscard]] onednn::Desc whole_blocks_desc() const;
   [[nodiscard]] onednn::Desc vector_desc() const;
 
  private:
+  [[nodiscard]] onednn::Desc image_desc(std::int64_t channels) const;
   float* at(std::vector<AlignedBuffer<float>>& buffers, const ShardTask& task) {
     if (batch_wide_) return buffers[0].data() + task.first * sample_size_;
     return buffers[static_cast<std::size_t>(task.slot)].data();
