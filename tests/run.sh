@@ -27,32 +27,34 @@ esac
 
 cd "$(dirname "$0")/.."
 . cmake/install_packages.sh
-install_packages $build_packages doctest-dev libbenchmark-dev python3 python3-numpy
+install_packages $build_packages doctest-dev libbenchmark-dev python3 python3-numpy curl
 install_packages --optional python3-torch
 if [ $mode != quick ]; then install_packages --optional clang libclang-rt-14-dev clang-format; fi
 
 jobs=$(nproc)
 build() {
   echo "== $1: build"
-  cmake --preset "$1" >/dev/null
-  nice cmake --build --preset "$1" -- -j"$jobs" | tail -n 1
+  mkdir -p build
+  { cmake --preset "$1" && nice cmake --build --preset "$1" -- -j"$jobs"; } >"build/$1.log" 2>&1 ||
+    { grep -E -A 12 'error|FAILED' "build/$1.log" | head -60; echo "the whole log is build/$1.log"; exit 1; }
 }
 
 find_mnist() {
-  if [ -n "${SPOT_TEST_MNIST:-}" ]; then return; fi
-  if [ -d ../shared/mnist ]; then
-    SPOT_TEST_MNIST=$(realpath ../shared/mnist)
-  else
-    local folder=build/mnist file base=https://ossci-datasets.s3.amazonaws.com/mnist
-    mkdir -p $folder
-    for file in train-images-idx3-ubyte train-labels-idx1-ubyte t10k-images-idx3-ubyte t10k-labels-idx1-ubyte; do
-      [ -s $folder/$file.gz ] || python3 -c "import sys, urllib.request as u; \
-        open(sys.argv[2] + '.part', 'wb').write(u.urlopen(sys.argv[1], timeout=20).read())" \
-        $base/$file.gz $folder/$file.gz 2>/dev/null && { [ -s $folder/$file.gz ] || mv $folder/$file.gz.part $folder/$file.gz; } ||
-        { echo "MNIST is neither here nor to be downloaded: the tests use synthetic digits"; return; }
-    done
-    SPOT_TEST_MNIST=$(realpath $folder)
-  fi
+  [ -n "${SPOT_TEST_MNIST:-}" ] && return
+  SPOT_TEST_MNIST=$(realpath ../shared/mnist 2>/dev/null) && [ -d "$SPOT_TEST_MNIST" ] && export SPOT_TEST_MNIST && return
+  local folder=build/mnist file
+  mkdir -p $folder
+  for file in train-images-idx3 train-labels-idx1 t10k-images-idx3 t10k-labels-idx1; do
+    [ -s "$folder/$file-ubyte.gz" ] && continue
+    if ! curl -fsSL --max-time 120 -o "$folder/part" \
+      "https://ossci-datasets.s3.amazonaws.com/mnist/$file-ubyte.gz" 2>/dev/null; then
+      echo "MNIST is neither here nor to be downloaded: the tests use synthetic digits"
+      unset SPOT_TEST_MNIST
+      return
+    fi
+    mv "$folder/part" "$folder/$file-ubyte.gz"
+  done
+  SPOT_TEST_MNIST=$(realpath $folder)
   export SPOT_TEST_MNIST
 }
 
@@ -71,7 +73,8 @@ run_fuzzers() {
     echo "== $(basename "$target"): $seconds s"
     mkdir -p "build/corpus/$(basename "$target")"
     "$target" -max_total_time=$seconds -rss_limit_mb=4096 -verbosity=0 -print_final_stats=0 \
-      "build/corpus/$(basename "$target")" 2>&1 | tail -n 3
+      "build/corpus/$(basename "$target")" >"build/fuzzing.log" 2>&1 || { tail -n 40 build/fuzzing.log; exit 1; }
+    tail -n 1 build/fuzzing.log
   done
 }
 
@@ -82,7 +85,9 @@ if [ $mode != quick ]; then
   run_fuzzers
   for sanitizer in asan tsan; do
     build $sanitizer
-    ctest --preset $sanitizer -LE 'slow|package' -j "$jobs" | tail -n 4
+    ctest --preset $sanitizer -LE 'slow|package|python' -j "$jobs" --quiet --output-log build/$sanitizer-tests.log ||
+      { cat build/$sanitizer-tests.log; exit 1; }
+    tail -n 4 build/$sanitizer-tests.log
   done
 fi
 build release

@@ -10,6 +10,7 @@ overrides the default number of kills.
 import argparse
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -28,7 +29,7 @@ FLAGS = ["--epochs", 2, "--optimizer", "adam", "--run-id", "storm", "--quiet", "
 if options.full:
     FLAGS += ["--dataset", spotctl.dataset(), "--model", "keras-cnn", "--checkpoint-steps", 20]
 else:
-    FLAGS += ["--dataset", "synthetic", "--model", "lenet-5", "--checkpoint-steps", 3, "--batch-size", 64]
+    FLAGS += ["--dataset", "synthetic", "--model", "lenet-5", "--checkpoint-steps", 10, "--batch-size", 8]
 
 checks = spotctl.Checks()
 with spotctl.scratch() as folder:
@@ -38,11 +39,18 @@ with spotctl.scratch() as folder:
     duration = time.monotonic() - started
     checks.check(reference.code == 0, f"the uninterrupted run ends with 0, not {reference.code}: {reference.err}")
 
+    started = time.monotonic()
+    spotctl.run(spotctl.command(whole, *FLAGS))  # restores, and has nothing left to do
+    startup = time.monotonic() - started
+
     volume = spotctl.new_volume(folder, "volume")
+    shutil.copytree(whole / "datasets", volume / "datasets")  # drawing the digits takes longer than most lives here
     kills, finished = 0, None
     while kills < options.kills:
-        # Mostly early, so that the run outlives the storm; now and then long enough to reach an evaluation.
-        delay = random.uniform(0.02, 0.25) if random.random() < 0.85 else random.uniform(0.2, duration / 8)
+        # A quarter during start-up and recovery; the others spread over nine tenths of the run.
+        delay = random.uniform(0, startup)
+        if random.random() < 0.75:
+            delay = startup + random.uniform(0, 2 * 0.9 * duration / (0.75 * options.kills))
         process = subprocess.Popen(spotctl.command(volume, *FLAGS), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         try:
             process.communicate(timeout=delay)
@@ -56,6 +64,8 @@ with spotctl.scratch() as folder:
     checks.check(finished in (None, 0), f"a run that was not killed ended with {finished}")
     checks.check(last.code == 0, f"the last run ends with 0, not {last.code}: {last.err}")
     print(f"{kills} kills; resumed at step {last.last('start')['step']} for the last time")
+    checks.check(kills >= options.kills // 2, "the storm met most of the run, not a finished one")
+    checks.check(last.last("start")["step"] > 0, "the run moved on between the kills")
 
     ours, theirs = last.last("end"), reference.last("end")
     checks.check(ours["state_hash"] == theirs["state_hash"],
