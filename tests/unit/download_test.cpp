@@ -1,0 +1,147 @@
+#include "data/download.h"
+
+#include <atomic>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "base/file.h"
+#include "base/status.h"
+#include "http_server.h"
+#include "temporary_directory.h"
+
+using namespace spot;
+using spot::test::TemporaryDirectory;
+using spotctl::HttpServer;
+using spotctl::ServerRequest;
+using spotctl::ServerResponse;
+
+namespace {
+
+const std::string kContent = "the very bytes that were published";
+
+/// Serves kContent under /good/, with ranges; everything else goes wrong in the way its folder says.
+class Mirrors {
+ public:
+  Mirrors() : server_("127.0.0.1", 0, [this](const ServerRequest& request) { return answer(request); }) {}
+
+  [[nodiscard]] std::string url(const std::string& folder) const {
+    return "http://127.0.0.1:" + std::to_string(server_.port()) + "/" + folder + "/";
+  }
+  std::atomic<int> whole{0}, partial{0};
+
+ private:
+  ServerResponse answer(const ServerRequest& request) {
+    ServerResponse response;
+    const auto range = request.headers.find("range");
+    if (request.path.starts_with("/missing/")) {
+      response.status = 404;
+    } else if (request.path.starts_with("/html/")) {
+      response.body = "<html>sign in to this network</html>";
+    } else if (request.path.starts_with("/reset/")) {
+      response.manner = ServerResponse::Manner::kReset;
+    } else if (request.path.starts_with("/endless/")) {
+      response.manner = ServerResponse::Manner::kEndless;
+    } else if (request.path.starts_with("/good/") && range != request.headers.end()) {
+      const std::size_t first = std::stoul(range->second.substr(std::string("bytes=").size()));
+      if (first >= kContent.size()) {
+        response.status = 416;
+      } else {
+        ++partial;
+        response.status = 206;
+        response.body = kContent.substr(first);
+      }
+    } else {  // "/good/" from the start, or "/unranged/"
+      ++whole;
+      response.body = kContent;
+    }
+    return response;
+  }
+
+  HttpServer server_;
+};
+
+struct Fetch {
+  TemporaryDirectory folder;
+  Mirrors mirrors;
+  std::filesystem::path part = folder.path() / "file.part";
+
+  std::string from(const std::vector<std::string>& folders, const CancelToken* cancel = nullptr) {
+    Download download{"file", {}, part, 1000};
+    for (const std::string& name : folders) download.mirrors.push_back(mirrors.url(name));
+    const auto check = [](std::span<const std::byte> bytes, const std::string& url) {
+      if (text_of(bytes) != kContent) fail(Status::kData, url + " is not the file");
+    };
+    return text_of(fetch(download, check, cancel, Log()));
+  }
+
+  static std::string text_of(std::span<const std::byte> bytes) {
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a download goes on where an earlier one stopped") {
+  Fetch fetch;
+  write_file_atomically(fetch.part, kContent.substr(0, 10));
+  CHECK(fetch.from({"good"}) == kContent);
+  CHECK(fetch.mirrors.partial == 1);
+  CHECK(fetch.mirrors.whole == 0);
+  CHECK_FALSE(std::filesystem::exists(fetch.part));
+}
+
+TEST_CASE("a server without ranges sends the whole file, and it is taken once") {
+  Fetch fetch;
+  write_file_atomically(fetch.part, kContent.substr(0, 10));
+  CHECK(fetch.from({"unranged"}) == kContent);
+}
+
+TEST_CASE("a part file that was complete already is checked and taken") {
+  Fetch fetch;
+  write_file_atomically(fetch.part, kContent);
+  CHECK(fetch.from({"good"}) == kContent);
+  CHECK(fetch.mirrors.whole + fetch.mirrors.partial == 0);
+}
+
+TEST_CASE("a part file of other bytes is thrown away after the check, and the file is fetched whole") {
+  Fetch fetch;
+  write_file_atomically(fetch.part, std::string("XXXX"));
+  CHECK(fetch.from({"good"}) == kContent);
+  CHECK(fetch.mirrors.partial == 1);
+  CHECK(fetch.mirrors.whole == 1);
+}
+
+TEST_CASE("mirrors that fail, answer with a page, or never end are passed over") {
+  Fetch fetch;
+  CHECK(fetch.from({"missing", "html", "reset", "endless", "good"}) == kContent);
+}
+
+TEST_CASE("when no mirror gives the file, the error names each of them and the remedy") {
+  Fetch fetch;
+  std::string message;
+  try {
+    fetch.from({"missing", "html"});
+  } catch (const Error& error) {
+    CHECK(error.status() == Status::kNetwork);
+    message = error.what();
+  }
+  CAPTURE(message);
+  CHECK(message.find(fetch.mirrors.url("missing") + "file: HTTP status 404") != std::string::npos);
+  CHECK(message.find(fetch.mirrors.url("html") + "file is not the file") != std::string::npos);
+  CHECK(message.find("dataset_mirrors") != std::string::npos);
+}
+
+TEST_CASE("a cancelled download ends as cancelled") {
+  Fetch fetch;
+  CancelToken cancel;
+  cancel.trigger();
+  try {
+    fetch.from({"good"}, &cancel);
+    FAIL("not cancelled");
+  } catch (const Error& error) {
+    CHECK(error.status() == Status::kCancelled);
+  }
+}
