@@ -32,7 +32,9 @@ std::string allowed_of(const nlohmann::json& key) {
   }
   const auto minimum = key.find("minimum"), maximum = key.find("maximum");
   if (minimum == key.end() || minimum->is_null()) return key["type"] == "boolean" ? "true|false" : "";
-  return as_text(*minimum) + " to " + as_text(*maximum);
+  char text[64];
+  std::snprintf(text, sizeof text, "%.16g to %.16g", minimum->get<double>(), maximum->get<double>());
+  return text;
 }
 
 void report(void* /*user*/, int32_t level, const char* message, size_t length) {
