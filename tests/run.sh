@@ -72,9 +72,9 @@ run_fuzzers() {
   for target in build/fuzz/tests/fuzz/*_fuzzer; do
     echo "== $(basename "$target"): $seconds s"
     mkdir -p "build/corpus/$(basename "$target")"
-    "$target" -max_total_time=$seconds -rss_limit_mb=4096 -verbosity=0 -print_final_stats=0 \
+    "$target" -max_total_time=$seconds -rss_limit_mb=4096 -verbosity=0 -print_final_stats=1 \
       "build/corpus/$(basename "$target")" >"build/fuzzing.log" 2>&1 || { tail -n 40 build/fuzzing.log; exit 1; }
-    tail -n 1 build/fuzzing.log
+    grep -a executed_units build/fuzzing.log
   done
 }
 
