@@ -38,6 +38,13 @@
  *   The caller sets struct_size to sizeof the struct before the call. Structs only ever grow at their end;
  *   the library writes at most struct_size bytes. A number that was not measured is NaN.
  *
+ * VOLUME
+ *   A volume has one writer at a time: the trainer that first runs, restores from the volume or saves there
+ *   becomes it and stays it until it is freed. Another one, in whatever process or machine, waits for
+ *   lease_wait_seconds (then SPOT_E_TIMEOUT), or takes the volume over at once with the key takeover. The one
+ *   that was taken over from can change nothing on the volume any more and gets SPOT_E_FENCED, even when it was
+ *   frozen in the middle of a save. Reading (spot_checkpoint_...) needs no such right.
+ *
  * STABILITY
  *   SPOT_ABI_VERSION 0 is unstable: it may change from one release to the next. From 1 on it is a promise.
  *
@@ -92,8 +99,8 @@ typedef int32_t spot_status;
 #define SPOT_E_CANCELLED 13       /* the spot_cancel was triggered; the state is that of a whole step */
 #define SPOT_E_CALLBACK 14        /* a callback returned non-zero */
 #define SPOT_E_FORKED 15          /* the handle belongs to the parent process */
-#define SPOT_E_FENCED 16          /* another writer has taken over the volume */
-#define SPOT_E_TIMEOUT 17         /* nothing happened within the time given */
+#define SPOT_E_FENCED 16          /* another writer has taken over the volume: this one may not go on */
+#define SPOT_E_TIMEOUT 17         /* nothing happened within the time given; the volume is in use */
 #define SPOT_E_UNSUPPORTED 18     /* this build, machine or version cannot do it */
 #define SPOT_E_NO_MEMORY 19       /* out of memory */
 #define SPOT_E_INTERNAL 20        /* a fault of the library: please report it */
@@ -273,6 +280,9 @@ typedef struct spot_event {
   const char* message; /* CHECKPOINT that failed: why; INTERRUPTION: the source's words */
   const char* run_id;
   const char* state_hash; /* RUN_BEGIN, RUN_END */
+  double encode_ms;       /* CHECKPOINT: copying and hashing */
+  double write_ms;        /* CHECKPOINT: handing the bytes to the file system */
+  double fsync_ms;        /* CHECKPOINT: fsync of the file, its renaming, fsync of the folder */
 } spot_event;
 
 /* Return 0 to go on; anything else ends the call with SPOT_E_CALLBACK. The event and its texts live until
@@ -320,10 +330,12 @@ typedef struct spot_save_report {
   uint64_t generation;
   uint64_t bytes;
   double stall_ms;   /* the training thread was held up */
-  double encode_ms;  /* building and hashing the file */
-  double commit_ms;  /* write, fsync, rename, fsync of the folder */
+  double encode_ms;  /* copying and hashing */
+  double commit_ms;  /* write_ms + fsync_ms */
   double durable_ms; /* from the call to durable */
   char path[1024];
+  double write_ms; /* handing the bytes to the file system */
+  double fsync_ms; /* fsync of the file, its renaming, fsync of the folder */
 } spot_save_report;
 
 /* Why spot_trainer_run() returned. */
@@ -335,7 +347,7 @@ typedef struct spot_run_result {
   uint32_t struct_size;
   int32_t reason;  /* SPOT_RUN_... */
   int32_t resumed; /* 1: it began from the volume's newest good checkpoint */
-  int32_t durable; /* 1: the state it stopped in is in a durable checkpoint */
+  int32_t durable; /* 1: the state it stopped in is in a durable checkpoint, or it stopped before it began */
   uint64_t step;
   uint64_t epoch;              /* epochs completed */
   double test_accuracy;        /* last measured; NaN: never yet */
@@ -367,7 +379,7 @@ SPOT_API spot_status spot_trainer_set_callback(spot_trainer* trainer, uint32_t s
  * checkpoints but none is good it refuses (SPOT_E_CORRUPT) rather than start over. Being interrupted or
  * cancelled is no error: read result.reason and result.durable. A save that fails on the way is told to log
  * and callback, and training goes on; only the last one of a run that is done makes the call fail.
- * SPOT_E_CORRUPT, _MISMATCH, _IO, _NO_SPACE, _FENCED, _CALLBACK. Since 0. */
+ * SPOT_E_CORRUPT, _MISMATCH, _IO, _NO_SPACE, _FENCED, _TIMEOUT (another writer), _CALLBACK. Since 0. */
 SPOT_API spot_status spot_trainer_run(spot_trainer* trainer, spot_poller* poller, spot_cancel* cancel,
                                       spot_run_result* result, spot_error** error);
 
@@ -396,12 +408,12 @@ SPOT_API spot_status spot_trainer_predict(spot_trainer* trainer, const uint8_t* 
                                           float* probabilities, size_t length, spot_error** error);
 
 /* Saves the present state on the volume and returns when it survives a power cut. `out` may be NULL.
- * SPOT_E_IO, _NO_SPACE, _FENCED: earlier checkpoints are as they were; _CALLBACK. Since 0. */
+ * SPOT_E_IO, _NO_SPACE, _FENCED, _TIMEOUT: earlier checkpoints are as they were; _CALLBACK. Since 0. */
 SPOT_API spot_status spot_trainer_checkpoint(spot_trainer* trainer, spot_save_report* out, spot_error** error);
 /* Takes over the state of the checkpoint file at `path`, or, when that is NULL, of the newest good one on the
  * volume. SPOT_E_NOT_FOUND: there is none; _CORRUPT: it (or every one) is damaged; _MISMATCH: it belongs to
- * another model, dataset or configuration, which the message names. The state is unchanged on failure.
- * Since 0. */
+ * another model, dataset or configuration, which the message names; _FENCED, _TIMEOUT. The state is unchanged
+ * on failure. Since 0. */
 SPOT_API spot_status spot_trainer_restore(spot_trainer* trainer, const char* path, spot_error** error);
 
 /* Since 0. */
@@ -452,16 +464,19 @@ SPOT_API spot_status spot_checkpoint_open(const char* path, spot_checkpoint** ou
 /* Since 0. */
 SPOT_API void spot_checkpoint_free(spot_checkpoint* checkpoint);
 /* JSON: {"path", "valid": true, "bytes", "step", "epoch", "generation", "reason", "run_id", "state_hash",
- * "parent_hash", "created_unix_ns", "model": {...}, "config": {...}, "tensors": [{"name", "shape", "dtype":
- * "float32", "role": "parameter|accumulator|statistic"}], "dataset": {"name", "fingerprint", "train_samples"},
+ * "parent_hash", "writer_epoch", "created_unix_ns", "model": {...}, "config": {...}, "tensors": [{"name", "shape",
+ * "dtype": "float32", "role": "parameter|accumulator|statistic"}], "dataset": {"name", "fingerprint", "train_samples"},
  * "steps_per_epoch", "seed", "code_version", "library_version", "device", "instruction_set", "history":
  * [{"epoch", "step", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "test_loss",
  * "test_accuracy", "learning_rate"}]}; what was not measured is null. Free with spot_text_free(). Since 0. */
 SPOT_API spot_status spot_checkpoint_describe(const spot_checkpoint* checkpoint, char** json, spot_error** error);
-/* Verifies one file, or every checkpoint of a folder, newest first, changing nothing. `good` and `bad` receive
- * their numbers, `json` an array of {"path", "valid", "step", "generation", "bytes", "state_hash", "error"},
- * one of the last two being null, to be freed with spot_text_free(); each may be NULL. SPOT_E_NOT_FOUND: no
- * checkpoint there. Since 0. */
+/* Verifies one file, or every file of a folder (a volume or its checkpoints/), changing nothing: checkpoints first,
+ * in the order in which a run looks at them. `good` receives the number of whole checkpoints, `bad` that of damaged
+ * ones, those set aside included; `json` an array of {"path", "state", "resume", "valid", "step", "generation",
+ * "writer_epoch", "bytes", "run_id", "state_hash", "error"}, to be freed with spot_text_free(); each may be NULL.
+ * "state" is whole, damaged, set aside, in progress (a writer's, being written or spare) or foreign; "resume" is
+ * true for the one that a run would go on from; "valid" is true for whole ones, which alone have "run_id" and
+ * "state_hash"; "error" says why a file is refused, else null. SPOT_E_NOT_FOUND: no checkpoint there. Since 0. */
 SPOT_API spot_status spot_checkpoint_verify(const char* path, uint64_t* good, uint64_t* bad, char** json,
                                             spot_error** error);
 /* The configuration of its run; keys that this release does not know are left out. Since 0. */

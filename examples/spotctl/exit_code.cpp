@@ -16,8 +16,8 @@ int exit_code_of(spot_status status) {
     case SPOT_E_TIMEOUT: return kUnavailable;
     case SPOT_E_IO:
     case SPOT_E_NO_SPACE:
-    case SPOT_E_NOT_FOUND:
-    case SPOT_E_FENCED: return kInputOutput;
+    case SPOT_E_NOT_FOUND: return kInputOutput;
+    case SPOT_E_FENCED: return kFenced;
     default: return kInternal;
   }
 }

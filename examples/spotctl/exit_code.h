@@ -6,7 +6,7 @@
 
 namespace spotctl {
 
-// The numbers of sysexits.h, and two of our own that batch systems can tell apart.
+// The numbers of sysexits.h, and three of our own that batch systems can tell apart.
 constexpr int kDone = 0;
 constexpr int kUsage = 64;
 constexpr int kBadData = 65;
@@ -15,6 +15,7 @@ constexpr int kInternal = 70;
 constexpr int kInputOutput = 74;
 constexpr int kInterrupted = 75;  // the checkpoint is durable: run me again
 constexpr int kInterruptedNotDurable = 76;
+constexpr int kFenced = 77;  // another writer has taken the volume over: do not run me again
 
 /// What ends a command: one line for people and a number for scripts.
 class Failure : public std::runtime_error {

@@ -1,8 +1,10 @@
 #include <cstdio>
+#include <filesystem>
 
 #include <nlohmann/json.hpp>
 
 #include "command.h"
+#include "file_table.h"
 #include "handles.h"
 #include "terminal.h"
 
@@ -13,8 +15,8 @@ using Json = nlohmann::ordered_json;
 
 void print_description(const Json& c) {
   const auto text = [&](const char* name) { return c.value(name, Json()).dump(); };
-  for (const char* field : {"path", "step", "epoch", "generation", "reason", "run_id", "state_hash", "parent_hash",
-                            "code_version", "library_version", "device", "instruction_set", "dataset"}) {
+  for (const char* field : {"path", "step", "epoch", "generation", "writer_epoch", "reason", "run_id", "state_hash",
+                            "parent_hash", "code_version", "library_version", "device", "instruction_set", "dataset"}) {
     if (c.contains(field)) std::printf("%-18s %s\n", field, text(field).c_str());
   }
   std::printf("\n%-40s %-12s %s\n", "tensor", "role", "shape");
@@ -27,20 +29,28 @@ void print_description(const Json& c) {
 int inspect(const std::string& path, bool json) {
   const Checkpoint checkpoint = make<Checkpoint>(spot_checkpoint_open, path.c_str());
   const Text text = make<Text>(spot_checkpoint_describe, checkpoint.get());
-  const Json description = Json::parse(text.get());
+  Json description = Json::parse(text.get());
+  if (std::filesystem::is_directory(path)) {
+    std::uint64_t good = 0, bad = 0;
+    description["files"] = Json::parse(make<Text>(spot_checkpoint_verify, path.c_str(), &good, &bad).get());
+  }
   if (json) {
     print_line(description.dump());
-  } else {
-    print_description(description);
+    return kDone;
   }
+  if (description.contains("files")) {
+    print_files(description["files"]);
+    std::printf("\n");
+  }
+  print_description(description);
   return kDone;
 }
 
 }  // namespace
 
 Action add_inspect(CLI::App& program) {
-  auto* command =
-      program.add_subcommand("inspect", "What a checkpoint holds: a file, or the newest good one of a folder");
+  auto* command = program.add_subcommand(
+      "inspect", "What a checkpoint holds: a file, or the newest good one of a folder, and that folder's files");
   auto path = std::make_shared<std::string>();
   auto json = std::make_shared<bool>(false);
   command->add_option("path", *path, "Checkpoint file, volume, or its checkpoints folder")

@@ -1,5 +1,7 @@
 #include "restored_trainer.h"
 
+#include <nlohmann/json.hpp>
+
 namespace spotctl {
 
 RestoredTrainer::RestoredTrainer(CLI::App& command) : configuration_(command) {
@@ -14,7 +16,10 @@ Trainer RestoredTrainer::open() const {
   const Config config = make<Config>(spot_checkpoint_config, checkpoint.get());
   configuration_.apply(config);
   Trainer trainer = make<Trainer>(spot_trainer_create, config.get());
-  call(spot_trainer_restore, trainer.get(), checkpoint_->empty() ? nullptr : path.c_str());
+  // By its path: restoring from the volume itself is a writer's business, and a run may be at work there.
+  const Text description = make<Text>(spot_checkpoint_describe, checkpoint.get());
+  const std::string file = nlohmann::json::parse(description.get())["path"].get<std::string>();
+  call(spot_trainer_restore, trainer.get(), file.c_str());
   return trainer;
 }
 

@@ -63,7 +63,9 @@ class Reporter {
     progress_.show(event);
     if (event.stage == SPOT_EVENT_CHECKPOINT && event.status == SPOT_OK) {
       terminal().log(SPOT_LOG_DEBUG, "stalled for " + std::to_string(event.stall_ms) + " ms, durable after " +
-                                         std::to_string(event.durable_ms) + " ms");
+                                         std::to_string(event.durable_ms) + " ms (encode " +
+                                         std::to_string(event.encode_ms) + ", write " + std::to_string(event.write_ms) +
+                                         ", fsync " + std::to_string(event.fsync_ms) + ")");
     }
     if (!options_.json) return;
     const Json line = to_json(event);
@@ -113,10 +115,17 @@ class Reporter {
                 {"test_loss", number(event.test_loss)},
                 {"test_accuracy", number(event.test_accuracy)}};
       case SPOT_EVENT_CHECKPOINT:
-        return {{"event", "checkpoint"},      {"reason", event.reason},
-                {"step", event.step},         {"path", event.path},
-                {"stall_ms", event.stall_ms}, {"durable_ms", number(event.durable_ms)},
-                {"bytes", event.bytes},       {"status", spot_status_name(event.status)}};
+        return {{"event", "checkpoint"},
+                {"reason", event.reason},
+                {"step", event.step},
+                {"path", event.path},
+                {"stall_ms", event.stall_ms},
+                {"durable_ms", number(event.durable_ms)},
+                {"bytes", event.bytes},
+                {"status", spot_status_name(event.status)},
+                {"encode_ms", number(event.encode_ms)},
+                {"write_ms", number(event.write_ms)},
+                {"fsync_ms", number(event.fsync_ms)}};
       case SPOT_EVENT_INTERRUPTION:
         return {{"event", "interruption"},
                 {"source", event.source},

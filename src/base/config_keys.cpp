@@ -94,6 +94,13 @@ constexpr auto kKeys = std::to_array<ConfigKey>({
     integer("keep_best", "1", 0, 1e6, kFree,
             "Best checkpoints (by validation accuracy, or test accuracy without a validation set) that "
             "are kept beside the newest"),
+    integer("keep_every", "0", 0, 1e12, kFree,
+            "Checkpoints at multiples of so many steps are kept for ever; 0: none for that reason"),
+    real("lease_wait_seconds", "120", 0, 1e6, kFree,
+         "How long to wait for another process that writes to the same volume"),
+    flag("takeover", "false", kFree,
+         "Take the volume at once from a process that writes to it; that one is fenced: it stops, and changes "
+         "nothing any more"),
 
     // What interrupts it.
     text("metadata", "auto", kFree,

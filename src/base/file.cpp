@@ -1,7 +1,10 @@
 #include "base/file.h"
 
 #include <cerrno>
+#include <cstring>
+#include <dirent.h>
 #include <fcntl.h>
+#include <memory>
 #include <unistd.h>
 #include <utility>
 
@@ -90,6 +93,45 @@ int write_all(int fd, const void* bytes, std::size_t size) {
   return 0;
 }
 
+int write_all_at(int fd, const void* bytes, std::size_t size, std::uint64_t offset) {
+  const auto* next = static_cast<const char*>(bytes);
+  while (size > 0) {
+    const ssize_t written = ::pwrite(fd, next, size, static_cast<off_t>(offset));
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return errno;
+    next += written;
+    offset += static_cast<std::uint64_t>(written);
+    size -= static_cast<std::size_t>(written);
+  }
+  return 0;
+}
+
+Fd open_directory(const std::filesystem::path& directory) {
+  return open_file(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+}
+
+std::vector<std::string> entry_names(const Fd& directory) {
+  // A description of its own: readers of a shared one would move each other's position.
+  const int fd = ::openat(directory.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) fail_errno("cannot list a folder", errno);
+  const std::unique_ptr<DIR, int (*)(DIR*)> entries(::fdopendir(fd), ::closedir);
+  if (!entries) {
+    const int error = errno;
+    ::close(fd);
+    fail_errno("cannot list a folder", error);
+  }
+  std::vector<std::string> names;
+  for (;;) {
+    errno = 0;
+    const dirent* entry = ::readdir(entries.get());
+    if (entry == nullptr) break;
+    if (std::strcmp(entry->d_name, ".") != 0 && std::strcmp(entry->d_name, "..") != 0)
+      names.emplace_back(entry->d_name);
+  }
+  if (errno != 0) fail_errno("cannot list a folder", errno);
+  return names;
+}
+
 void sync_directory(const std::filesystem::path& directory) {
   const Fd fd = open_file(directory.empty() ? "." : directory, O_RDONLY | O_DIRECTORY);
   if (::fsync(fd.get()) != 0) {
@@ -103,28 +145,40 @@ void make_directory(const std::filesystem::path& directory) {
     return;
   }
   if (errno != EEXIST) fail_errno(cat("cannot create directory '", directory.string(), "'"), errno);
-  if (!std::filesystem::is_directory(directory)) {
-    fail(Status::kIo, cat("'", directory.string(), "' exists and is not a directory"));
+  struct stat info {};
+  if (::lstat(directory.c_str(), &info) != 0) fail_errno(cat("cannot examine '", directory.string(), "'"), errno);
+  if (S_ISLNK(info.st_mode)) {
+    fail(Status::kIo,
+         cat("'", directory.string(), "' is a symbolic link: put a folder there, or mount the other place on it"));
   }
+  if (!S_ISDIR(info.st_mode)) fail(Status::kIo, cat("'", directory.string(), "' exists and is not a directory"));
 }
 
-void write_file_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes) {
-  const std::filesystem::path temporary = path.parent_path() / cat(".tmp-", path.filename().string(), "-", getpid());
-  Fd fd = open_file(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0644);
-  int error = write_all(fd.get(), bytes.data(), bytes.size());
+Fd place_file(const std::filesystem::path& path, std::span<const std::byte> bytes, const Fd* staging) {
+  const std::filesystem::path parent = path.parent_path().empty() ? "." : path.parent_path();
+  const Fd beside = staging == nullptr ? open_file(parent, O_RDONLY | O_DIRECTORY) : Fd();
+  const int directory = staging == nullptr ? beside.get() : staging->get();
+  const std::string temporary = cat(".tmp-", path.filename().string(), "-", getpid());
+  constexpr int kFlags = O_WRONLY | O_APPEND | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC;
+  Fd fd(::openat(directory, temporary.c_str(), kFlags, 0600));
+  int error = fd.valid() ? write_all(fd.get(), bytes.data(), bytes.size()) : errno;
   if (error == 0 && ::fsync(fd.get()) != 0) error = errno;
-  const int close_error = fd.close();
-  if (error == 0) error = close_error;
-  if (error == 0 && ::rename(temporary.c_str(), path.c_str()) != 0) error = errno;
+  if (error == 0 && ::renameat(directory, temporary.c_str(), AT_FDCWD, path.c_str()) != 0) error = errno;
   if (error != 0) {
-    ::unlink(temporary.c_str());
+    if (fd.valid()) ::unlinkat(directory, temporary.c_str(), 0);
     fail_errno(cat("cannot write '", path.string(), "'"), error);
   }
-  sync_directory(path.parent_path());
+  sync_directory(parent);
+  return fd;
 }
 
-void write_file_atomically(const std::filesystem::path& path, const std::string& text) {
-  write_file_atomically(path, std::as_bytes(std::span(text)));
+void write_file_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes, const Fd* staging) {
+  const int error = place_file(path, bytes, staging).close();
+  if (error != 0) fail_errno(cat("cannot write '", path.string(), "'"), error);
+}
+
+void write_file_atomically(const std::filesystem::path& path, const std::string& text, const Fd* staging) {
+  write_file_atomically(path, std::as_bytes(std::span(text)), staging);
 }
 
 MappedFile::MappedFile(const std::filesystem::path& path) {

@@ -42,17 +42,31 @@ std::string read_text_file(const std::filesystem::path& path, std::uint64_t limi
 /// Writes all bytes, looping on short writes and EINTR. Returns errno, 0 when all is written.
 int write_all(int fd, const void* bytes, std::size_t size);
 
+/// The same at `offset`, without moving the file's position.
+int write_all_at(int fd, const void* bytes, std::size_t size, std::uint64_t offset);
+
+/// Opens a directory; a symbolic link in its place is refused, so that nothing leads out of a volume.
+Fd open_directory(const std::filesystem::path& directory);
+
+/// Names of the entries of an open directory, but "." and "..", in no order. Throws kIo.
+std::vector<std::string> entry_names(const Fd& directory);
+
 /// Makes the entries of a directory durable. Throws kIo.
 void sync_directory(const std::filesystem::path& directory);
 
 /// Creates the directory (its parent must exist) with mode 0700 unless it is there, and makes its entry in
-/// the parent durable.
+/// the parent durable. Throws kIo when something else is there, a symbolic link included.
 void make_directory(const std::filesystem::path& directory);
 
-/// Replaces `path` by the bytes, atomically and durably: a temporary file beside it, fsync, rename, fsync of
-/// the directory. After a crash the old or the new content is there, never a mixture.
-void write_file_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes);
-void write_file_atomically(const std::filesystem::path& path, const std::string& text);
+/// Replaces `path` by the bytes, atomically and durably: a temporary file, fsync, rename, fsync of the
+/// directory. After a crash the old or the new content is there, never a mixture. The temporary file is made
+/// in `staging`, a directory of the same file system, else beside `path`: who loses the staging directory can
+/// replace nothing any more.
+void write_file_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes,
+                           const Fd* staging = nullptr);
+void write_file_atomically(const std::filesystem::path& path, const std::string& text, const Fd* staging = nullptr);
+/// The same, and leaves that very file open for appending.
+Fd place_file(const std::filesystem::path& path, std::span<const std::byte> bytes, const Fd* staging);
 
 /// A file mapped read-only. Only for files that this machine wrote and checked: whoever truncates a mapped
 /// file kills its reader with SIGBUS.

@@ -1,31 +1,57 @@
 #include "base/hash.h"
 
-#include <cstring>
-#include <xxhash.h>
+#include <new>
 
 #include "base/text.h"
+#include "base/xxh3.h"
 
 namespace spot {
+namespace {
+
+constexpr std::align_val_t kStateAlignment{64};
+
+const Xxh3& xxh3() {
+#if defined(__x86_64__)
+  static const Xxh3& chosen = __builtin_cpu_supports("avx2") ? xxh3_avx2() : xxh3_baseline();
+  return chosen;
+#else
+  return xxh3_baseline();
+#endif
+}
+
+}  // namespace
 
 std::uint64_t hash64(const void* bytes, std::size_t size) {
-  return XXH3_64bits(bytes, size);
+  return xxh3().hash64(bytes, size);
 }
 
 std::string Hash128::hex() const {
   return to_hex(bytes, sizeof bytes);
 }
 
-struct alignas(64) Hasher::State {
-  XXH3_state_t xxh3;
-};
-
-Hasher::Hasher() : state_(std::make_unique<State>()) {
-  XXH3_128bits_reset(&state_->xxh3);
+HashState::HashState() : memory_(::operator new(xxh3().state_size, kStateAlignment)) {}
+HashState::~HashState() {
+  ::operator delete(memory_, kStateAlignment);
 }
-Hasher::~Hasher() = default;
+
+void Hasher64::reset() {
+  xxh3().reset64(state_.get());
+}
+
+void Hasher64::update(const void* bytes, std::size_t size) {
+  xxh3().update64(state_.get(), bytes, size);
+}
+
+std::uint64_t Hasher64::digest() const {
+  return xxh3().digest64(state_.get());
+}
+
+Hasher::Hasher() {
+  xxh3().reset128(state_.get());
+}
 
 void Hasher::update(const void* bytes, std::size_t size) {
-  XXH3_128bits_update(&state_->xxh3, bytes, size);
+  xxh3().update128(state_.get(), bytes, size);
 }
 
 void Hasher::update_u64(std::uint64_t value) {
@@ -40,10 +66,8 @@ void Hasher::update_text(const std::string& text) {
 }
 
 Hash128 Hasher::digest() const {
-  XXH128_canonical_t canonical;
-  XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest(&state_->xxh3));
   Hash128 result;
-  std::memcpy(result.bytes, canonical.digest, sizeof result.bytes);
+  xxh3().digest128(state_.get(), result.bytes);
   return result;
 }
 

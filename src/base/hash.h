@@ -17,13 +17,35 @@ struct Hash128 {
   bool operator==(const Hash128&) const = default;
 };
 
+/// Memory for a stream's state.
+class HashState {
+ public:
+  HashState();
+  ~HashState();
+  HashState(const HashState&) = delete;
+  HashState& operator=(const HashState&) = delete;
+  [[nodiscard]] void* get() const { return memory_; }
+
+ private:
+  void* memory_;
+};
+
+/// XXH3-64 of a sequence of pieces.
+class Hasher64 {
+ public:
+  Hasher64() { reset(); }
+  void reset();
+  void update(const void* bytes, std::size_t size);
+  [[nodiscard]] std::uint64_t digest() const;
+
+ private:
+  HashState state_;
+};
+
 /// XXH3-128 of a sequence of pieces.
 class Hasher {
  public:
   Hasher();
-  ~Hasher();
-  Hasher(const Hasher&) = delete;
-  Hasher& operator=(const Hasher&) = delete;
 
   void update(const void* bytes, std::size_t size);
   /// The value as eight little-endian bytes.
@@ -33,8 +55,7 @@ class Hasher {
   [[nodiscard]] Hash128 digest() const;
 
  private:
-  struct State;
-  std::unique_ptr<State> state_;
+  HashState state_;
 };
 
 }  // namespace spot

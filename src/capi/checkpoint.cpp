@@ -73,6 +73,7 @@ Json describe(const spot_checkpoint& checkpoint) {
           {"run_id", meta.run_id},
           {"state_hash", meta.state_hash},
           {"parent_hash", meta.parent_hash},
+          {"writer_epoch", meta.writer_epoch},
           {"created_unix_ns", meta.created_unix_ns},
           {"model", Json::parse(meta.model_json, nullptr, false)},
           {"config", std::move(config)},
@@ -91,19 +92,18 @@ Json describe(const spot_checkpoint& checkpoint) {
 }
 
 Json to_json(const spot::FileVerdict& verdict) {
-  Json result = {{"path", verdict.path.string()},
-                 {"valid", verdict.valid},
-                 {"step", verdict.step},
-                 {"generation", verdict.generation},
-                 {"bytes", verdict.bytes},
-                 {"state_hash", nullptr},
-                 {"error", nullptr}};
-  if (verdict.valid) {
-    result["state_hash"] = verdict.state_hash;
-  } else {
-    result["error"] = verdict.error;
-  }
-  return result;
+  const auto text_or_null = [](const std::string& text) { return text.empty() ? Json() : Json(text); };
+  return {{"path", verdict.path.string()},
+          {"state", spot::to_text(verdict.state)},
+          {"resume", verdict.resume},
+          {"valid", verdict.state == spot::FileState::kWhole},
+          {"step", verdict.step},
+          {"generation", verdict.generation},
+          {"writer_epoch", verdict.writer_epoch},
+          {"bytes", verdict.bytes},
+          {"run_id", text_or_null(verdict.run_id)},
+          {"state_hash", text_or_null(verdict.state_hash)},
+          {"error", text_or_null(verdict.error)}};
 }
 
 }  // namespace
@@ -133,14 +133,15 @@ spot_status spot_checkpoint_describe(const spot_checkpoint* checkpoint, char** j
 spot_status spot_checkpoint_verify(const char* path, uint64_t* good, uint64_t* bad, char** json, spot_error** error) {
   return guard(error, [&] {
     Json results = Json::array();
-    uint64_t valid = 0;
+    uint64_t whole = 0, damaged = 0;
     for (const spot::FileVerdict& verdict : spot::verify_checkpoints(&required(path, "path"))) {
       results.push_back(to_json(verdict));
-      valid += verdict.valid ? 1 : 0;
+      whole += verdict.state == spot::FileState::kWhole ? 1 : 0;
+      damaged += verdict.state == spot::FileState::kDamaged || verdict.state == spot::FileState::kSetAside ? 1 : 0;
     }
     if (json != nullptr) *json = spot::copy_text(dump(results));
-    if (good != nullptr) *good = valid;
-    if (bad != nullptr) *bad = results.size() - valid;
+    if (good != nullptr) *good = whole;
+    if (bad != nullptr) *bad = damaged;
   });
 }
 

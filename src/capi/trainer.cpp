@@ -93,6 +93,9 @@ spot_event to_struct(const spot::Event& event) {
   result.message = event.message;
   result.run_id = event.run_id;
   result.state_hash = event.state_hash;
+  result.encode_ms = event.encode_ms;
+  result.write_ms = event.write_ms;
+  result.fsync_ms = event.fsync_ms;
   return result;
 }
 
@@ -120,7 +123,9 @@ spot_save_report to_struct(const spot::SaveReport& report) {
   result.bytes = report.bytes;
   result.stall_ms = spot::to_milliseconds(report.stall_ns);
   result.encode_ms = spot::to_milliseconds(report.encode_ns);
-  result.commit_ms = spot::to_milliseconds(report.commit_ns);
+  result.commit_ms = spot::to_milliseconds(report.write_ns + report.fsync_ns);
+  result.write_ms = spot::to_milliseconds(report.write_ns);
+  result.fsync_ms = spot::to_milliseconds(report.fsync_ns);
   result.durable_ms = spot::to_milliseconds(report.durable_ns);
   write_text(result.path, report.path);
   return result;

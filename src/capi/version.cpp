@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "capi/backends.h"
-#include "checkpoint/codec.h"
+#include "checkpoint/decoder.h"
 #include "data/gzip.h"
 #include "engine/cpu/cpu_engine.h"
 #include "net/http.h"

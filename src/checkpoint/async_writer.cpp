@@ -26,6 +26,14 @@ AsyncWriter::~AsyncWriter() {
   thread_.join();
 }
 
+void AsyncWriter::prepare() {
+  {
+    const std::lock_guard lock(mutex_);
+    prepare_ = true;
+  }
+  changed_.notify_all();
+}
+
 AsyncWriter::Buffer& AsyncWriter::acquire() {
   std::unique_lock lock(mutex_);
   const auto find_free = [this] {
@@ -87,33 +95,46 @@ SaveOutcome AsyncWriter::save(const Buffer& buffer) {
   return outcome;
 }
 
-void AsyncWriter::prune() {
+bool AsyncWriter::save_is_waiting() {
+  const std::lock_guard lock(mutex_);
+  return stop_ || !queue_.empty();
+}
+
+/// What can wait until nobody waits: retention after a save of run `run_id`, and a file for the next save.
+void AsyncWriter::tidy_up(const std::string* run_id) {
   try {
-    store_.prune();
+    if (run_id != nullptr) store_.prune(*run_id);
+    store_.prepare(layout_.size() * sizeof(float), [this] { return save_is_waiting(); });
   } catch (const std::exception& error) {
-    log_.warning(cat("old checkpoints were not removed: ", error.what()));
+    log_.warning(cat("old checkpoints were not removed, or no file made ready for the next: ", error.what()));
   }
 }
 
 void AsyncWriter::work() {
   std::unique_lock lock(mutex_);
   for (;;) {
-    changed_.wait(lock, [this] { return stop_ || !queue_.empty(); });
-    if (queue_.empty()) return;
-    Buffer& buffer = *queue_.front();
-    queue_.pop_front();
+    changed_.wait(lock, [this] { return stop_ || prepare_ || !queue_.empty(); });
+    if (queue_.empty() && stop_) return;
     busy_ = true;
-    lock.unlock();
-    SaveOutcome outcome = save(buffer);
-    const bool durable = !outcome.error;
-    lock.lock();
-    outcomes_.push_back(std::move(outcome));
-    buffer.free = true;
-    ++finished_;
-    lock.unlock();
-    changed_.notify_all();
-    // Whoever waits for durability does not wait for this.
-    if (durable) prune();
+    if (queue_.empty()) {
+      prepare_ = false;
+      lock.unlock();
+      tidy_up(nullptr);
+    } else {
+      Buffer& buffer = *queue_.front();
+      queue_.pop_front();
+      lock.unlock();
+      const std::string run_id = buffer.meta.run_id;
+      SaveOutcome outcome = save(buffer);
+      const bool durable = !outcome.error;
+      lock.lock();
+      outcomes_.push_back(std::move(outcome));
+      buffer.free = true;
+      ++finished_;
+      lock.unlock();
+      changed_.notify_all();
+      if (durable) tidy_up(&run_id);
+    }
     lock.lock();
     busy_ = false;
     changed_.notify_all();

@@ -32,6 +32,9 @@ class AsyncWriter {
   AsyncWriter(const AsyncWriter&) = delete;
   AsyncWriter& operator=(const AsyncWriter&) = delete;
 
+  /// Lets the thread make a file ready for the first save, while there is nothing else to do.
+  void prepare();
+
   /// Waits for a free buffer, lets `fill` copy the state into it and hands it to the thread. Returns a ticket.
   /// The time spent here is the stall.
   std::uint64_t submit(CheckpointMeta meta, const std::function<void(std::span<float>)>& fill);
@@ -55,7 +58,8 @@ class AsyncWriter {
   Buffer& acquire();
   void work();
   SaveOutcome save(const Buffer& buffer);
-  void prune();
+  void tidy_up(const std::string* run_id);
+  [[nodiscard]] bool save_is_waiting();
 
   CheckpointStore& store_;
   StateLayout layout_;
@@ -69,7 +73,8 @@ class AsyncWriter {
   std::vector<SaveOutcome> outcomes_;
   std::uint64_t submitted_ = 0;
   std::uint64_t finished_ = 0;
-  bool busy_ = false;  ///< the thread uses the store
+  bool busy_ = false;     ///< the thread uses the store
+  bool prepare_ = false;  ///< asked for
   bool stop_ = false;
   std::thread thread_;
 };

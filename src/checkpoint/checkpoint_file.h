@@ -4,11 +4,10 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "base/clock.h"
 #include "base/file.h"
-#include "checkpoint/codec.h"
 
 namespace spot {
 
@@ -26,19 +25,21 @@ std::string checkpoint_file_name(std::uint64_t step, std::uint64_t generation);
 /// The numbers in such a name; nothing for any other name.
 std::optional<StoredFile> parse_checkpoint_file_name(const std::string& name);
 
-/// Files with a checkpoint's name, newest generation first.
+/// Files with a checkpoint's name, newest generation first. Links and folders are none.
 std::vector<StoredFile> list_checkpoints(const std::filesystem::path& directory);
 
+/// The same by lineage: the writer epoch and the generation in the files' own trailers decide, never the step nor
+/// what the name says. A file without a whole trailer comes first, so that it is seen and reported.
+std::vector<StoredFile> list_by_lineage(const std::filesystem::path& directory);
+
+/// The name under which a damaged file is set aside, and whether one is such a name.
+std::string set_aside_name(const std::string& name);
+bool is_set_aside(std::string_view name);
+
 /// Names of files that were set aside as damaged (*.corrupt).
-std::vector<std::string> list_corrupt(const std::filesystem::path& directory);
+std::vector<std::string> list_set_aside(const std::filesystem::path& directory);
 
-/// Makes a file of these bytes durable under a name that must not exist yet: the commit protocol. `writer`
-/// makes the temporary file's name unique. Throws kNoSpace, kIo, or kFenced when the name exists; every other
-/// file is as it was then.
-void commit_file(const Fd& directory, const std::filesystem::path& directory_path, const std::string& name,
-                 const std::string& writer, const EncodedCheckpoint& content);
-
-/// Removes the temporary files of writers that are gone.
-void sweep_temporary_files(const std::filesystem::path& directory);
+/// The highest generation that a name of the folder mentions, those set aside included; 0: none.
+std::uint64_t last_generation(const std::filesystem::path& directory);
 
 }  // namespace spot

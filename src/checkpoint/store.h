@@ -10,14 +10,16 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "checkpoint/checkpoint.h"
-#include "checkpoint/checkpoint_file.h"
-#include "checkpoint/codec.h"
+#include "checkpoint/encoder.h"
+#include "checkpoint/lease.h"
+#include "checkpoint/retention.h"
+#include "checkpoint/workspace.h"
 
 namespace spot {
 
-struct Retention {
-  std::uint64_t keep_last = 3;  ///< newest good files, at least 2
-  std::uint64_t keep_best = 1;  ///< most accurate ones beside them
+struct StoreOptions {
+  Retention retention;
+  LeaseOptions lease;
 };
 
 /// What one committed save was and took. Durations are in nanoseconds.
@@ -28,44 +30,59 @@ struct SaveReport {
   std::uint64_t generation = 0;
   std::uint64_t bytes = 0;
   std::int64_t stall_ns = 0;       ///< the training thread was held up
-  std::int64_t encode_ns = 0;      ///< building and hashing the file's bytes
-  std::int64_t commit_ns = 0;      ///< write, fsync, rename, fsync of the directory
+  std::int64_t encode_ns = 0;      ///< copying and hashing
+  std::int64_t write_ns = 0;       ///< handing the bytes to the file system
+  std::int64_t fsync_ns = 0;       ///< fsync, close, rename, fsync of the folder
   std::int64_t durable_ns = 0;     ///< from the call to durable
   std::int64_t durable_at_ns = 0;  ///< monotonic clock when it was durable
 };
 
-/// The checkpoints of one volume: commit, retention and recovery. One thread at a time.
+/// The checkpoints of one volume, in the hands of the one writer that holds its lease: commit, retention and
+/// recovery. One thread at a time, but for check_lease().
 class CheckpointStore {
  public:
-  /// Opens <volume>/checkpoints, creating it when needed; the volume itself must exist.
-  CheckpointStore(const std::filesystem::path& directory, Retention retention, const Clock& clock, Log log);
+  /// Opens <volume>/checkpoints, creating it when needed (the volume itself must exist), and acquires the lease;
+  /// `stop` is asked while waiting for it. Throws what WriterLease::acquire() does.
+  CheckpointStore(const std::filesystem::path& directory, const StoreOptions& options, const Clock& clock, Log log,
+                  const StopWaiting& stop = {});
 
-  /// Makes one state durable; generation and state hash of `meta` are filled in here. When it returns, the
-  /// checkpoint survives a power cut; old ones are then pruned by prune(). Throws kNoSpace, kIo or kFenced and
-  /// leaves every earlier checkpoint as it was.
+  /// Makes one state durable; generation, writer epoch and state hash of `meta` are filled in here. When it
+  /// returns, the checkpoint survives a power cut; old ones are then pruned by prune(). Throws kNoSpace, kIo or
+  /// kFenced and leaves every earlier checkpoint as it was.
   SaveReport commit(CheckpointMeta meta, const StateView& state);
 
-  /// Removes the files that the retention rules do not keep. Only after a commit: what is kept then is known
-  /// to be whole.
-  void prune();
+  /// Takes back the files of run `run_id` that the retention rules do not keep. Only after a commit: what is kept
+  /// then is known to be whole. Other runs' files are theirs.
+  void prune(const std::string& run_id);
+  /// Makes a file ready for the next save, of a state of so many bytes, unless there is one or `stop` says so.
+  void prepare(std::size_t state_bytes, const StopWaiting& stop);
 
-  /// The newest checkpoint that is whole; newer damaged ones are renamed to *.corrupt and reported. One whose
-  /// restore was begun three times and never confirmed is set aside too: it kills its restorer. Nothing when
-  /// there is no checkpoint at all. Throws kCorrupt when there are some and none is good, changing nothing,
+  /// The newest checkpoint, by lineage, that is whole; newer damaged ones are renamed to *.corrupt and reported.
+  /// One whose restore was begun three times and never confirmed is set aside too: it kills its restorer. Nothing
+  /// when there is no checkpoint at all. Throws kCorrupt when there are some and none is good, changing nothing,
   /// and kUnsupported for the newest one's format.
   std::optional<Checkpoint> recover();
   /// The checkpoint that recover() gave has been taken over.
   void confirm_restore();
 
+  [[nodiscard]] std::uint64_t writer_epoch() const { return lease_.epoch(); }
+  [[nodiscard]] bool forced() const { return lease_.forced(); }
+  /// Throws kFenced when another writer has taken over. From any thread.
+  void check_lease() const { lease_.check(); }
+  /// Where files are made that are to be renamed into the volume: impossible once the lease is lost.
+  [[nodiscard]] const Fd& staging() const { return lease_.workspace(); }
+
  private:
   /// What retention knows of a file; nothing for a damaged one.
-  using Accuracy = std::optional<double>;
+  struct Known {
+    std::string run_id;
+    std::uint64_t step = 0;
+    double accuracy = 0;
+  };
+  using MaybeKnown = std::optional<Known>;
 
-  void set_aside(const std::filesystem::path& path, const std::string& why);
-  [[nodiscard]] std::filesystem::path attempts_path() const { return directory_ / "restoring"; }
-  [[nodiscard]] int attempts_of(const std::string& name) const;
-  void count_attempt(const std::string& name, int attempts);
-  const Accuracy& accuracy_of(const std::filesystem::path& path);
+  static Known describe(const CheckpointMeta& meta);
+  const MaybeKnown& knowledge_of(const std::filesystem::path& path);
 
   std::filesystem::path directory_;
   Fd directory_fd_;
@@ -73,9 +90,10 @@ class CheckpointStore {
   const Clock& clock_;
   Log log_;
   CheckpointEncoder encoder_;
-  std::string writer_;  ///< names this writer's temporary files
+  WriterLease lease_;
+  Workspace workspace_;
   std::uint64_t next_generation_ = 1;
-  std::map<std::string, Accuracy> accuracies_;  ///< of files that were written or read, by name
+  std::map<std::string, MaybeKnown> known_;  ///< of files that were written or read, by name
 };
 
 }  // namespace spot

@@ -11,7 +11,8 @@ namespace spot {
 namespace {
 
 constexpr char kMagic[] = {'S', 'P', 'C', 'K', 'T', 'A', 'I', 'L'};
-constexpr std::size_t kMajorAt = 8, kMinorAt = 10, kLengthAt = 16, kHashAt = 24, kSelfHashAt = 40;
+constexpr std::size_t kMajorAt = 8, kMinorAt = 10, kLengthAt = 16, kEpochAt = 24, kGenerationAt = 32, kHashAt = 40,
+                      kSelfHashAt = 56;
 
 template <typename Integer>
 void store(std::byte* bytes, Integer value) {
@@ -40,15 +41,29 @@ void fail_corrupt(const std::string& origin, const std::string& what, std::size_
        {.byte_offset = static_cast<std::int64_t>(byte_offset)});
 }
 
-std::array<std::byte, kTrailerSize> make_trailer(std::span<const std::byte> payload) {
-  std::array<std::byte, kTrailerSize> trailer{};
-  std::memcpy(trailer.data(), kMagic, sizeof kMagic);
-  store(trailer.data() + kMajorAt, kFormatMajor);
-  store(trailer.data() + kMinorAt, kFormatMinor);
-  store(trailer.data() + kLengthAt, static_cast<std::uint64_t>(payload.size()));
-  const Hash128 hash = hash_of(payload);
-  std::memcpy(trailer.data() + kHashAt, hash.bytes, sizeof hash.bytes);
-  store(trailer.data() + kSelfHashAt, hash64(trailer.data(), kSelfHashAt));
+std::array<std::byte, kTrailerSize> encode(const Trailer& trailer) {
+  std::array<std::byte, kTrailerSize> bytes{};
+  std::memcpy(bytes.data(), kMagic, sizeof kMagic);
+  store(bytes.data() + kMajorAt, trailer.major);
+  store(bytes.data() + kMinorAt, trailer.minor);
+  store(bytes.data() + kLengthAt, trailer.payload_size);
+  store(bytes.data() + kEpochAt, trailer.writer_epoch);
+  store(bytes.data() + kGenerationAt, trailer.generation);
+  std::memcpy(bytes.data() + kHashAt, trailer.payload_hash.bytes, sizeof trailer.payload_hash.bytes);
+  store(bytes.data() + kSelfHashAt, hash64(bytes.data(), kSelfHashAt));
+  return bytes;
+}
+
+std::optional<Trailer> decode_trailer(std::span<const std::byte, kTrailerSize> bytes) {
+  if (std::memcmp(bytes.data(), kMagic, sizeof kMagic) != 0) return std::nullopt;
+  if (load<std::uint64_t>(bytes.data() + kSelfHashAt) != hash64(bytes.data(), kSelfHashAt)) return std::nullopt;
+  Trailer trailer{.major = load<std::uint16_t>(bytes.data() + kMajorAt),
+                  .minor = load<std::uint16_t>(bytes.data() + kMinorAt),
+                  .payload_size = load<std::uint64_t>(bytes.data() + kLengthAt),
+                  .writer_epoch = load<std::uint64_t>(bytes.data() + kEpochAt),
+                  .generation = load<std::uint64_t>(bytes.data() + kGenerationAt),
+                  .payload_hash = {}};
+  std::memcpy(trailer.payload_hash.bytes, bytes.data() + kHashAt, sizeof trailer.payload_hash.bytes);
   return trailer;
 }
 
@@ -57,30 +72,43 @@ std::span<const std::byte> check_trailer(std::span<const std::byte> file, const 
     fail_corrupt(origin, cat("it has only ", file.size(), " bytes"), file.size());
   }
   const std::size_t trailer_at = file.size() - kTrailerSize;
-  const std::byte* trailer = file.data() + trailer_at;
-  if (std::memcmp(trailer, kMagic, sizeof kMagic) != 0) {
-    fail_corrupt(origin, "it does not end as a checkpoint does (cut off, or no checkpoint at all)", trailer_at);
-  }
-  if (load<std::uint64_t>(trailer + kSelfHashAt) != hash64(trailer, kSelfHashAt)) {
+  const auto bytes = file.last<kTrailerSize>();
+  const auto trailer = decode_trailer(bytes);
+  if (!trailer && std::memcmp(bytes.data(), kMagic, sizeof kMagic) == 0) {
     fail_corrupt(origin, "its trailer does not match the trailer's own hash", trailer_at);
   }
-  const auto major = load<std::uint16_t>(trailer + kMajorAt);
-  if (major != kFormatMajor) {
+  if (!trailer) {
+    fail_corrupt(origin, "it does not end as a checkpoint does (cut off, or no checkpoint at all)", trailer_at);
+  }
+  if (trailer->major != kFormatMajor) {
     fail(Status::kUnsupported,
-         cat("checkpoint '", origin, "' has format version ", major, ".", load<std::uint16_t>(trailer + kMinorAt),
+         cat("checkpoint '", origin, "' has format version ", trailer->major, ".", trailer->minor,
              "; this library reads version ", kFormatMajor, ": use the release that wrote it, or a newer one"));
   }
-  const std::span<const std::byte> payload = file.first(trailer_at);
-  if (load<std::uint64_t>(trailer + kLengthAt) != payload.size()) {
-    fail_corrupt(origin,
-                 cat("its trailer announces ", load<std::uint64_t>(trailer + kLengthAt), " bytes before it, there are ",
-                     payload.size()),
-                 trailer_at + kLengthAt);
+  if (trailer->payload_size > trailer_at || file_size_of(trailer->payload_size) != file.size()) {
+    fail_corrupt(
+        origin, cat("its trailer announces a payload of ", trailer->payload_size, " bytes, the file has ", file.size()),
+        trailer_at + kLengthAt);
   }
-  if (std::memcmp(trailer + kHashAt, hash_of(payload).bytes, sizeof(Hash128::bytes)) != 0) {
-    fail_corrupt(origin, "its content does not match its hash", 0);
+  const std::span<const std::byte> payload = file.first(trailer->payload_size);
+  const std::span<const std::byte> padding = file.subspan(payload.size(), trailer_at - payload.size());
+  const auto stray = std::find_if(padding.begin(), padding.end(), [](std::byte b) { return b != std::byte{0}; });
+  if (stray != padding.end()) {
+    fail_corrupt(origin, "its padding is not zero", payload.size() + static_cast<std::size_t>(stray - padding.begin()));
   }
+  if (trailer->payload_hash != hash_of(payload)) fail_corrupt(origin, "its content does not match its hash", 0);
   return payload;
+}
+
+std::vector<std::byte> seal(std::span<const std::byte> payload, std::uint64_t writer_epoch, std::uint64_t generation) {
+  std::vector<std::byte> file(file_size_of(payload.size()));
+  std::copy(payload.begin(), payload.end(), file.begin());
+  const auto trailer = encode(Trailer{.payload_size = payload.size(),
+                                      .writer_epoch = writer_epoch,
+                                      .generation = generation,
+                                      .payload_hash = hash_of(payload)});
+  std::copy(trailer.begin(), trailer.end(), file.end() - kTrailerSize);
+  return file;
 }
 
 }  // namespace spot

@@ -1,76 +1,185 @@
 #include "checkpoint/verify.h"
 
+#include <algorithm>
+#include <optional>
+#include <system_error>
+#include <utility>
+
 #include "base/status.h"
 #include "base/text.h"
 #include "checkpoint/checkpoint_file.h"
+#include "checkpoint/decoder.h"
+#include "checkpoint/lease.h"
+#include "checkpoint/restore_attempts.h"
 
 namespace spot {
 namespace {
 
+namespace fs = std::filesystem;
+
 /// A volume's checkpoints/, or the folder itself.
-std::filesystem::path checkpoint_directory(const std::filesystem::path& path) {
-  const std::filesystem::path inside = path / "checkpoints";
-  return std::filesystem::is_directory(inside) ? inside : path;
+fs::path checkpoint_directory(const fs::path& path) {
+  fs::path inside = path / "checkpoints";
+  return fs::is_directory(inside) ? inside : path;
 }
 
-std::vector<StoredFile> files_at(const std::filesystem::path& path) {
-  if (!std::filesystem::exists(path)) {
-    fail(Status::kNotFound, cat("'", path.string(), "' does not exist"));
-  }
-  if (!std::filesystem::is_directory(path)) {
-    StoredFile file = parse_checkpoint_file_name(path.filename().string()).value_or(StoredFile{});
-    file.path = path;
-    file.bytes = std::filesystem::file_size(path);
-    return {file};
-  }
-  const std::filesystem::path directory = checkpoint_directory(path);
-  std::vector<StoredFile> files = list_checkpoints(directory);
-  for (const std::string& name : list_corrupt(directory)) {
-    StoredFile file = parse_checkpoint_file_name(name.substr(0, name.find(".corrupt"))).value_or(StoredFile{});
-    file.path = directory / name;
-    file.bytes = std::filesystem::file_size(file.path);
-    files.push_back(std::move(file));
-  }
-  if (files.empty()) {
-    fail(Status::kNotFound, cat("there is no checkpoint in '", directory.string(), "'"));
-  }
-  return files;
+void check_exists(const fs::path& path) {
+  if (!fs::exists(path)) fail(Status::kNotFound, cat("'", path.string(), "' does not exist"));
 }
 
-}  // namespace
+std::uint64_t size_of(const fs::path& path) {
+  std::error_code error;
+  const auto size = fs::file_size(path, error);
+  return error ? 0 : size;
+}
 
-std::vector<FileVerdict> verify_checkpoints(const std::filesystem::path& path) {
+void load_into(FileVerdict& verdict, FileState state_when_damaged) {
+  try {
+    const Checkpoint checkpoint = load_checkpoint(verdict.path);
+    verdict.state = FileState::kWhole;
+    verdict.step = checkpoint.meta.step;
+    verdict.generation = checkpoint.meta.generation;
+    verdict.writer_epoch = checkpoint.meta.writer_epoch;
+    verdict.run_id = checkpoint.meta.run_id;
+    verdict.state_hash = checkpoint.meta.state_hash;
+  } catch (const Error& error) {
+    // Its run may have taken it back, and be writing over it, while it was read.
+    const bool gone = !fs::exists(verdict.path);
+    verdict.state = gone ? FileState::kInProgress : state_when_damaged;
+    verdict.error = gone ? "taken back by its run while it was verified" : error.what();
+  }
+}
+
+FileVerdict verdict_of(const StoredFile& file) {
+  FileVerdict verdict;
+  verdict.path = file.path;
+  verdict.step = file.step;
+  verdict.generation = file.generation;
+  verdict.bytes = file.bytes;
+  return verdict;
+}
+
+std::vector<FileVerdict> checkpoints_in(const fs::path& directory) {
   std::vector<FileVerdict> verdicts;
-  for (const StoredFile& file : files_at(path)) {
-    FileVerdict verdict{.path = file.path,
-                        .step = file.step,
-                        .generation = file.generation,
-                        .bytes = file.bytes,
-                        .state_hash = {},
-                        .error = {}};
-    try {
-      const Checkpoint checkpoint = load_checkpoint(file.path);
-      verdict.valid = true;
-      verdict.step = checkpoint.meta.step;
-      verdict.generation = checkpoint.meta.generation;
-      verdict.state_hash = checkpoint.meta.state_hash;
-    } catch (const Error& error) {
-      verdict.error = error.what();
+  bool found = false;
+  for (const StoredFile& file : list_by_lineage(directory)) {
+    FileVerdict verdict = verdict_of(file);
+    load_into(verdict, FileState::kDamaged);
+    const int attempts = restore_attempts(directory, file.path.filename().string());
+    if (verdict.state == FileState::kWhole && attempts >= kMaxRestoreAttempts) {
+      verdict.error = cat("ended the process that restored it ", attempts, " times in a row: will be set aside");
+    } else if (verdict.state == FileState::kWhole && !found) {
+      verdict.resume = found = true;
     }
     verdicts.push_back(std::move(verdict));
   }
   return verdicts;
 }
 
-FoundCheckpoint find_checkpoint(const std::filesystem::path& path) {
-  const std::vector<StoredFile> files = files_at(path);
-  for (std::size_t i = 0;; ++i) {
-    try {
-      return {files[i].path, load_checkpoint(files[i].path)};
-    } catch (const Error& error) {
-      if (error.status() != Status::kCorrupt || i + 1 == files.size()) throw;
+FileVerdict set_aside_verdict(const fs::path& path) {
+  const std::string name = path.filename().string();
+  const std::string original = name.substr(0, name.find(".corrupt"));
+  FileVerdict verdict = verdict_of(parse_checkpoint_file_name(original).value_or(StoredFile{}));
+  verdict.path = path;
+  verdict.bytes = size_of(path);
+  load_into(verdict, FileState::kSetAside);
+  verdict.state = FileState::kSetAside;
+  if (verdict.error.empty()) verdict.error = "whole, but set aside: it ended the processes that restored it";
+  return verdict;
+}
+
+void add_plain(std::vector<FileVerdict>& verdicts, const fs::path& path, FileState state, const char* what) {
+  FileVerdict verdict;
+  verdict.path = path;
+  verdict.state = state;
+  verdict.bytes = size_of(path);
+  verdict.error = what;
+  verdicts.push_back(std::move(verdict));
+}
+
+void add_workspace(std::vector<FileVerdict>& verdicts, const fs::path& workspace) {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(workspace, error)) {
+    if (entry.path().filename() == kLockName) continue;
+    add_plain(verdicts, entry.path(), FileState::kInProgress, "a writer's: being written, or spare");
+  }
+}
+
+/// Everything in the folder but checkpoints and our own books.
+void add_others(std::vector<FileVerdict>& verdicts, const fs::path& directory) {
+  std::vector<fs::path> paths;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(directory, error)) paths.push_back(entry.path());
+  std::sort(paths.rbegin(), paths.rend());
+  for (const fs::path& path : paths) {
+    const std::string name = path.filename().string();
+    const auto known = [&](const FileVerdict& verdict) { return verdict.path == path; };
+    if (name == kAttemptsName || std::any_of(verdicts.begin(), verdicts.end(), known)) continue;
+    if (is_set_aside(name)) {
+      verdicts.push_back(set_aside_verdict(path));
+    } else if (parse_workspace_name(name)) {
+      add_workspace(verdicts, path);
+    } else {
+      add_plain(verdicts, path, FileState::kForeign, "none of the library's files: it is left alone");
     }
   }
+}
+
+bool is_checkpoint(const FileVerdict& verdict) {
+  return verdict.state == FileState::kWhole || verdict.state == FileState::kDamaged ||
+         verdict.state == FileState::kSetAside;
+}
+
+[[noreturn]] void fail_no_checkpoint(const fs::path& directory) {
+  fail(Status::kNotFound, cat("there is no checkpoint in '", directory.string(), "'"));
+}
+
+}  // namespace
+
+const char* to_text(FileState state) {
+  switch (state) {
+    case FileState::kWhole: return "whole";
+    case FileState::kDamaged: return "damaged";
+    case FileState::kSetAside: return "set aside";
+    case FileState::kInProgress: return "in progress";
+    case FileState::kForeign: return "foreign";
+  }
+  return "unknown";
+}
+
+std::vector<FileVerdict> verify_checkpoints(const fs::path& path) {
+  check_exists(path);
+  if (!fs::is_directory(path)) {
+    FileVerdict verdict = verdict_of(parse_checkpoint_file_name(path.filename().string()).value_or(StoredFile{}));
+    verdict.path = path;
+    verdict.bytes = size_of(path);
+    load_into(verdict, FileState::kDamaged);
+    return {verdict};
+  }
+  const fs::path directory = checkpoint_directory(path);
+  std::vector<FileVerdict> verdicts = checkpoints_in(directory);
+  add_others(verdicts, directory);
+  if (std::none_of(verdicts.begin(), verdicts.end(), is_checkpoint)) fail_no_checkpoint(directory);
+  return verdicts;
+}
+
+FoundCheckpoint find_checkpoint(const fs::path& path) {
+  check_exists(path);
+  if (!fs::is_directory(path)) return {path, load_checkpoint(path)};
+  const fs::path directory = checkpoint_directory(path);
+  std::optional<Error> damage;
+  for (const StoredFile& file : list_by_lineage(directory)) {
+    try {
+      return {file.path, load_checkpoint(file.path)};
+    } catch (const Error& error) {
+      // One that is gone was pruned by the run that is at work here: there is a newer one then.
+      if (error.status() != Status::kCorrupt && error.status() != Status::kNotFound) throw;
+      if (error.status() == Status::kCorrupt && !damage) damage = error;
+    }
+  }
+  if (damage) throw Error(*damage);
+  for (const std::string& name : list_set_aside(directory)) load_checkpoint(directory / name);
+  fail_no_checkpoint(directory);
 }
 
 }  // namespace spot

@@ -9,19 +9,34 @@
 
 namespace spot {
 
+enum class FileState {
+  kWhole,       ///< every byte verified
+  kDamaged,     ///< has a checkpoint's name and is none; recovery would set it aside
+  kSetAside,    ///< *.corrupt
+  kInProgress,  ///< in a writer's workspace: being written, or spare
+  kForeign,     ///< none of ours
+};
+
+/// "whole", "damaged", "set aside", "in progress", "foreign".
+const char* to_text(FileState state);
+
 /// What verification found of one file.
 struct FileVerdict {
   std::filesystem::path path;
-  bool valid = false;
+  FileState state = FileState::kForeign;
+  bool resume = false;  ///< recovery would take this one
   std::uint64_t step = 0;
   std::uint64_t generation = 0;
+  std::uint64_t writer_epoch = 0;
   std::uint64_t bytes = 0;
-  std::string state_hash;  ///< empty unless valid
-  std::string error;       ///< empty when valid
+  std::string run_id;      ///< empty unless whole
+  std::string state_hash;  ///< empty unless whole
+  std::string error;       ///< why it is not whole, or would not be resumed; empty: nothing to say
 };
 
-/// Verifies the file at `path`, or every checkpoint of the folder, newest first, those set aside included;
-/// `path` may also be a volume. Changes nothing. Throws kNotFound when there is none.
+/// Verifies the file at `path`, or every file of the folder: checkpoints first, in the order in which recovery
+/// looks at them, then the others. `path` may also be a volume. Changes nothing. Throws kNotFound when there is
+/// no checkpoint, not even a damaged one.
 std::vector<FileVerdict> verify_checkpoints(const std::filesystem::path& path);
 
 /// A checkpoint and where it was found.

@@ -27,16 +27,23 @@ const TensorSpec* StateLayout::find(const std::string& name) const {
   return found == tensors_.end() ? nullptr : &*found;
 }
 
+StateHasher::StateHasher(std::uint64_t step, std::uint64_t seed) {
+  hasher_.update_u64(step);
+  hasher_.update_u64(seed);
+}
+
+void StateHasher::begin(const TensorSpec& tensor) {
+  hasher_.update_text(tensor.name);
+  hasher_.update_u64(tensor.shape.size());
+  for (const std::int64_t extent : tensor.shape) {
+    hasher_.update_u64(static_cast<std::uint64_t>(extent));
+  }
+}
+
 Hash128 state_hash(const StateView& state, std::uint64_t step, std::uint64_t seed) {
-  Hasher hasher;
-  hasher.update_u64(step);
-  hasher.update_u64(seed);
+  StateHasher hasher(step, seed);
   for (const TensorSpec& tensor : state.layout->tensors()) {
-    hasher.update_text(tensor.name);
-    hasher.update_u64(tensor.shape.size());
-    for (const std::int64_t extent : tensor.shape) {
-      hasher.update_u64(static_cast<std::uint64_t>(extent));
-    }
+    hasher.begin(tensor);
     const auto values = state.tensor(tensor);
     hasher.update(values.data(), values.size_bytes());
   }

@@ -60,4 +60,16 @@ struct StateView {
 /// shape and bytes, the position (steps done) and the seed. Equal hashes, equal futures.
 Hash128 state_hash(const StateView& state, std::uint64_t step, std::uint64_t seed);
 
+/// The same for values that come piece by piece: each tensor of the layout in turn, then its bytes.
+class StateHasher {
+ public:
+  StateHasher(std::uint64_t step, std::uint64_t seed);
+  void begin(const TensorSpec& tensor);
+  void update(const void* bytes, std::size_t size) { hasher_.update(bytes, size); }
+  [[nodiscard]] Hash128 digest() const { return hasher_.digest(); }
+
+ private:
+  Hasher hasher_;
+};
+
 }  // namespace spot

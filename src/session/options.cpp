@@ -123,8 +123,12 @@ SavePolicy save_policy(const Config& config) {
           .every_ns = nanoseconds(config.real("checkpoint_seconds"))};
 }
 
-Retention retention(const Config& config) {
-  return {.keep_last = count(config, "keep_last"), .keep_best = count(config, "keep_best")};
+StoreOptions store_options(const Config& config) {
+  return {.retention = {.keep_last = count(config, "keep_last"),
+                        .keep_best = count(config, "keep_best"),
+                        .keep_every = count(config, "keep_every")},
+          .lease = {.wait = std::chrono::nanoseconds(nanoseconds(config.real("lease_wait_seconds"))),
+                    .takeover = config.boolean("takeover")}};
 }
 
 PollerOptions poller_options(const Config& config) {

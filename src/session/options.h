@@ -18,7 +18,7 @@ DatasetRequest dataset_request(const Config& config, const Volume& volume);
 EngineSpec engine_spec(const Config& config, const Dataset& dataset);
 TrainingPlan training_plan(const Config& config, const Dataset& dataset);
 SavePolicy save_policy(const Config& config);
-Retention retention(const Config& config);
+StoreOptions store_options(const Config& config);
 PollerOptions poller_options(const Config& config);
 
 }  // namespace spot

@@ -13,6 +13,8 @@
 namespace spot {
 namespace {
 
+constexpr std::int64_t kLeaseCheckPeriodNs = 1'000'000'000;
+
 /// One call of run().
 class Run {
  public:
@@ -29,6 +31,9 @@ class Run {
   void tell_end(const char* reason, Status status);
 
  private:
+  bool become_writer();
+  void check_lease_now_and_then();
+  RunResult complete_result();
   void begin();
   /// A step, or the evaluation that is due.
   void advance();
@@ -49,6 +54,8 @@ class Run {
   SavePolicy policy_;
   std::int64_t started_ns_;
   std::int64_t last_save_ns_ = 0;
+  std::int64_t lease_checked_ns_ = 0;
+  bool is_writer_ = false;
   std::optional<CsvLog> csv_;
   std::optional<Notice> notice_;  ///< that ends this run
   RunResult result_;
@@ -57,11 +64,18 @@ class Run {
 };
 
 RunResult Run::execute() {
+  // Nothing was computed yet, so there is nothing that a stop could lose.
+  if (!become_writer()) {
+    result_.reason = notice_ ? RunReason::kInterrupted : RunReason::kCancelled;
+    result_.durable = true;
+    return complete_result();
+  }
   begin();
   while (!trainer_.done() && !must_stop()) {
     advance();
     save_if_due();
     session_.report_saves();
+    check_lease_now_and_then();
   }
   if (trainer_.done()) {
     finish();
@@ -70,6 +84,10 @@ RunResult Run::execute() {
   } else {
     stop_at_cancel();
   }
+  return complete_result();
+}
+
+RunResult Run::complete_result() {
   result_.step = trainer_.step();
   result_.epoch = trainer_.epoch();
   result_.test_loss = trainer_.last_test().loss;
@@ -79,11 +97,34 @@ RunResult Run::execute() {
   return result_;
 }
 
+/// False when a notice or a cancellation came before the volume's other writer was gone.
+bool Run::become_writer() {
+  try {
+    session_.open_store([this] { return must_stop(); });
+    is_writer_ = true;
+  } catch (const Error& error) {
+    if (error.status() != Status::kCancelled) throw;
+    session_.log().warning(error.what());
+    if (notice_) tell(*notice_);
+  }
+  return is_writer_;
+}
+
+/// A fenced run is not to compute until its next save only to learn that it may not save.
+void Run::check_lease_now_and_then() {
+  const std::int64_t now = clock_.monotonic_ns();
+  if (now - lease_checked_ns_ < kLeaseCheckPeriodNs) return;
+  lease_checked_ns_ = now;
+  session_.check_lease();
+}
+
 void Run::begin() {
   if (trainer_.step() == 0) result_.resumed = session_.resume();
   resumed_step_ = trainer_.step();
   resumed_epochs_ = trainer_.history().size();
-  csv_.emplace(session_.volume().logs(), session_.run_id(), trainer_.history(), trainer_.step(), session_.log());
+  csv_.emplace(session_.volume().logs(), session_.staging(), session_.run_id(), trainer_.history(), trainer_.step(),
+               session_.log());
+  session_.prepare_save();
   last_save_ns_ = clock_.monotonic_ns();
   session_.log().info(cat(result_.resumed ? "resumed run " : "started run ", session_.run_id(), " at step ",
                           trainer_.step(), " of ", trainer_.total_steps()));
@@ -130,6 +171,7 @@ void Run::hear(const Notice& notice) {
     return;
   }
   tell(notice);
+  if (!is_writer_) return;
   session_.save_soon("notice");
   last_save_ns_ = clock_.monotonic_ns();
 }
@@ -176,10 +218,16 @@ void Run::finish() {
   }
   result_.durable = true;
   const std::vector<float> values = session_.read_state();
-  const ExportedModel model = export_model(
-      session_.volume().models() / session_.run_id(), session_.model_json(), {&session_.engine().layout(), values},
-      {{"format", "spot-trainer"}, {"run_id", session_.run_id()}, {"step", to_text(trainer_.step())}});
-  result_.model_path = model.architecture.string();
+  try {
+    const ExportedModel model = export_model(
+        session_.volume().models() / session_.run_id(), session_.model_json(), {&session_.engine().layout(), values},
+        {{"format", "spot-trainer"}, {"run_id", session_.run_id()}, {"step", to_text(trainer_.step())}},
+        &session_.staging());
+    result_.model_path = model.architecture.string();
+  } catch (const Error&) {
+    session_.check_lease();  // says more plainly why the staging folder is gone
+    throw;
+  }
 }
 
 void Run::tell_end(const char* reason, Status status) {

@@ -5,6 +5,7 @@
 
 #include "base/status.h"
 #include "base/text.h"
+#include "checkpoint/decoder.h"
 #include "session/code_version.h"
 #include "session/options.h"
 #include "session/run_id.h"
@@ -63,12 +64,22 @@ std::string Session::state_hash() const {
   return spot::state_hash({&engine_->layout(), values}, trainer_.step(), spec_.seed).hex();
 }
 
-void Session::open_store() {
+void Session::open_store(const StopWaiting& stop) {
   if (writer_) return;
   if (!store_) {
-    store_ = std::make_unique<CheckpointStore>(volume_.checkpoints(), retention(config_), clock_, log_);
+    store_ = std::make_unique<CheckpointStore>(volume_.checkpoints(), store_options(config_), clock_, log_, stop);
   }
+  if (store_->forced()) renew_files(volume_.logs(), store_->staging());
   writer_ = std::make_unique<AsyncWriter>(*store_, engine_->layout(), clock_, log_);
+}
+
+void Session::check_lease() const {
+  if (store_) store_->check_lease();
+}
+
+void Session::prepare_save() {
+  open_store();
+  writer_->prepare();
 }
 
 bool Session::resume() {
@@ -87,7 +98,7 @@ bool Session::resume() {
 }
 
 void Session::restore(const std::filesystem::path& path) {
-  adopt(load_checkpoint(path.string()));
+  adopt(load_checkpoint(path));
 }
 
 void Session::adopt(const Checkpoint& checkpoint) {
@@ -161,6 +172,9 @@ void Session::tell(const SaveOutcome& outcome) const {
                             .status = outcome.error ? outcome.error->status() : Status::kOk,
                             .stall_ms = to_milliseconds(report.stall_ns),
                             .durable_ms = to_milliseconds(report.durable_ns),
+                            .encode_ms = to_milliseconds(report.encode_ns),
+                            .write_ms = to_milliseconds(report.write_ns),
+                            .fsync_ms = to_milliseconds(report.fsync_ns),
                             .bytes = report.bytes,
                             .reason = report.reason.c_str(),
                             .path = report.path.c_str(),

@@ -44,6 +44,17 @@ class Session {
   /// XXH3-128 in hex of the present state.
   [[nodiscard]] std::string state_hash() const;
 
+  /// Becomes the volume's writer, unless it is that already. Waits for another one as configured, asking `stop`.
+  /// Throws kTimeout, or kCancelled when `stop` said so.
+  void open_store(const StopWaiting& stop = {});
+  /// Throws kFenced when another writer has taken over the volume.
+  void check_lease() const;
+  /// A folder of the volume to make files in that are to be renamed into it; it is lost with the lease. Only after
+  /// open_store().
+  [[nodiscard]] const Fd& staging() const { return store_->staging(); }
+  /// Lets the writer's thread get ready for the first save.
+  void prepare_save();
+
   /// Takes over the volume's newest good checkpoint; false when there is none. Throws kCorrupt when
   /// there are some and none is good, kMismatch when it cannot go on under this configuration.
   bool resume();
@@ -60,7 +71,6 @@ class Session {
 
  private:
   void adopt(const Checkpoint& checkpoint);
-  void open_store();
   void tell(const SaveOutcome& outcome) const;
   [[nodiscard]] CheckpointMeta describe(const std::string& reason) const;
 

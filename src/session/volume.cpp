@@ -1,6 +1,7 @@
 #include "session/volume.h"
 
 #include <cerrno>
+#include <cstdint>
 #include <unistd.h>
 
 #include <sys/stat.h>
@@ -57,6 +58,14 @@ Volume open_volume(const Config& config) {
     check_writable(folder);
   }
   return volume;
+}
+
+void renew_files(const fs::path& folder, const Fd& staging) {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    if (!entry.is_regular_file() || entry.is_symlink()) continue;
+    write_file_atomically(entry.path(), read_file(entry.path(), UINT64_MAX), &staging);
+  }
 }
 
 }  // namespace spot

@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "base/config.h"
+#include "base/file.h"
 
 namespace spot {
 
@@ -19,5 +20,9 @@ struct Volume {
 /// Checks the volume that the configuration names and creates its folders. Throws kNotFound when it
 /// does not exist or is not mounted, kIo when it cannot be written.
 Volume open_volume(const Config& config);
+
+/// Replaces each file of the folder by a copy made in `staging`: who holds one open for appending adds to the old
+/// one from then on.
+void renew_files(const std::filesystem::path& folder, const Fd& staging);
 
 }  // namespace spot

@@ -1,11 +1,11 @@
 #include "train/csv_log.h"
 
-#include <cerrno>
 #include <cmath>
-#include <fcntl.h>
+#include <cstddef>
 #include <fstream>
 #include <initializer_list>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <system_error>
 #include <unistd.h>
@@ -65,39 +65,44 @@ std::uint64_t size_of_rows_until(const std::filesystem::path& path, std::uint64_
 
 }  // namespace
 
-CsvLog::CsvLog(const std::filesystem::path& directory, const std::string& run_id,
+CsvLog::CsvLog(const std::filesystem::path& directory, const Fd& staging, const std::string& run_id,
                const std::vector<EpochRecord>& history, std::uint64_t step, Log log)
     : run_id_(run_id), log_(std::move(log)) {
   epochs_.path = directory / cat(run_id, ".csv");
   steps_.path = directory / cat(run_id, ".steps.csv");
   try {
-    open_epochs(history);
-    open_steps(step);
+    open_epochs(staging, history);
+    open_steps(staging, step);
   } catch (const Error& error) {
     log_.warning(cat("training goes on without a CSV log: ", error.what()));
   }
 }
 
-void CsvLog::open_epochs(const std::vector<EpochRecord>& history) {
+void CsvLog::open_epochs(const Fd& staging, const std::vector<EpochRecord>& history) {
   std::string content(kEpochHeader);
   for (const EpochRecord& record : history) {
     format(record);
     content += row_;
   }
-  write_file_atomically(epochs_.path, content);
-  epochs_.fd = open_file(epochs_.path, O_WRONLY | O_APPEND);
-  epochs_.size = content.size();
+  open(epochs_, staging, content);
 }
 
-void CsvLog::open_steps(std::uint64_t step) {
-  steps_.size = size_of_rows_until(steps_.path, step);
-  steps_.fd = open_file(steps_.path, O_WRONLY | O_CREAT | O_APPEND, 0644);
-  if (::ftruncate(steps_.fd.get(), static_cast<off_t>(steps_.size)) != 0) {
-    fail_errno(cat("cannot shorten '", steps_.path.string(), "'"), errno);
+void CsvLog::open_steps(const Fd& staging, std::uint64_t step) {
+  std::string content;
+  if (const std::uint64_t size = size_of_rows_until(steps_.path, step); size > 0) {
+    content = read_text_file(steps_.path, UINT64_MAX);
+    content.resize(size);
+  } else {
+    content = kStepHeader;
   }
-  if (steps_.size > 0) return;
-  row_ = kStepHeader;
-  append(steps_);
+  open(steps_, staging, content);
+}
+
+/// Always a new file in the place of the old one: a writer that lost the volume may still hold the old one open,
+/// and adds its rows to that.
+void CsvLog::open(File& file, const Fd& staging, const std::string& content) {
+  file.fd = place_file(file.path, std::as_bytes(std::span(content)), &staging);
+  file.size = content.size();
 }
 
 void CsvLog::start_row(std::uint64_t epoch, std::uint64_t step) {

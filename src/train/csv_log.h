@@ -31,10 +31,10 @@ struct StepRecord {
 /// written never stops a run.
 class CsvLog {
  public:
-  /// Goes on at `step`: the epochs' file is written anew from the history, rows of later steps and
-  /// a torn last line are cut off the steps' file.
-  CsvLog(const std::filesystem::path& directory, const std::string& run_id, const std::vector<EpochRecord>& history,
-         std::uint64_t step, Log log);
+  /// Goes on at `step`: the epochs' file is written anew from the history, the steps' file without
+  /// rows of later steps and a torn last line. Both are made in `staging`.
+  CsvLog(const std::filesystem::path& directory, const Fd& staging, const std::string& run_id,
+         const std::vector<EpochRecord>& history, std::uint64_t step, Log log);
 
   void add(const StepRecord& record);
   void add(const EpochRecord& record);
@@ -48,8 +48,9 @@ class CsvLog {
     bool failing = false;    ///< the last row could not be written
   };
 
-  void open_epochs(const std::vector<EpochRecord>& history);
-  void open_steps(std::uint64_t step);
+  void open_epochs(const Fd& staging, const std::vector<EpochRecord>& history);
+  void open_steps(const Fd& staging, std::uint64_t step);
+  static void open(File& file, const Fd& staging, const std::string& content);
   void start_row(std::uint64_t epoch, std::uint64_t step);
   void format(const EpochRecord& record);
   void append(File& file);

@@ -43,6 +43,9 @@ struct Event {
   Status status = Status::kOk;
   double stall_ms = kNone;
   double durable_ms = kNone;
+  double encode_ms = kNone;
+  double write_ms = kNone;
+  double fsync_ms = kNone;
   std::uint64_t bytes = 0;
   std::int32_t action = 0;
   double deadline_s = kNone;

@@ -8,8 +8,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "base/file.h"
-
 namespace spot {
 namespace {
 
@@ -56,10 +54,10 @@ std::vector<std::byte> safetensors(const StateView& state, const std::map<std::s
 }  // namespace
 
 ExportedModel export_model(const std::filesystem::path& prefix, const std::string& model_json, const StateView& state,
-                           const std::map<std::string, std::string>& metadata) {
+                           const std::map<std::string, std::string>& metadata, const Fd* staging) {
   const ExportedModel model{prefix.string() + ".json", prefix.string() + ".safetensors"};
-  write_file_atomically(model.weights, safetensors(state, metadata));
-  write_file_atomically(model.architecture, model_json);
+  write_file_atomically(model.weights, safetensors(state, metadata), staging);
+  write_file_atomically(model.architecture, model_json, staging);
   return model;
 }
 

@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 
+#include "base/file.h"
 #include "engine/state_view.h"
 
 namespace spot {
@@ -16,8 +17,8 @@ struct ExportedModel {
 };
 
 /// Writes both files, each atomically and durably. `metadata` goes into the header of the
-/// safetensors file. The folder of `prefix` must exist.
+/// safetensors file. The folder of `prefix` must exist. `staging`: see write_file_atomically().
 ExportedModel export_model(const std::filesystem::path& prefix, const std::string& model_json, const StateView& state,
-                           const std::map<std::string, std::string>& metadata);
+                           const std::map<std::string, std::string>& metadata, const Fd* staging = nullptr);
 
 }  // namespace spot

@@ -54,7 +54,10 @@ OFFSET(spot_event, source, 160);
 OFFSET(spot_event, message, 168);
 OFFSET(spot_event, run_id, 176);
 OFFSET(spot_event, state_hash, 184);
-SIZE(spot_event, 192);
+OFFSET(spot_event, encode_ms, 192);
+OFFSET(spot_event, write_ms, 200);
+OFFSET(spot_event, fsync_ms, 208);
+SIZE(spot_event, 216);
 
 OFFSET(spot_trainer_info, struct_size, 0);
 OFFSET(spot_trainer_info, classes, 4);
@@ -97,7 +100,9 @@ OFFSET(spot_save_report, encode_ms, 40);
 OFFSET(spot_save_report, commit_ms, 48);
 OFFSET(spot_save_report, durable_ms, 56);
 OFFSET(spot_save_report, path, 64);
-SIZE(spot_save_report, 1088);
+OFFSET(spot_save_report, write_ms, 1088);
+OFFSET(spot_save_report, fsync_ms, 1096);
+SIZE(spot_save_report, 1104);
 
 OFFSET(spot_run_result, struct_size, 0);
 OFFSET(spot_run_result, reason, 4);

@@ -9,12 +9,15 @@
 
 #include <doctest/doctest.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "base/file.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "checkpoint/async_writer.h"
+#include "checkpoint/checkpoint_file.h"
+#include "checkpoint/decoder.h"
 #include "checkpoint/trailer.h"
 #include "checkpoint/verify.h"
 #include "temporary_directory.h"
@@ -60,13 +63,9 @@ CheckpointMeta meta_at(std::uint64_t step, double accuracy = NAN) {
 }
 
 std::vector<std::byte> encoded(const CheckpointMeta& meta, const State& state) {
-  CheckpointMeta complete = meta;
-  complete.state_hash = state_hash(state.view(), meta.step, meta.seed).hex();
   CheckpointEncoder encoder;
-  const EncodedCheckpoint content = encoder.encode(complete, state.view());
-  std::vector<std::byte> bytes(content.payload.begin(), content.payload.end());
-  bytes.insert(bytes.end(), content.trailer.begin(), content.trailer.end());
-  return bytes;
+  const EncodedCheckpoint content = encoder.encode(meta, state.view(), nullptr);
+  return {content.image.begin(), content.image.end()};
 }
 
 Status status_of(const std::function<void()>& action) {
@@ -78,8 +77,8 @@ Status status_of(const std::function<void()>& action) {
   return Status::kOk;
 }
 
-CheckpointStore open_store(const fs::path& folder, Retention retention = {}) {
-  return {folder, retention, system_clock(), Log()};
+CheckpointStore open_store(const fs::path& folder, Retention retention = {}, LeaseOptions lease = {}) {
+  return {folder, {retention, lease}, system_clock(), Log()};
 }
 
 std::vector<std::uint64_t> steps_in(const fs::path& folder) {
@@ -97,7 +96,7 @@ void damage(const fs::path& path) {
 std::map<std::string, std::string> contents(const fs::path& folder) {
   std::map<std::string, std::string> files;
   for (const auto& entry : fs::directory_iterator(folder)) {
-    files[entry.path().filename()] = read_text_file(entry.path(), 1 << 20);
+    if (entry.is_regular_file()) files[entry.path().filename()] = read_text_file(entry.path(), 1 << 20);
   }
   return files;
 }
@@ -141,21 +140,19 @@ TEST_CASE("a newer major version is refused by name") {
   std::vector<std::byte> bytes = encoded(meta_at(1), State());
   std::byte* trailer = bytes.data() + bytes.size() - kTrailerSize;
   trailer[8] = std::byte{2};
-  const std::uint64_t hash = hash64(trailer, 40);
-  std::memcpy(trailer + 40, &hash, sizeof hash);
+  const std::uint64_t hash = hash64(trailer, 56);
+  std::memcpy(trailer + 56, &hash, sizeof hash);
   CHECK(status_of([&] { decode_checkpoint(bytes, "test"); }) == Status::kUnsupported);
 }
 
 TEST_CASE("hostile content behind right hashes is refused") {
   const std::vector<std::byte> good = encoded(meta_at(1), State());
-  const std::size_t payload = good.size() - kTrailerSize;
-  for (std::size_t i = 0; i < payload; ++i) {
-    std::vector<std::byte> bad(good.begin(), good.begin() + static_cast<std::ptrdiff_t>(payload));
+  const auto payload = check_trailer(good, "test");
+  for (std::size_t i = 0; i < payload.size(); ++i) {
+    std::vector<std::byte> bad(payload.begin(), payload.end());
     bad[i] ^= std::byte{0x80};
-    const auto trailer = make_trailer(bad);
-    bad.insert(bad.end(), trailer.begin(), trailer.end());
     CAPTURE(i);
-    status_of([&] { decode_checkpoint(bad, "test"); });  // whatever it says, it must not crash
+    status_of([&] { decode_checkpoint(seal(bad, 0, 0), "test"); });  // whatever it says, it must not crash
   }
 }
 
@@ -165,13 +162,13 @@ TEST_CASE("retention keeps the newest, and the best, and only after a save") {
   const double accuracies[] = {0.5, 0.9, 0.6, 0.7, 0.8};
   for (std::uint64_t step = 1; step <= 5; ++step) {
     store.commit(meta_at(step, accuracies[step - 1]), State().view());
-    store.prune();
+    store.prune("run");
   }
   CHECK(steps_in(folder.path() / "c") == std::vector<std::uint64_t>{5, 4, 2});
   // What an earlier process left counts too.
-  auto next = open_store(folder.path() / "c", {.keep_last = 2, .keep_best = 1});
+  auto next = open_store(folder.path() / "c", {.keep_last = 2, .keep_best = 1}, {.takeover = true});
   next.commit(meta_at(6, 0.1), State().view());
-  next.prune();
+  next.prune("run");
   CHECK(steps_in(folder.path() / "c") == std::vector<std::uint64_t>{6, 5, 2});
 }
 
@@ -187,7 +184,7 @@ TEST_CASE("recovery takes the newest whole one and sets damaged ones aside") {
   CHECK_FALSE(fs::exists(newest));
   CHECK(fs::exists(newest.string() + ".corrupt"));
   // The generation of the damaged one is never used again.
-  CHECK(open_store(folder.path() / "c").commit(meta_at(4), State().view()).generation == 4);
+  CHECK(open_store(folder.path() / "c", {}, {.takeover = true}).commit(meta_at(4), State().view()).generation == 4);
 }
 
 TEST_CASE("when every checkpoint is damaged nothing is changed and nothing starts over") {
@@ -202,7 +199,7 @@ TEST_CASE("when every checkpoint is damaged nothing is changed and nothing start
   CHECK(status_of([&] { open_store(path).recover(); }) == Status::kCorrupt);
   CHECK(status_of([&] { open_store(path).recover(); }) == Status::kCorrupt);
   CHECK(contents(path) == before);
-  for (const FileVerdict& verdict : verify_checkpoints(path)) CHECK_FALSE(verdict.valid);
+  for (const FileVerdict& verdict : verify_checkpoints(path)) CHECK(verdict.state == FileState::kDamaged);
   CHECK(status_of([&] { find_checkpoint(path); }) == Status::kCorrupt);
 }
 
@@ -219,20 +216,71 @@ TEST_CASE("a checkpoint that ends its restorer three times is set aside") {
   for (int attempt = 0; attempt < 3; ++attempt) CHECK(open_store(folder.path() / "c").recover()->meta.step == 2);
   CHECK(open_store(folder.path() / "c").recover()->meta.step == 1);
   // A confirmed restore starts the count anew.
-  auto store = open_store(folder.path() / "c");
-  store.recover();
-  store.confirm_restore();
+  {
+    auto store = open_store(folder.path() / "c");
+    store.recover();
+    store.confirm_restore();
+  }
   for (int attempt = 0; attempt < 3; ++attempt) CHECK(open_store(folder.path() / "c").recover()->meta.step == 1);
 }
 
 TEST_CASE("a name that exists belongs to another writer: fenced, and untouched") {
   const TemporaryDirectory folder;
-  auto mine = open_store(folder.path() / "c");
-  auto other = open_store(folder.path() / "c");
-  other.commit(meta_at(1), State(5).view());
+  auto store = open_store(folder.path() / "c");
+  write_file_atomically(folder.path() / "c" / checkpoint_file_name(1, 1), std::string("other"));
   const auto before = contents(folder.path() / "c");
-  CHECK(status_of([&] { mine.commit(meta_at(1), State().view()); }) == Status::kFenced);
+  CHECK(status_of([&] { store.commit(meta_at(1), State().view()); }) == Status::kFenced);
   CHECK(contents(folder.path() / "c") == before);
+}
+
+TEST_CASE("a save is written over the blocks of a superseded checkpoint, and the folder never shows it") {
+  const TemporaryDirectory folder;
+  const fs::path path = folder.path() / "c";
+  auto store = open_store(path, {.keep_last = 2, .keep_best = 0});
+  const auto inode_of = [&](std::uint64_t step) {
+    struct stat info {};
+    REQUIRE(stat((path / checkpoint_file_name(step, step)).c_str(), &info) == 0);
+    return info.st_ino;
+  };
+  std::vector<ino_t> inodes;
+  for (std::uint64_t step = 1; step <= 6; ++step) {
+    store.commit(meta_at(step), State(static_cast<float>(step)).view());
+    inodes.push_back(inode_of(step));
+    store.prune("run");
+  }
+  CHECK(inodes[3] == inodes[0]);
+  CHECK(inodes[5] == inodes[2]);
+  CHECK(steps_in(path) == std::vector<std::uint64_t>{6, 5});
+  CHECK(load_checkpoint(path / checkpoint_file_name(6, 6)).values == State(6).values);
+  CHECK(load_checkpoint(path / checkpoint_file_name(5, 5)).values == State(5).values);
+}
+
+TEST_CASE("retention leaves other runs' checkpoints and milestones alone") {
+  const TemporaryDirectory folder;
+  auto store = open_store(folder.path() / "c", {.keep_last = 2, .keep_best = 0, .keep_every = 3});
+  CheckpointMeta other = meta_at(1);
+  other.run_id = "other";
+  store.commit(other, State().view());
+  for (std::uint64_t step = 2; step <= 8; ++step) {
+    store.commit(meta_at(step), State().view());
+    store.prune("run");
+  }
+  CHECK(steps_in(folder.path() / "c") == std::vector<std::uint64_t>{8, 7, 6, 3, 1});
+}
+
+TEST_CASE("lineage decides what is resumed, not the step") {
+  const TemporaryDirectory folder;
+  const fs::path path = folder.path() / "c";
+  {
+    auto first = open_store(path);
+    first.commit(meta_at(900), State().view());
+  }
+  auto store = open_store(path);
+  store.commit(meta_at(10), State().view());
+  CHECK(store.recover()->meta.step == 10);
+  // A stray copy with a great number in its name is not newer than its content.
+  fs::copy_file(path / checkpoint_file_name(900, 1), path / checkpoint_file_name(900, 77));
+  CHECK(store.recover()->meta.step == 10);
 }
 
 TEST_CASE("a save that finds no space leaves the earlier ones, and the next one works") {
@@ -251,15 +299,6 @@ TEST_CASE("a save that finds no space leaves the earlier ones, and the next one 
   CHECK(status == Status::kNoSpace);
   CHECK(contents(folder.path() / "c") == before);
   CHECK(store.commit(meta_at(3), State().view()).generation == 3);
-}
-
-TEST_CASE("temporary files of dead writers are swept, those of living ones are not") {
-  const TemporaryDirectory folder;
-  const fs::path path = folder.path() / "c";
-  open_store(path);
-  write_file_atomically(path / ".tmp-dead-1", std::string("half a checkpoint"));
-  open_store(path);
-  CHECK_FALSE(fs::exists(path / ".tmp-dead-1"));
 }
 
 TEST_CASE("names: a listing sorts by age, and only our names count") {
@@ -284,7 +323,7 @@ TEST_CASE("a writer killed at any moment leaves the acknowledged checkpoint, who
       for (std::uint64_t step = 1;; ++step) {
         const std::uint64_t generation = store.commit(meta_at(step), State().view()).generation;
         if (write(acknowledged[1], &generation, sizeof generation) != sizeof generation) _exit(1);
-        store.prune();
+        store.prune("run");
       }
     }
     close(acknowledged[1]);
@@ -300,7 +339,7 @@ TEST_CASE("a writer killed at any moment leaves the acknowledged checkpoint, who
     REQUIRE(found);
     store.confirm_restore();
     CHECK(found->meta.generation >= last);
-    CHECK(list_corrupt(path).empty());
+    CHECK(list_set_aside(path).empty());
   }
 }
 #endif

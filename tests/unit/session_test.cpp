@@ -2,8 +2,10 @@
 #include <csignal>
 #include <fstream>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -12,6 +14,8 @@
 #include "base/file.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "checkpoint/checkpoint_file.h"
+#include "checkpoint/decoder.h"
 #include "session/benchmark.h"
 #include "session/code_version.h"
 #include "session/options.h"
@@ -83,6 +87,15 @@ std::string message_of(Status status, const std::function<void()>& action) {
   }
   FAIL("nothing was thrown");
   return {};
+}
+
+/// Every file below the folder, with its content.
+std::map<std::string, std::string> files_of(const fs::path& folder) {
+  std::map<std::string, std::string> files;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    files[fs::relative(entry.path(), folder)] = entry.is_regular_file() ? read(entry.path()) : std::string("folder");
+  }
+  return files;
 }
 
 bool contains(const std::string& text, const std::string& part) {
@@ -250,11 +263,60 @@ TEST_CASE("a notice during an evaluation abandons it, and the resumed run does i
   CHECK(result.step == 10);
   CHECK(result.durable);
   CHECK(session->trainer().history().empty());
+  session.reset();
 
   ObservedEngine::on_evaluate = [] {};
   result = run(*open(place.config("cut"), {}, observed_backend()), poller.get(), nullptr);
   CHECK(result.reason == RunReason::kDone);
   CHECK(outcome_of(result, place / "cut") == outcome_of(whole, place / "whole"));
+}
+
+TEST_CASE("a run waits for the volume's writer; a notice, a cancellation or its patience ends the wait") {
+  const Place place;
+  auto holder = open(place.config("v"));
+  holder->open_store();
+  const auto poller = quiet_poller();
+
+  poller->notify(NoticeAction::kRebalance, "test");  // nothing to save yet
+  std::thread host([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(60));
+    poller->notify(NoticeAction::kTerminate, "test");
+  });
+  const RunResult noticed = run(*open(place.config("v")), poller.get(), nullptr);
+  host.join();
+  CHECK(noticed.reason == RunReason::kInterrupted);
+  CHECK(noticed.durable);
+  CHECK(noticed.step == 0);
+
+  CancelToken cancel;
+  cancel.trigger();
+  CHECK(run(*open(place.config("v")), nullptr, &cancel).reason == RunReason::kCancelled);
+
+  Config impatient = place.config("v");
+  impatient.set_real("lease_wait_seconds", 0.05);
+  CHECK(contains(message_of(Status::kTimeout, [&] { run(*open(impatient), nullptr, nullptr); }), "in use by process"));
+
+  holder.reset();
+  CHECK(run(*open(place.config("v")), nullptr, nullptr).reason == RunReason::kDone);
+}
+
+TEST_CASE("a run that was taken over from stops as fenced and changes nothing any more") {
+  const Place place;
+  Config forceful = place.config("v");
+  forceful.set_text("takeover", "true");
+  std::unique_ptr<Session> successor;
+  std::map<std::string, std::string> before;
+  const auto session = open(place.config("v"));
+  session->trainer().set_observer(Observer(bit(Stage::kStep), [&](const Event& event) {
+    if (event.step != 7) return;
+    successor = open(forceful);
+    CHECK(successor->resume() == false);  // no epoch has ended yet
+    before = files_of(place / "v");
+  }));
+  message_of(Status::kFenced, [&] { run(*session, nullptr, nullptr); });
+  CHECK(session->trainer().step() >= 7);
+  CHECK(files_of(place / "v") == before);
+  CHECK(run(*successor, nullptr, nullptr).reason == RunReason::kDone);
 }
 
 TEST_CASE("a rebalance recommendation saves early and trains on") {
@@ -352,12 +414,14 @@ TEST_CASE("a resumed run keeps the checkpoint's run_id, and its parent is that c
   config.set_text("run_id", "");
   const auto first = open(config);
   config.set_integer("epochs", 1);
-  const auto second = open(config);
-  CHECK(first->run_id() != second->run_id());
+  auto second = open(config);
+  const std::string run_id = second->run_id();
+  CHECK(first->run_id() != run_id);
   const RunResult begun = run(*second, nullptr, nullptr);
+  second.reset();
   const RunResult finished = run(*first, nullptr, nullptr);
   CHECK(finished.resumed);
-  CHECK(first->run_id() == second->run_id());
+  CHECK(first->run_id() == run_id);
   const auto files = list_checkpoints(place / "v" / "checkpoints");
   CHECK(load_checkpoint(files.front().path.string()).meta.parent_hash == begun.state_hash);
 }
@@ -382,7 +446,7 @@ TEST_CASE("a checkpoint that was refused again and again is still there for the 
     message_of(Status::kMismatch, [&] { run(*open(wrong), nullptr, nullptr); });
   }
   CHECK(run(*open(place.config("v")), nullptr, nullptr).resumed);
-  CHECK(list_corrupt(place / "v" / "checkpoints").empty());
+  CHECK(list_set_aside(place / "v" / "checkpoints").empty());
 }
 
 TEST_CASE("an observer that throws ends the run after a whole step") {

@@ -299,6 +299,7 @@ TEST_CASE("parameter statistics are those of the values") {
 
 TEST_CASE("the logs have one header and no row twice, whatever they held beyond the checkpoint") {
   const TemporaryDirectory directory;
+  const Fd staging = open_directory(directory.path());
   const std::vector<EpochRecord> history = {{.epoch = 1,
                                              .step = 2,
                                              .train_loss = 0.5,
@@ -313,14 +314,14 @@ TEST_CASE("the logs have one header and no row twice, whatever they held beyond 
         .step = number, .epoch = 1, .samples = 4, .correct = 3, .loss = 1.5, .learning_rate = 0.1F, .gradient_norm = 2};
   };
   {
-    CsvLog log(directory.path(), "r1", {}, 0, {});
+    CsvLog log(directory.path(), staging, "r1", {}, 0, {});
     for (const std::uint64_t number : {1U, 2U, 3U, 4U}) log.add(step(number));
     log.add(history[0]);
     log.add(history[0]);
   }
   std::ofstream(directory / "r1.steps.csv", std::ios::app) << "r1,1,5,0.1";  // killed while writing
   {
-    CsvLog log(directory.path(), "r1", history, 2, {});
+    CsvLog log(directory.path(), staging, "r1", history, 2, {});
     log.add(step(3));
   }
   CHECK(read(directory / "r1.csv") ==
@@ -334,20 +335,22 @@ TEST_CASE("the logs have one header and no row twice, whatever they held beyond 
 
 TEST_CASE("a torn last row is cut off even when its step is old enough to stay") {
   const TemporaryDirectory directory;
-  { CsvLog log(directory.path(), "r1", {}, 0, {}); }
+  const Fd staging = open_directory(directory.path());
+  { CsvLog log(directory.path(), staging, "r1", {}, 0, {}); }
   std::ofstream(directory / "r1.steps.csv", std::ios::app) << "r1,1,1,0.5,0.5,1,1\nr1,1,2,0.5,";
-  { CsvLog log(directory.path(), "r1", {}, 9, {}); }
+  { CsvLog log(directory.path(), staging, "r1", {}, 9, {}); }
   CHECK(read(directory / "r1.steps.csv") ==
         "run_id,epoch,step,loss,accuracy,learning_rate,gradient_norm\nr1,1,1,0.5,0.5,1,1\n");
 }
 
 TEST_CASE("a log that cannot be written is a warning and nothing else") {
   const TemporaryDirectory directory;
+  const Fd staging = open_directory(directory.path());
   std::vector<std::string> warnings;
   const Log log([&](LogLevel level, std::string_view text) {
     if (level == LogLevel::kWarning) warnings.emplace_back(text);
   });
-  CsvLog csv(directory / "no such folder", "r1", {}, 0, log);
+  CsvLog csv(directory / "no such folder", staging, "r1", {}, 0, log);
   csv.add(StepRecord{.step = 1, .epoch = 1, .samples = 1});
   REQUIRE(warnings.size() == 1);
   CHECK(contains(warnings[0], "no such folder"));

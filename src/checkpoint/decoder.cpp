@@ -1,8 +1,7 @@
-#include "checkpoint/codec.h"
+#include "checkpoint/decoder.h"
 
-#include <algorithm>
 #include <bit>
-#include <cmath>
+#include <cstdint>
 #include <cstring>
 #include <limits>
 
@@ -10,6 +9,7 @@
 #include "base/hash.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "checkpoint/payload_limits.h"
 #include "checkpoint/trailer.h"
 #include "checkpoint_generated.h"
 
@@ -22,50 +22,9 @@ namespace {
 
 namespace fb = ::flatbuffers;
 
-/// FlatBuffers' offsets are signed 32-bit numbers, and its verifier misbehaves beyond.
-constexpr std::size_t kMaxPayload = (std::size_t{1} << 31) - 2;
-constexpr std::size_t kDataAlignment = 64;
 /// Deep enough for Checkpoint -> tensors -> Tensor -> data; a hostile file cannot make the verifier recurse.
 constexpr fb::uoffset_t kMaxDepth = 8;
 constexpr fb::uoffset_t kMaxTables = 4096;
-
-fb::Offset<format::Tensor> encode_tensor(fb::FlatBufferBuilder& builder, const TensorSpec& tensor,
-                                         std::span<const float> values) {
-  const auto name = builder.CreateString(tensor.name);
-  const auto shape = builder.CreateVector(tensor.shape);
-  builder.ForceVectorAlignment(values.size_bytes(), 1, kDataAlignment);
-  std::uint8_t* bytes = nullptr;
-  const auto data = builder.CreateUninitializedVector(values.size_bytes(), 1, &bytes);
-  std::memcpy(bytes, values.data(), values.size_bytes());
-  const std::uint64_t hash = hash64(bytes, values.size_bytes());
-  return format::CreateTensor(builder, name, format::DType_float32, static_cast<format::Role>(tensor.role), shape,
-                              fb::Offset<fb::Vector<std::uint8_t>>(data), hash);
-}
-
-fb::Offset<format::Checkpoint> encode_table(fb::FlatBufferBuilder& builder, const CheckpointMeta& meta,
-                                            const StateView& state) {
-  std::vector<fb::Offset<format::Tensor>> tensors;
-  for (const TensorSpec& tensor : state.layout->tensors()) {
-    tensors.push_back(encode_tensor(builder, tensor, state.tensor(tensor)));
-  }
-  std::vector<fb::Offset<format::Setting>> settings;
-  for (const auto& [key, value] : meta.config) {
-    settings.push_back(format::CreateSettingDirect(builder, key.c_str(), value.c_str()));
-  }
-  std::vector<format::Epoch> history;
-  for (const EpochRecord& e : meta.history) {
-    history.emplace_back(e.epoch, e.step, e.train_loss, e.train_accuracy, e.validation_loss, e.validation_accuracy,
-                         e.test_loss, e.test_accuracy, e.learning_rate);
-  }
-  const format::Running running(meta.running.loss_sum, meta.running.correct, meta.running.samples);
-  return format::CreateCheckpointDirect(builder, meta.step, meta.epoch, meta.generation, meta.reason.c_str(),
-                                        meta.run_id.c_str(), meta.parent_hash.c_str(), meta.writer_epoch,
-                                        meta.created_unix_ns, meta.state_hash.c_str(), meta.model_json.c_str(),
-                                        &settings, meta.dataset_name.c_str(), meta.dataset_fingerprint.c_str(),
-                                        meta.dataset_train_count, meta.steps_per_epoch, meta.seed,
-                                        meta.code_version.c_str(), meta.library_version.c_str(), meta.device.c_str(),
-                                        meta.instruction_set.c_str(), meta.best_accuracy, &running, &history, &tensors);
-}
 
 /// Turns a verified FlatBuffer into a checkpoint, trusting none of its values.
 class Decoder {
@@ -186,32 +145,17 @@ class Decoder {
 
 }  // namespace
 
-struct CheckpointEncoder::Buffer {
-  fb::FlatBufferBuilder builder{std::size_t{1} << 20};
-};
-
-CheckpointEncoder::CheckpointEncoder() : buffer_(std::make_unique<Buffer>()) {}
-CheckpointEncoder::~CheckpointEncoder() = default;
-
-EncodedCheckpoint CheckpointEncoder::encode(const CheckpointMeta& meta, const StateView& state) {
-  constexpr std::size_t kRoomForTheRest = std::size_t{1} << 24;
-  if (state.values.size_bytes() > kMaxPayload - kRoomForTheRest) {
-    fail(Status::kUnsupported,
-         cat("a state of ", state.values.size_bytes(), " bytes does not fit into a checkpoint file (2 GiB)"));
-  }
-  fb::FlatBufferBuilder& builder = buffer_->builder;
-  builder.Clear();
-  format::FinishSizePrefixedCheckpointBuffer(builder, encode_table(builder, meta, state));
-  const std::span<const std::byte> payload = std::as_bytes(std::span(builder.GetBufferPointer(), builder.GetSize()));
-  return {payload, make_trailer(payload)};
-}
-
 Checkpoint decode_checkpoint(std::span<const std::byte> bytes, const std::string& origin) {
-  return Decoder(check_trailer(bytes, origin), origin).decode();
+  Checkpoint checkpoint = Decoder(check_trailer(bytes, origin), origin).decode();
+  const auto trailer = decode_trailer(bytes.last<kTrailerSize>());
+  if (trailer->generation != checkpoint.meta.generation || trailer->writer_epoch != checkpoint.meta.writer_epoch) {
+    fail_corrupt(origin, "its trailer is that of another checkpoint", bytes.size() - kTrailerSize);
+  }
+  return checkpoint;
 }
 
 Checkpoint load_checkpoint(const std::filesystem::path& path) {
-  return decode_checkpoint(read_file(path, kMaxPayload + kTrailerSize), path.string());
+  return decode_checkpoint(read_file(path, file_size_of(kMaxPayload)), path.string());
 }
 
 std::string checkpoint_library_version() {

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <span>
+#include <string>
+
+#include "checkpoint/checkpoint.h"
+
+namespace spot {
+
+/// Verifies every byte and returns the checkpoint. Throws kCorrupt, naming `origin`, what is wrong and where
+/// (byte offset), or kUnsupported for a newer major format.
+Checkpoint decode_checkpoint(std::span<const std::byte> bytes, const std::string& origin);
+
+/// Reads a file into memory, never mapping it, and decodes it. Throws kNotFound, kIo and like
+/// decode_checkpoint().
+Checkpoint load_checkpoint(const std::filesystem::path& path);
+
+/// FlatBuffers' version, e.g. "2.0.8".
+std::string checkpoint_library_version();
+
+}  // namespace spot

@@ -1,0 +1,260 @@
+#include "checkpoint/lease.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <fcntl.h>
+#include <limits.h>
+#include <optional>
+#include <thread>
+#include <unistd.h>
+#include <utility>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+#include <sys/random.h>
+#include <sys/stat.h>
+
+#include "base/status.h"
+#include "base/text.h"
+#include "checkpoint/checkpoint_file.h"
+
+namespace spot {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr std::string_view kWorkspacePrefix = "writer-";
+constexpr std::string_view kClaimPrefix = ".claim-";
+constexpr std::size_t kEpochDigits = 8;
+constexpr milliseconds kLookAgain{20};
+/// A writer on this machine may still be putting files into the workspace that is removed.
+constexpr int kRemoveAttempts = 100;
+
+std::string random_hex() {
+  unsigned char bytes[8] = {};
+  if (::getrandom(bytes, sizeof bytes, 0) != sizeof bytes) fail_errno("cannot get random bytes", errno);
+  return to_hex(bytes, sizeof bytes);
+}
+
+/// Locks that belong to the open file, not to the process: two trainers of one process exclude each other, and
+/// closing some other descriptor of the file releases nothing.
+enum class LockResult { kLocked, kHeld, kUnsupported };
+
+LockResult try_lock(const Fd& file) {
+  struct flock lock {};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  if (::fcntl(file.get(), F_OFD_SETLK, &lock) == 0) return LockResult::kLocked;
+  return errno == EAGAIN || errno == EACCES ? LockResult::kHeld : LockResult::kUnsupported;
+}
+
+Fd open_workspace(const Fd& folder, const std::string& name) {
+  return Fd(::openat(folder.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+}
+
+std::vector<std::uint64_t> epochs_in(const Fd& folder) {
+  std::vector<std::uint64_t> epochs;
+  for (const std::string& name : entry_names(folder)) {
+    if (const auto epoch = parse_workspace_name(name)) epochs.push_back(*epoch);
+  }
+  std::sort(epochs.begin(), epochs.end());
+  return epochs;
+}
+
+/// Who made the workspace, in words.
+std::string owner_of(const Fd& folder, std::uint64_t epoch) {
+  const Fd file(::openat(folder.get(), cat(workspace_name(epoch), "/", kLockName).c_str(),
+                         O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  std::array<char, 512> text{};
+  const ssize_t size = file.valid() ? ::read(file.get(), text.data(), text.size()) : -1;
+  const auto json = nlohmann::json::parse(text.data(), text.data() + std::max<ssize_t>(size, 0), nullptr, false);
+  if (!json.is_object() || !json.contains("pid") || !json["pid"].is_number_integer() ||
+      !json.value("host", nlohmann::json()).is_string()) {
+    return "another writer";
+  }
+  return cat("process ", json["pid"].get<std::int64_t>(), " on host ", printable(json["host"].get<std::string>()));
+}
+
+std::string own_description(const Clock& clock) {
+  std::array<char, HOST_NAME_MAX + 1> host{};
+  ::gethostname(host.data(), host.size() - 1);
+  return nlohmann::json({{"pid", ::getpid()}, {"host", host.data()}, {"started_unix_ns", clock.wall_ns()}})
+      .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+void remove_tree(const Fd& folder, const std::string& name) {
+  const Fd claim = open_workspace(folder, name);
+  if (claim.valid()) ::unlinkat(claim.get(), kLockName, 0);
+  ::unlinkat(folder.get(), name.c_str(), AT_REMOVEDIR);
+}
+
+/// A workspace with a locked lock under a name of its own, on its way to become the one of an epoch.
+struct Claim {
+  std::string name;
+  Fd workspace;
+  Fd lock;
+};
+
+/// Nothing when somebody who sweeps claims took it for a dead one's, before its lock was in place.
+std::optional<Claim> make_claim(const Fd& folder, const std::filesystem::path& path, const Clock& clock) {
+  Claim claim{cat(kClaimPrefix, random_hex()), Fd(), Fd()};
+  if (::mkdirat(folder.get(), claim.name.c_str(), 0700) != 0) {
+    fail_errno(cat("cannot create a folder in '", path.string(), "'"), errno);
+  }
+  claim.workspace = open_workspace(folder, claim.name);
+  claim.lock = Fd(claim.workspace.valid() ? ::openat(claim.workspace.get(), kLockName,
+                                                     O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)
+                                          : -1);
+  const int open_error = errno;
+  const std::string text = own_description(clock);
+  const int error = claim.lock.valid() ? write_all(claim.lock.get(), text.data(), text.size()) : open_error;
+  if (error != 0) {
+    remove_tree(folder, claim.name);
+    if (error == ENOENT) return std::nullopt;
+    fail_errno(cat("cannot create a lock file in '", path.string(), "'"), error);
+  }
+  try_lock(claim.lock);
+  return claim;
+}
+
+/// Gives the claim its epoch; false when another writer has that epoch already, or the claim was swept.
+bool publish_claim(const Fd& folder, const Claim& claim, std::uint64_t epoch) {
+  const std::string name = workspace_name(epoch);
+  if (::renameat2(folder.get(), claim.name.c_str(), folder.get(), name.c_str(), RENAME_NOREPLACE) == 0) return true;
+  // Without the flag a folder can only replace an empty one, and a workspace holds its lock.
+  if ((errno == EINVAL || errno == ENOSYS) &&
+      ::renameat(folder.get(), claim.name.c_str(), folder.get(), name.c_str()) == 0) {
+    return true;
+  }
+  const int error = errno;
+  remove_tree(folder, claim.name);
+  if (error == EEXIST || error == ENOTEMPTY || error == ENOENT) return false;
+  fail_errno(cat("cannot create writer's folder '", name, "'"), error);
+}
+
+/// Claims whose maker died; a living one's lock is held.
+void sweep_claims(const Fd& folder) {
+  for (const std::string& name : entry_names(folder)) {
+    if (!name.starts_with(kClaimPrefix)) continue;
+    const Fd lock(::openat(folder.get(), cat(name, "/", kLockName).c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC));
+    if (!lock.valid() || try_lock(lock) != LockResult::kHeld) remove_tree(folder, name);
+  }
+}
+
+/// Takes a workspace away from its writer. Nothing in it was acknowledged. What it was setting aside is brought to
+/// where it was going; all else is removed and never written to again, for a frozen writer may hold it open.
+void remove_workspace(const Fd& folder, const std::string& name) {
+  for (int attempt = 0; attempt < kRemoveAttempts; ++attempt) {
+    const Fd workspace = open_workspace(folder, name);
+    if (!workspace.valid() && errno == ENOENT) return;
+    if (!workspace.valid()) break;
+    for (const std::string& file : entry_names(workspace)) {
+      if (is_set_aside(file)) {
+        ::renameat(workspace.get(), file.c_str(), folder.get(), file.c_str());
+      } else {
+        ::unlinkat(workspace.get(), file.c_str(), 0);
+      }
+    }
+    if (::unlinkat(folder.get(), name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT) return;
+    if (errno != ENOTEMPTY && errno != EEXIST) break;
+    std::this_thread::sleep_for(kLookAgain);
+  }
+  fail_errno(cat("cannot remove '", name, "', the folder of the writer before: is it still at work? Stop it"), errno);
+}
+
+/// Waiting for the writer of an epoch.
+class Wait {
+ public:
+  Wait(const std::filesystem::path& path, const LeaseOptions& options, const Clock& clock, const Log& log,
+       const StopWaiting& stop)
+      : path_(path), options_(options), clock_(clock), log_(log), stop_(stop), start_ns_(clock.monotonic_ns()) {}
+
+  /// Returns when it is time to look again.
+  void pause(const std::string& owner) {
+    if (stop_ && stop_()) {
+      fail(Status::kCancelled, cat("stopped while waiting for '", path_.string(), "', in use by ", owner));
+    }
+    if (clock_.monotonic_ns() - start_ns_ >= options_.wait.count()) {
+      fail(Status::kTimeout,
+           cat("'", path_.string(), "' is in use by ", owner, " (waited ", options_.wait.count() / 1'000'000'000,
+               " s): stop it, raise lease_wait_seconds, or set takeover to true"));
+    }
+    if (!told_) {
+      log_.warning(cat("waiting for '", path_.string(), "': in use by ", owner));
+      told_ = true;
+    }
+    std::this_thread::sleep_for(kLookAgain);
+  }
+
+ private:
+  const std::filesystem::path& path_;
+  const LeaseOptions& options_;
+  const Clock& clock_;
+  const Log& log_;
+  const StopWaiting& stop_;
+  std::int64_t start_ns_;
+  bool told_ = false;
+};
+
+}  // namespace
+
+std::string workspace_name(std::uint64_t epoch) {
+  std::array<char, 40> name;
+  std::snprintf(name.data(), name.size(), "writer-%08llu", static_cast<unsigned long long>(epoch));
+  return name.data();
+}
+
+std::optional<std::uint64_t> parse_workspace_name(std::string_view name) {
+  if (!name.starts_with(kWorkspacePrefix) || name.size() < kWorkspacePrefix.size() + kEpochDigits) return std::nullopt;
+  const auto epoch = parse_number<std::uint64_t>(name.substr(kWorkspacePrefix.size()));
+  if (!epoch || *epoch == UINT64_MAX || workspace_name(*epoch) != name) return std::nullopt;
+  return epoch;
+}
+
+WriterLease::WriterLease(const Fd& folder, std::uint64_t epoch, bool forced, Fd workspace, Fd lock)
+    : folder_(&folder), epoch_(epoch), forced_(forced), workspace_(std::move(workspace)), lock_(std::move(lock)) {}
+
+WriterLease WriterLease::acquire(const Fd& folder, const std::filesystem::path& path, const LeaseOptions& options,
+                                 const Clock& clock, const Log& log, const StopWaiting& stop) {
+  Wait wait(path, options, clock, log, stop);
+  for (;;) {
+    const std::vector<std::uint64_t> before = epochs_in(folder);
+    const std::uint64_t epoch = before.empty() ? 1 : before.back() + 1;
+    // Held until our own lock is in place, so that of several who wait one takes over and the others see it.
+    Fd lock_before;
+    bool forced = false;
+    if (!before.empty()) {
+      const std::string lock_path = cat(workspace_name(before.back()), "/", kLockName);
+      lock_before = Fd(::openat(folder.get(), lock_path.c_str(), O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+      const LockResult result = lock_before.valid() ? try_lock(lock_before) : LockResult::kUnsupported;
+      forced = result != LockResult::kLocked;
+      if (result == LockResult::kHeld && !options.takeover) {
+        wait.pause(owner_of(folder, before.back()));
+        continue;
+      }
+      if (result == LockResult::kHeld) {
+        log.warning(cat("taking '", path.string(), "' over from ", owner_of(folder, before.back())));
+      } else if (result == LockResult::kUnsupported) {
+        log.warning(cat("cannot tell whether the last writer of '", path.string(), "' still runs; if so it is fenced"));
+      }
+    }
+    std::optional<Claim> claim = make_claim(folder, path, clock);
+    if (!claim || !publish_claim(folder, *claim, epoch)) continue;
+    for (const std::uint64_t old : before) remove_workspace(folder, workspace_name(old));
+    sweep_claims(folder);
+    if (::fsync(folder.get()) != 0) fail_errno(cat("cannot make folder '", path.string(), "' durable"), errno);
+    return {folder, epoch, forced, std::move(claim->workspace), std::move(claim->lock)};
+  }
+}
+
+void WriterLease::check() const {
+  const bool own = ::faccessat(folder_->get(), workspace_name(epoch_).c_str(), F_OK, 0) == 0 || errno != ENOENT;
+  const bool next = ::faccessat(folder_->get(), workspace_name(epoch_ + 1).c_str(), F_OK, 0) == 0;
+  if (own && !next) return;
+  fail(Status::kFenced, cat("another writer has taken over the checkpoint folder from writer ", epoch_,
+                            ": this run stops and leaves it alone"));
+}
+
+}  // namespace spot

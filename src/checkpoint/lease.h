@@ -1,0 +1,62 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+
+namespace spot {
+
+struct LeaseOptions {
+  std::chrono::nanoseconds wait{0};  ///< for a writer that holds the folder
+  bool takeover = false;             ///< take it from such a writer at once
+};
+
+/// Asked while waiting; true: give up.
+using StopWaiting = std::function<bool()>;
+
+/// The right to write to a checkpoint folder. Each writer has an epoch, one more than the writer before it, and a
+/// workspace, the folder writer-<epoch>: every file that it publishes is made there and renamed out, every file
+/// that it removes is renamed in. The next writer removes the workspace; from then on each such rename fails, so
+/// that a writer which was frozen meanwhile can change nothing any more. That holds on any file system: the lock
+/// in the workspace only tells whether its writer lives, for those who would rather wait. (A child that the writer
+/// forked and that did not exec holds it too.)
+class WriterLease {
+ public:
+  /// Waits for the present writer while it lives, then takes over. `folder` is the open `path` and must outlive
+  /// the lease. Throws kTimeout when the wait was too short, kCancelled when `stop` said so, kIo.
+  static WriterLease acquire(const Fd& folder, const std::filesystem::path& path, const LeaseOptions& options,
+                             const Clock& clock, const Log& log, const StopWaiting& stop);
+
+  [[nodiscard]] std::uint64_t epoch() const { return epoch_; }
+  [[nodiscard]] const Fd& workspace() const { return workspace_; }
+  /// Whether the writer before may still be alive, and hold files open.
+  [[nodiscard]] bool forced() const { return forced_; }
+  /// Throws kFenced when another writer has taken over. May be called from any thread.
+  void check() const;
+
+ private:
+  WriterLease(const Fd& folder, std::uint64_t epoch, bool forced, Fd workspace, Fd lock);
+
+  const Fd* folder_;
+  std::uint64_t epoch_;
+  bool forced_;
+  Fd workspace_;
+  Fd lock_;
+};
+
+/// The epoch of a workspace's name; nothing for any other name.
+std::optional<std::uint64_t> parse_workspace_name(std::string_view name);
+std::string workspace_name(std::uint64_t epoch);
+
+/// What a workspace holds beside files on their way.
+constexpr const char* kLockName = "lock";
+
+}  // namespace spot

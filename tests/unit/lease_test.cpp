@@ -1,0 +1,187 @@
+#include "checkpoint/lease.h"
+
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <string>
+#include <thread>
+#include <unistd.h>
+
+#include <doctest/doctest.h>
+
+#include "base/file.h"
+#include "base/status.h"
+#include "base/text.h"
+#include "checkpoint/store.h"
+#include "temporary_directory.h"
+
+using namespace spot;
+using spot::test::TemporaryDirectory;
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+
+namespace {
+
+Status status_of(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    return error.status();
+  }
+  return Status::kOk;
+}
+
+struct Folder {
+  TemporaryDirectory temporary;
+  fs::path path = temporary.path();
+  Fd fd = open_directory(path);
+
+  WriterLease acquire(LeaseOptions options = {}, const StopWaiting& stop = {}) {
+    return WriterLease::acquire(fd, path, options, system_clock(), Log(), stop);
+  }
+};
+
+/// Every file below the folder, with its content.
+std::map<std::string, std::string> contents(const fs::path& folder) {
+  std::map<std::string, std::string> files;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    const std::string name = fs::relative(entry.path(), folder);
+    files[name] = entry.is_regular_file() ? read_text_file(entry.path(), 1 << 24) : std::string("folder");
+  }
+  return files;
+}
+
+}  // namespace
+
+TEST_CASE("epochs grow by one, whether the writer before ended well or was taken over from") {
+  Folder folder;
+  {
+    const WriterLease first = folder.acquire();
+    CHECK(first.epoch() == 1);
+  }
+  const WriterLease second = folder.acquire();
+  CHECK(second.epoch() == 2);
+  CHECK_NOTHROW(second.check());
+  const WriterLease third = folder.acquire({.takeover = true});
+  CHECK(third.epoch() == 3);
+  CHECK(third.forced());
+  CHECK_FALSE(second.forced());
+  CHECK(status_of([&] { second.check(); }) == Status::kFenced);
+  CHECK_NOTHROW(third.check());
+}
+
+TEST_CASE("a second writer waits, and takes over when the first is gone") {
+  Folder folder;
+  auto first = std::make_unique<WriterLease>(folder.acquire());
+  CHECK(status_of([&] { folder.acquire({.wait = 50ms}); }) == Status::kTimeout);
+  CHECK_NOTHROW(first->check());
+  std::thread leaving([&] {
+    std::this_thread::sleep_for(100ms);
+    first.reset();
+  });
+  CHECK(folder.acquire({.wait = 60s}).epoch() == 2);
+  leaving.join();
+}
+
+TEST_CASE("waiting ends when the caller says so") {
+  Folder folder;
+  const WriterLease first = folder.acquire();
+  int asked = 0;
+  CHECK(status_of([&] { folder.acquire({.wait = 60s}, [&] { return ++asked == 3; }); }) == Status::kCancelled);
+  CHECK(asked == 3);
+}
+
+TEST_CASE("of many who come at once one at a time is the writer, and every epoch has one") {
+  Folder folder;
+  constexpr int kWriters = 8;
+  std::vector<std::uint64_t> epochs(kWriters);
+  std::atomic<int> holders{0}, most{0};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kWriters; ++i) {
+    threads.emplace_back([&, i] {
+      const WriterLease lease = folder.acquire({.wait = 60s});
+      most = std::max(most.load(), ++holders);
+      epochs[static_cast<std::size_t>(i)] = lease.epoch();
+      lease.check();
+      std::this_thread::sleep_for(5ms);
+      --holders;
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  std::sort(epochs.begin(), epochs.end());
+  for (std::size_t i = 0; i < kWriters; ++i) CHECK(epochs[i] == i + 1);
+  CHECK(most == 1);
+}
+
+TEST_CASE("a writer whose workspace was taken away changes nothing any more") {
+  Folder folder;
+  StateLayout layout;
+  layout.add("weights", {1000}, TensorRole::kParameter);
+  const std::vector<float> values(1000, 1.0F);
+  const StateView state{&layout, values};
+  CheckpointMeta meta;
+  meta.run_id = "run";
+  const auto open = [&](bool takeover) {
+    return std::make_unique<CheckpointStore>(folder.path, StoreOptions{{.keep_last = 2}, {.takeover = takeover}},
+                                             system_clock(), Log());
+  };
+  auto old = open(false);
+  for (std::uint64_t step = 1; step <= 4; ++step) {
+    meta.step = step;
+    old->commit(meta, state);
+  }
+  // Damaged, so that recovery would have something to rename.
+  std::ofstream(folder.path / "ckpt-000000000009-00000009.spck") << "damaged";
+  auto successor = open(true);
+  const auto before = contents(folder.path);
+
+  CHECK(status_of([&] { old->commit(meta, state); }) == Status::kFenced);
+  CHECK(status_of([&] { old->prune("run"); }) == Status::kFenced);
+  CHECK(status_of([&] { old->recover(); }) == Status::kFenced);
+  CHECK(status_of([&] { old->prepare(4000, [] { return false; }); }) == Status::kFenced);
+  CHECK(status_of([&] { old->check_lease(); }) == Status::kFenced);
+  CHECK(status_of([&] { write_file_atomically(folder.path / "log", std::string("x"), &old->staging()); }) !=
+        Status::kOk);
+  old.reset();
+  CHECK(contents(folder.path) == before);
+  CHECK_NOTHROW(successor->commit(meta, state));
+}
+
+TEST_CASE("what a dead writer was setting aside is brought to its place, all else of it is removed") {
+  Folder folder;
+  { const WriterLease dead = folder.acquire(); }
+  const fs::path workspace = folder.path / workspace_name(1);
+  const std::string damaged = "ckpt-000000000001-00000001.spck.corrupt";
+  std::ofstream(workspace / damaged) << "evidence";
+  std::ofstream(workspace / "save-1") << "half a checkpoint";
+  const WriterLease next = folder.acquire();
+  CHECK_FALSE(fs::exists(workspace));
+  CHECK(read_text_file(folder.path / damaged, 100) == "evidence");
+}
+
+TEST_CASE("claims of dead processes are swept, those of living ones are not") {
+  Folder folder;
+  fs::create_directory(folder.path / ".claim-dead");
+  std::ofstream(folder.path / ".claim-dead" / kLockName) << "{}";
+  const WriterLease lease = folder.acquire();
+  CHECK_FALSE(fs::exists(folder.path / ".claim-dead"));
+}
+
+TEST_CASE("a lock file that is gone or foreign counts as free: the writer before is fenced, nothing breaks") {
+  Folder folder;
+  const WriterLease first = folder.acquire();
+  fs::remove(folder.path / workspace_name(1) / kLockName);
+  const WriterLease second = folder.acquire();
+  CHECK(second.epoch() == 2);
+  CHECK(status_of([&] { first.check(); }) == Status::kFenced);
+}
+
+TEST_CASE("names of workspaces") {
+  CHECK(workspace_name(7) == "writer-00000007");
+  CHECK(parse_workspace_name("writer-00000007") == 7);
+  CHECK(parse_workspace_name("writer-123456789") == 123456789);
+  for (const char* name : {"writer-7", "writer-", "writer-0000000x", "writer-000000007", "lock"}) {
+    CHECK_FALSE(parse_workspace_name(name));
+  }
+}
