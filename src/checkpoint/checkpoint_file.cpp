@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstdio>
 #include <fcntl.h>
 #include <tuple>
 #include <unistd.h>
 #include <utility>
+
+#include <sys/stat.h>
 
 #include "base/status.h"
 #include "base/text.h"
@@ -18,6 +21,7 @@ namespace {
 constexpr std::string_view kPrefix = "ckpt-";
 constexpr std::string_view kSuffix = ".spck";
 constexpr std::string_view kCorruptSuffix = ".corrupt";
+constexpr std::uint64_t kMaxEpoch = 1'000'000'000'000;
 constexpr std::size_t kStepDigits = 12, kGenerationDigits = 8;
 
 std::optional<std::uint64_t> parse_digits(std::string_view text) {
@@ -25,6 +29,12 @@ std::optional<std::uint64_t> parse_digits(std::string_view text) {
     return std::nullopt;
   }
   return parse_number<std::uint64_t>(text);
+}
+
+std::vector<std::string> names_in(const std::filesystem::path& directory) {
+  std::error_code error;
+  if (!std::filesystem::exists(directory, error) && !error) return {};
+  return entry_names(open_file(directory, O_RDONLY | O_DIRECTORY));
 }
 
 /// Where a file belongs in the lineage.
@@ -43,6 +53,8 @@ Descent descent_of(const StoredFile& file) {
     return {};
   }
   const auto trailer = decode_trailer(bytes);
+  // No honest epoch is so large; taking it for one would leave no larger one for the next writer.
+  if (trailer && trailer->writer_epoch > kMaxEpoch) return {};
   return trailer ? Descent{true, trailer->writer_epoch, trailer->generation} : Descent{};
 }
 
@@ -73,16 +85,18 @@ std::optional<StoredFile> parse_checkpoint_file_name(const std::string& name) {
 
 std::vector<StoredFile> list_checkpoints(const std::filesystem::path& directory) {
   std::vector<StoredFile> files;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
-    auto file = parse_checkpoint_file_name(entry.path().filename().string());
-    if (!file || !entry.is_regular_file(error) || entry.is_symlink(error)) continue;
-    file->path = entry.path();
-    file->bytes = entry.file_size(error);
+  for (const std::string& name : names_in(directory)) {
+    auto file = parse_checkpoint_file_name(name);
+    if (!file) continue;
+    file->path = directory / name;
+    struct stat info {};
+    if (::lstat(file->path.c_str(), &info) != 0) {
+      if (errno == ENOENT) continue;  // pruned meanwhile
+      fail_errno(cat("cannot examine '", file->path.string(), "'"), errno);
+    }
+    if (!S_ISREG(info.st_mode)) continue;
+    file->bytes = static_cast<std::uint64_t>(info.st_size);
     files.push_back(std::move(*file));
-  }
-  if (error && error != std::errc::no_such_file_or_directory) {
-    fail_errno(cat("cannot list '", directory.string(), "'"), error.value());
   }
   std::sort(files.begin(), files.end(), [](const StoredFile& a, const StoredFile& b) {
     return a.generation != b.generation ? a.generation > b.generation : a.step > b.step;
@@ -112,13 +126,15 @@ bool is_set_aside(std::string_view name) {
 }
 
 std::vector<std::string> list_set_aside(const std::filesystem::path& directory) {
-  std::vector<std::string> names;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
-    std::string name = entry.path().filename().string();
-    if (is_set_aside(name)) names.push_back(std::move(name));
-  }
+  std::vector<std::string> names = names_in(directory);
+  std::erase_if(names, [](const std::string& name) { return !is_set_aside(name); });
   return names;
+}
+
+std::uint64_t last_writer_epoch(const std::filesystem::path& directory) {
+  std::uint64_t last = 0;
+  for (const StoredFile& file : list_checkpoints(directory)) last = std::max(last, descent_of(file).writer_epoch);
+  return last;
 }
 
 std::uint64_t last_generation(const std::filesystem::path& directory) {

@@ -25,7 +25,8 @@ std::string checkpoint_file_name(std::uint64_t step, std::uint64_t generation);
 /// The numbers in such a name; nothing for any other name.
 std::optional<StoredFile> parse_checkpoint_file_name(const std::string& name);
 
-/// Files with a checkpoint's name, newest generation first. Links and folders are none.
+/// Files with a checkpoint's name, newest generation first. Links, pipes and folders are none. Throws kIo rather than
+/// leave out a file that it cannot examine.
 std::vector<StoredFile> list_checkpoints(const std::filesystem::path& directory);
 
 /// The same by lineage: the writer epoch and the generation in the files' own trailers decide, never the step nor
@@ -41,5 +42,8 @@ std::vector<std::string> list_set_aside(const std::filesystem::path& directory);
 
 /// The highest generation that a name of the folder mentions, those set aside included; 0: none.
 std::uint64_t last_generation(const std::filesystem::path& directory);
+
+/// The highest writer epoch in the files' trailers; 0: none.
+std::uint64_t last_writer_epoch(const std::filesystem::path& directory);
 
 }  // namespace spot

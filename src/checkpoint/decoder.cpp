@@ -25,6 +25,7 @@ namespace fb = ::flatbuffers;
 /// Deep enough for Checkpoint -> tensors -> Tensor -> data; a hostile file cannot make the verifier recurse.
 constexpr fb::uoffset_t kMaxDepth = 8;
 constexpr fb::uoffset_t kMaxTables = 4096;
+constexpr fb::uoffset_t kMaxRank = 8;  // of spot_tensor_info
 
 /// Turns a verified FlatBuffer into a checkpoint, trusting none of its values.
 class Decoder {
@@ -36,6 +37,7 @@ class Decoder {
     Checkpoint checkpoint;
     decode_meta(table, checkpoint.meta);
     decode_layout(table, checkpoint.layout);
+    charge(checkpoint.layout.size() * sizeof(float), table.tensors());
     checkpoint.values.resize(checkpoint.layout.size());
     std::size_t index = 0;
     for (const format::Tensor* tensor : *table.tensors()) {
@@ -52,6 +54,25 @@ class Decoder {
   [[noreturn]] void corrupt(const std::string& what, const void* at) const {
     const auto* byte = static_cast<const std::byte*>(at);
     fail_corrupt(origin_, what, static_cast<std::size_t>(byte - payload_.data()));
+  }
+
+  /// Accounts for what is copied out of the file. In a FlatBuffer many fields may share one content, so that a small
+  /// file could ask for any amount of memory; ours never do.
+  void charge(std::size_t bytes, const void* at) {
+    if (bytes > payload_.size() - charged_) corrupt("it announces more content than it has", at);
+    charged_ += bytes;
+  }
+
+  std::string copy(const fb::String& text) {
+    charge(text.size(), &text);
+    return text.str();
+  }
+
+  /// The verifier looks at the alignment of a vector's length only. An empty one's elements need none.
+  template <typename Element, typename Vector>
+  void check_alignment(const Vector& vector) const {
+    const bool is_aligned = reinterpret_cast<std::uintptr_t>(vector.Data()) % alignof(Element) == 0;
+    if (!is_aligned && vector.size() > 0) corrupt("a list in it is misplaced", &vector);
   }
 
   const format::Checkpoint& verified_table() {
@@ -77,29 +98,30 @@ class Decoder {
     meta.step = table.step();
     meta.epoch = table.epoch();
     meta.generation = table.generation();
-    meta.reason = table.reason()->str();
-    meta.run_id = table.run_id()->str();
-    meta.parent_hash = table.parent_hash()->str();
+    meta.reason = copy(*table.reason());
+    meta.run_id = copy(*table.run_id());
+    meta.parent_hash = copy(*table.parent_hash());
     meta.writer_epoch = table.writer_epoch();
     meta.created_unix_ns = table.created_unix_ns();
-    meta.state_hash = table.state_hash()->str();
-    meta.model_json = table.model_json()->str();
+    meta.state_hash = copy(*table.state_hash());
+    meta.model_json = copy(*table.model_json());
     for (const format::Setting* setting : *table.config()) {
-      meta.config[setting->key()->str()] = setting->value()->str();
+      meta.config[copy(*setting->key())] = copy(*setting->value());
     }
-    meta.dataset_name = table.dataset_name()->str();
-    meta.dataset_fingerprint = table.dataset_fingerprint()->str();
+    meta.dataset_name = copy(*table.dataset_name());
+    meta.dataset_fingerprint = copy(*table.dataset_fingerprint());
     meta.dataset_train_count = table.dataset_train_count();
     meta.steps_per_epoch = table.steps_per_epoch();
     meta.seed = table.seed();
-    meta.code_version = table.code_version()->str();
-    meta.library_version = table.library_version()->str();
-    meta.device = table.device()->str();
-    meta.instruction_set = table.instruction_set()->str();
+    meta.code_version = copy(*table.code_version());
+    meta.library_version = copy(*table.library_version());
+    meta.device = copy(*table.device());
+    meta.instruction_set = copy(*table.instruction_set());
     meta.best_accuracy = table.best_accuracy();
     if (const format::Running* running = table.running()) {
       meta.running = {running->loss_sum(), running->correct(), running->samples()};
     }
+    check_alignment<format::Epoch>(*table.history());
     for (const format::Epoch* e : *table.history()) {
       meta.history.push_back({e->epoch(), e->step(), e->train_loss(), e->train_accuracy(), e->validation_loss(),
                               e->validation_accuracy(), e->test_loss(), e->test_accuracy(), e->learning_rate()});
@@ -108,13 +130,17 @@ class Decoder {
 
   void decode_layout(const format::Checkpoint& table, StateLayout& layout) {
     for (const format::Tensor* tensor : *table.tensors()) {
-      const std::string name = tensor->name()->str();
+      const std::string name = copy(*tensor->name());
       if (tensor->dtype() != format::DType_float32) {
         corrupt(cat("tensor '", printable(name), "' is of an unknown type"), tensor);
       }
       if (tensor->role() > format::Role_MAX) {
         corrupt(cat("tensor '", printable(name), "' has an unknown role"), tensor);
       }
+      if (tensor->shape()->size() > kMaxRank) {
+        corrupt(cat("tensor '", printable(name), "' has more than ", kMaxRank, " dimensions"), tensor->shape());
+      }
+      check_alignment<std::int64_t>(*tensor->shape());
       std::uint64_t size = 1;
       for (const std::int64_t extent : *tensor->shape()) {
         if (extent < 1 || static_cast<std::uint64_t>(extent) > kMaxPayload / size) {
@@ -141,6 +167,7 @@ class Decoder {
 
   std::span<const std::byte> payload_;
   const std::string& origin_;
+  std::size_t charged_ = 0;  ///< at most payload_.size()
 };
 
 }  // namespace

@@ -38,18 +38,6 @@ std::string random_hex() {
   return to_hex(bytes, sizeof bytes);
 }
 
-/// Locks that belong to the open file, not to the process: two trainers of one process exclude each other, and
-/// closing some other descriptor of the file releases nothing.
-enum class LockResult { kLocked, kHeld, kUnsupported };
-
-LockResult try_lock(const Fd& file) {
-  struct flock lock {};
-  lock.l_type = F_WRLCK;
-  lock.l_whence = SEEK_SET;
-  if (::fcntl(file.get(), F_OFD_SETLK, &lock) == 0) return LockResult::kLocked;
-  return errno == EAGAIN || errno == EACCES ? LockResult::kHeld : LockResult::kUnsupported;
-}
-
 Fd open_workspace(const Fd& folder, const std::string& name) {
   return Fd(::openat(folder.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
 }
@@ -94,28 +82,29 @@ void remove_tree(const Fd& folder, const std::string& name) {
 struct Claim {
   std::string name;
   Fd workspace;
-  Fd lock;
+  LivenessLock lock;
 };
 
 /// Nothing when somebody who sweeps claims took it for a dead one's, before its lock was in place.
 std::optional<Claim> make_claim(const Fd& folder, const std::filesystem::path& path, const Clock& clock) {
-  Claim claim{cat(kClaimPrefix, random_hex()), Fd(), Fd()};
+  Claim claim{cat(kClaimPrefix, random_hex()), Fd(), {}};
   if (::mkdirat(folder.get(), claim.name.c_str(), 0700) != 0) {
     fail_errno(cat("cannot create a folder in '", path.string(), "'"), errno);
   }
   claim.workspace = open_workspace(folder, claim.name);
-  claim.lock = Fd(claim.workspace.valid() ? ::openat(claim.workspace.get(), kLockName,
-                                                     O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)
-                                          : -1);
+  Fd file(claim.workspace.valid()
+              ? ::openat(claim.workspace.get(), kLockName, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)
+              : -1);
   const int open_error = errno;
   const std::string text = own_description(clock);
-  const int error = claim.lock.valid() ? write_all(claim.lock.get(), text.data(), text.size()) : open_error;
+  const int error = file.valid() ? write_all(file.get(), text.data(), text.size()) : open_error;
   if (error != 0) {
     remove_tree(folder, claim.name);
     if (error == ENOENT) return std::nullopt;
     fail_errno(cat("cannot create a lock file in '", path.string(), "'"), error);
   }
-  try_lock(claim.lock);
+  claim.lock = LivenessLock(std::move(file));
+  claim.lock.try_lock();
   return claim;
 }
 
@@ -138,8 +127,8 @@ bool publish_claim(const Fd& folder, const Claim& claim, std::uint64_t epoch) {
 void sweep_claims(const Fd& folder) {
   for (const std::string& name : entry_names(folder)) {
     if (!name.starts_with(kClaimPrefix)) continue;
-    const Fd lock(::openat(folder.get(), cat(name, "/", kLockName).c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC));
-    if (!lock.valid() || try_lock(lock) != LockResult::kHeld) remove_tree(folder, name);
+    LivenessLock lock(Fd(::openat(folder.get(), cat(name, "/", kLockName).c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC)));
+    if (lock.try_lock() != LockResult::kHeld) remove_tree(folder, name);
   }
 }
 
@@ -213,22 +202,24 @@ std::optional<std::uint64_t> parse_workspace_name(std::string_view name) {
   return epoch;
 }
 
-WriterLease::WriterLease(const Fd& folder, std::uint64_t epoch, bool forced, Fd workspace, Fd lock)
+WriterLease::WriterLease(const Fd& folder, std::uint64_t epoch, bool forced, Fd workspace, LivenessLock lock)
     : folder_(&folder), epoch_(epoch), forced_(forced), workspace_(std::move(workspace)), lock_(std::move(lock)) {}
 
-WriterLease WriterLease::acquire(const Fd& folder, const std::filesystem::path& path, const LeaseOptions& options,
-                                 const Clock& clock, const Log& log, const StopWaiting& stop) {
+WriterLease WriterLease::acquire(const Fd& folder, const std::filesystem::path& path, std::uint64_t last_epoch,
+                                 const LeaseOptions& options, const Clock& clock, const Log& log,
+                                 const StopWaiting& stop) {
   Wait wait(path, options, clock, log, stop);
   for (;;) {
     const std::vector<std::uint64_t> before = epochs_in(folder);
-    const std::uint64_t epoch = before.empty() ? 1 : before.back() + 1;
+    const std::uint64_t epoch = std::max(last_epoch, before.empty() ? 0 : before.back()) + 1;
     // Held until our own lock is in place, so that of several who wait one takes over and the others see it.
-    Fd lock_before;
+    LivenessLock lock_before;
     bool forced = false;
     if (!before.empty()) {
       const std::string lock_path = cat(workspace_name(before.back()), "/", kLockName);
-      lock_before = Fd(::openat(folder.get(), lock_path.c_str(), O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-      const LockResult result = lock_before.valid() ? try_lock(lock_before) : LockResult::kUnsupported;
+      lock_before =
+          LivenessLock(Fd(::openat(folder.get(), lock_path.c_str(), O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)));
+      const LockResult result = lock_before.try_lock();
       forced = result != LockResult::kLocked;
       if (result == LockResult::kHeld && !options.takeover) {
         wait.pause(owner_of(folder, before.back()));

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "checkpoint/liveness_lock.h"
 
 namespace spot {
 
@@ -26,14 +27,14 @@ using StopWaiting = std::function<bool()>;
 /// workspace, the folder writer-<epoch>: every file that it publishes is made there and renamed out, every file
 /// that it removes is renamed in. The next writer removes the workspace; from then on each such rename fails, so
 /// that a writer which was frozen meanwhile can change nothing any more. That holds on any file system: the lock
-/// in the workspace only tells whether its writer lives, for those who would rather wait. (A child that the writer
-/// forked and that did not exec holds it too.)
+/// in the workspace only tells whether its writer lives, for those who would rather wait.
 class WriterLease {
  public:
   /// Waits for the present writer while it lives, then takes over. `folder` is the open `path` and must outlive
-  /// the lease. Throws kTimeout when the wait was too short, kCancelled when `stop` said so, kIo.
-  static WriterLease acquire(const Fd& folder, const std::filesystem::path& path, const LeaseOptions& options,
-                             const Clock& clock, const Log& log, const StopWaiting& stop);
+  /// the lease. The epoch is larger than `last_epoch`, should workspaces have been lost. Throws kTimeout when the wait
+  /// was too short, kCancelled when `stop` said so, kIo.
+  static WriterLease acquire(const Fd& folder, const std::filesystem::path& path, std::uint64_t last_epoch,
+                             const LeaseOptions& options, const Clock& clock, const Log& log, const StopWaiting& stop);
 
   [[nodiscard]] std::uint64_t epoch() const { return epoch_; }
   [[nodiscard]] const Fd& workspace() const { return workspace_; }
@@ -43,13 +44,13 @@ class WriterLease {
   void check() const;
 
  private:
-  WriterLease(const Fd& folder, std::uint64_t epoch, bool forced, Fd workspace, Fd lock);
+  WriterLease(const Fd& folder, std::uint64_t epoch, bool forced, Fd workspace, LivenessLock lock);
 
   const Fd* folder_;
   std::uint64_t epoch_;
   bool forced_;
   Fd workspace_;
-  Fd lock_;
+  LivenessLock lock_;
 };
 
 /// The epoch of a workspace's name; nothing for any other name.

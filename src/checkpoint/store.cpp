@@ -29,10 +29,16 @@ CheckpointStore::CheckpointStore(const std::filesystem::path& directory, const S
       retention_(options.retention),
       clock_(clock),
       log_(std::move(log)),
-      lease_(WriterLease::acquire(directory_fd_, directory_, options.lease, clock_, log_, stop)),
+      lease_(WriterLease::acquire(directory_fd_, directory_, last_writer_epoch(directory_), options.lease, clock_, log_,
+                                  stop)),
       workspace_(directory_fd_, lease_, clock_),
       // Listed now that no other writer can add to them.
-      next_generation_(last_generation(directory_) + 1) {}
+      next_generation_(last_generation(directory_) + 1) {
+  // Between the look at the files and the lease, a writer whose workspace was lost may have saved.
+  if (last_writer_epoch(directory_) > lease_.epoch()) {
+    fail(Status::kFenced, cat("another writer has taken over '", directory_.string(), "'"));
+  }
+}
 
 SaveReport CheckpointStore::commit(CheckpointMeta meta, const StateView& state) {
   const std::int64_t start = clock_.monotonic_ns();
@@ -145,7 +151,12 @@ std::optional<Checkpoint> CheckpointStore::recover() {
 }
 
 void CheckpointStore::confirm_restore() {
-  workspace_.remove(kAttemptsName);
+  try {
+    workspace_.remove(kAttemptsName);
+  } catch (const Error& error) {
+    lease_.check();
+    log_.warning(cat("the count of attempts to restore stays: ", error.what()));
+  }
 }
 
 }  // namespace spot

@@ -183,7 +183,9 @@ void Workspace::prepare_spare(std::size_t size, const StopWaiting& stop) {
 
 void Workspace::remove(const std::string& name) {
   const std::string own_name = next_name();
-  if (take_out(name, own_name)) ::unlinkat(lease_.workspace().get(), own_name.c_str(), 0);
+  if (!take_out(name, own_name)) return;
+  ::unlinkat(lease_.workspace().get(), own_name.c_str(), 0);
+  if (::fsync(folder_.get()) != 0) fail_errno("cannot sync the checkpoint folder", errno);
 }
 
 void Workspace::set_aside(const std::string& name) {

@@ -68,7 +68,7 @@ class Workspace {
   /// Sees to it that there is a spare file of about that size, unless `stop` says so in the middle.
   void prepare_spare(std::size_t size, const StopWaiting& stop);
 
-  /// Removes a file of the folder, if it is there.
+  /// Removes a file of the folder, if it is there, durably.
   void remove(const std::string& name);
   /// Renames a damaged checkpoint to *.corrupt, by way of the workspace.
   void set_aside(const std::string& name);

@@ -122,6 +122,9 @@ CheckpointMeta Session::describe(const std::string& reason) const {
   meta.created_unix_ns = clock_.wall_ns();
   meta.model_json = model_json_;
   meta.config = config_.values();
+  // They may hold passwords, and say nothing about the run.
+  meta.config.erase("dataset_mirrors");
+  meta.config.erase("metadata_endpoint");
   meta.dataset_name = dataset_.name;
   meta.dataset_fingerprint = dataset_.fingerprint;
   meta.dataset_train_count = dataset_.train.count;

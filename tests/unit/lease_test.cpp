@@ -1,5 +1,6 @@
 #include "checkpoint/lease.h"
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -9,6 +10,7 @@
 #include <unistd.h>
 
 #include <doctest/doctest.h>
+#include <sys/wait.h>
 
 #include "base/file.h"
 #include "base/status.h"
@@ -37,8 +39,8 @@ struct Folder {
   fs::path path = temporary.path();
   Fd fd = open_directory(path);
 
-  WriterLease acquire(LeaseOptions options = {}, const StopWaiting& stop = {}) {
-    return WriterLease::acquire(fd, path, options, system_clock(), Log(), stop);
+  WriterLease acquire(LeaseOptions options = {}, const StopWaiting& stop = {}, std::uint64_t last_epoch = 0) {
+    return WriterLease::acquire(fd, path, last_epoch, options, system_clock(), Log(), stop);
   }
 };
 
@@ -176,6 +178,62 @@ TEST_CASE("a lock file that is gone or foreign counts as free: the writer before
   CHECK(second.epoch() == 2);
   CHECK(status_of([&] { first.check(); }) == Status::kFenced);
 }
+
+TEST_CASE("an epoch is newer than every file's, even where the workspaces are gone") {
+  Folder folder;
+  CHECK(folder.acquire({}, {}, 41).epoch() == 42);
+  CHECK(folder.acquire({}, {}, 7).epoch() == 43);
+}
+
+TEST_CASE("checkpoints saved after the workspaces were lost are the newer ones") {
+  Folder folder;
+  StateLayout layout;
+  layout.add("weights", {4}, TensorRole::kParameter);
+  const std::vector<float> values(4, 1.0F);
+  const auto save = [&](std::uint64_t step) {
+    CheckpointStore store(folder.path, {}, system_clock(), Log());
+    CheckpointMeta meta;
+    meta.step = step;
+    store.commit(meta, {&layout, values});
+    return store.writer_epoch();
+  };
+  for (std::uint64_t step = 10; step <= 30; step += 10) save(step);
+  for (const auto& entry : fs::directory_iterator(folder.path)) {
+    if (entry.is_directory()) fs::remove_all(entry.path());
+  }
+  CHECK(save(5) == 4);
+  CHECK(CheckpointStore(folder.path, {}, system_clock(), Log()).recover()->meta.step == 5);
+}
+
+#ifndef SPOT_SANITIZED
+TEST_CASE("a forked child that lives on does not hold its parent's place") {
+  Folder folder;
+  int says[2], hears[2];
+  REQUIRE(pipe(says) == 0);
+  REQUIRE(pipe(hears) == 0);
+  // A host that becomes the writer, forks a helper and is killed.
+  const pid_t host = fork();
+  if (host == 0) {
+    const WriterLease lease = folder.acquire();
+    if (fork() == 0) {
+      char byte = 'x';
+      if (write(says[1], &byte, 1) != 1) _exit(1);
+      close(hears[1]);
+      _exit(static_cast<int>(read(hears[0], &byte, 1)));  // until the test is over
+    }
+    pause();
+  }
+  char byte = 0;
+  REQUIRE(read(says[0], &byte, 1) == 1);
+  CHECK(status_of([&] { folder.acquire(); }) == Status::kTimeout);
+  kill(host, SIGKILL);
+  waitpid(host, nullptr, 0);
+  const WriterLease next = folder.acquire();
+  CHECK(next.epoch() == 2);
+  CHECK_FALSE(next.forced());
+  close(hears[1]);
+}
+#endif
 
 TEST_CASE("names of workspaces") {
   CHECK(workspace_name(7) == "writer-00000007");
