@@ -2,6 +2,7 @@
 
 find_package(Threads REQUIRED)
 find_package(dnnl REQUIRED CONFIG)          # Debian 12: needs ocl-icd-opencl-dev installed
+find_package(hwy REQUIRED CONFIG)           # Google Highway
 find_package(CURL REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(nlohmann_json REQUIRED CONFIG)

@@ -1,6 +1,6 @@
 # Sourced by the scripts: installs what is missing of the packages that a build needs, on Debian and Ubuntu.
 
-build_packages="g++ cmake ninja-build ccache pkg-config git ca-certificates libdnnl-dev ocl-icd-opencl-dev
+build_packages="g++ cmake ninja-build ccache pkg-config git ca-certificates libdnnl-dev ocl-icd-opencl-dev libhwy-dev
   flatbuffers-compiler libflatbuffers-dev libcurl4-openssl-dev zlib1g-dev libxxhash-dev nlohmann-json3-dev
   libcli11-dev libpng-dev"
 

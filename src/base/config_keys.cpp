@@ -85,6 +85,9 @@ constexpr auto kKeys = std::to_array<ConfigKey>({
     integer("shards", "8", 1, 1024, kExact,
             "Parts into which each batch is cut, whatever the number of threads. The order of sums "
             "depends on it, so it is part of the run"),
+    choice("kernels", "auto", "auto|general", kExact,
+           "What computes: auto takes kernels that fuse layers and skip zeros wherever a pattern of layers has "
+           "one; general takes one operation a layer. Sums are ordered differently"),
 
     // When it is saved.
     integer("checkpoint_steps", "0", 0, 1e12, kFree, "Save every so many steps; 0: not by steps"),

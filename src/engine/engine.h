@@ -40,6 +40,10 @@ struct OperatorTime {
   double milliseconds = 0;     ///< thread time a training step, all shards together
 };
 
+/// Which operators compute. `kAuto` takes fused ones, which skip zeros, wherever a pattern of layers has one;
+/// `kGeneral` takes one for each layer, whatever its shape.
+enum class Kernels : std::uint8_t { kAuto, kGeneral };
+
 struct EngineSpec {
   ModelSpec model;
   OptimizerSpec optimizer;
@@ -47,6 +51,7 @@ struct EngineSpec {
   std::int64_t batch_size = 128;
   int shards = 8;
   int threads = 0;  ///< 0: one for each processor
+  Kernels kernels = Kernels::kAuto;
   std::uint64_t seed = 1;
 };
 

@@ -97,6 +97,7 @@ EngineSpec engine_spec(const Config& config, const Dataset& dataset) {
   spec.shards = static_cast<int>(config.integer("shards"));
   const auto threads = static_cast<int>(config.integer("threads"));
   spec.threads = threads == 0 ? available_processors() : threads;
+  spec.kernels = config.text("kernels") == "general" ? Kernels::kGeneral : Kernels::kAuto;
   spec.seed = count(config, "seed");
   return spec;
 }

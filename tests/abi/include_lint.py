@@ -24,6 +24,7 @@ OWNERS = {
     r"curl/": ["net"],
     r"flatbuffers/|.*_generated\.h$": ["checkpoint"],
     r"(oneapi/)?dnnl": ["engine/cpu"],
+    r"hwy/": ["engine/cpu"],
     r"spot_trainer\.h$": ["capi"],
     r"CLI/": [],
 }

@@ -5,64 +5,14 @@
 
 #include <doctest/doctest.h>
 
-#include "base/philox.h"
 #include "engine/cpu/cpu_engine.h"
 #include "unit/reference_network.h"
+#include "unit/small_problem.h"
 
 using namespace spot;
+using small_problem::Problem, small_problem::spec_of, small_problem::start_state;
 
 namespace {
-
-/// A small random problem for one model.
-struct Problem {
-  ModelSpec model;
-  std::vector<std::uint8_t> images, labels;
-  std::vector<std::uint32_t> indices;
-  reference::Batch batch;
-
-  Problem(const std::string& layers, Shape3 input, std::uint32_t samples, std::int64_t classes = 5)
-      : model(parse_model(R"({"layers":[)" + layers + "]}", "test model", input, classes)) {
-    RandomStream random(99, RandomPurpose::kSyntheticData);
-    const auto pixels = static_cast<std::size_t>(input.size());
-    for (std::uint32_t n = 0; n < samples; ++n) {
-      for (std::size_t i = 0; i < pixels; ++i) {
-        images.push_back(static_cast<std::uint8_t>(random.next_u32() >> 24));
-        batch.pixels.push_back(images.back() / 255.0);
-      }
-      labels.push_back(static_cast<std::uint8_t>(random.next_below(static_cast<std::uint32_t>(classes))));
-      indices.push_back(n);
-    }
-    batch.labels = labels;
-  }
-
-  [[nodiscard]] BatchView view() const { return {images.data(), labels.data(), indices}; }
-};
-
-EngineSpec spec_of(const Problem& problem, const OptimizerSpec& optimizer, int threads = 2) {
-  EngineSpec spec;
-  spec.model = problem.model;
-  spec.optimizer = optimizer;
-  spec.batch_size = static_cast<std::int64_t>(problem.indices.size());
-  spec.shards = 3;
-  spec.threads = threads;
-  spec.seed = 7;
-  return spec;
-}
-
-/// The initial state with random instead of zero biases and shifts, when asked for.
-std::vector<float> start_state(Engine& engine, bool random_biases) {
-  std::vector<float> state(engine.layout().size());
-  engine.read_state(state);
-  RandomStream random(5, RandomPurpose::kSyntheticData);
-  for (const TensorSpec& tensor : engine.layout().tensors()) {
-    if (!random_biases || tensor.role != TensorRole::kParameter || tensor.shape.size() > 1) continue;
-    for (std::size_t i = 0; i < tensor.size; ++i) {
-      state[tensor.offset + i] += 0.4F * random.next_uniform() - 0.2F;
-    }
-  }
-  engine.write_state(state);
-  return state;
-}
 
 /// Central difference of the reference's loss by one parameter. Where a kink (ReLU, maximum) lies between the
 /// two points the two one-sided differences disagree: NaN then.
@@ -159,6 +109,27 @@ TEST_CASE("gradients of pools agree, overlapping and padded ones too") {
                 {"type":"average_pool","kernel":3,"stride":2,"padding":1})" +
                  kHead,
              {1, 9, 9}, 5);
+}
+
+TEST_CASE("gradients of fused blocks of convolution, ReLU and pool agree") {
+  check_both(R"({"type":"conv2d","filters":16,"kernel":3},{"type":"relu"},{"type":"conv2d","filters":16,"kernel":3},
+                {"type":"relu"},{"type":"max_pool","kernel":2},{"type":"dropout","rate":0.25})" +
+                 kHead,
+             {1, 10, 9}, 6);
+  check_both(R"({"type":"conv2d","filters":7,"kernel":5,"padding":2},{"type":"max_pool","kernel":2},{"type":"relu"},
+                {"type":"conv2d","filters":18,"kernel":5,"padding":"same"},{"type":"relu"},
+                {"type":"max_pool","kernel":2})" +
+                 kHead,
+             {1, 9, 11}, 5);
+}
+
+TEST_CASE("gradients of a large dense layer agree, behind an image and behind a vector") {
+  check_both(R"({"type":"conv2d","filters":16,"kernel":3},{"type":"relu"},{"type":"max_pool","kernel":2},
+                {"type":"dropout","rate":0.25},{"type":"flatten"},{"type":"dense","units":16},{"type":"relu"},
+                {"type":"dense","units":5})",
+             {1, 14, 14}, 5);
+  check_both(R"({"type":"flatten"},{"type":"dense","units":16},{"type":"relu"},{"type":"dense","units":5})",
+             {1, 24, 24}, 7);
 }
 
 TEST_CASE("gradients through dropout agree: the masks are those of the contract") {

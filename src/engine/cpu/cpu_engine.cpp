@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <cmath>
 #include <cstring>
+#include <ctime>
 #include <optional>
 
 #include "base/simd.h"
@@ -24,8 +24,11 @@ SPOT_SIMD void scale_pixels(const std::uint8_t* pixels, std::size_t size, float*
   for (std::size_t i = 0; i < size; ++i) values[i] = static_cast<float>(pixels[i]) / 255.0F;
 }
 
-std::int64_t nanoseconds() {
-  return std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1);
+/// Time that this thread has had a processor: what others compute at the same time does not count.
+std::int64_t thread_nanoseconds() {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
 }
 
 /// Thread time of each call of the training pass, and of the parameter tasks by layer.
@@ -36,16 +39,16 @@ struct Profile {
 
   explicit Profile(const Plan& plan)
       : parameter_tasks(plan.parameter_tasks().size()), packs(plan.shared_packs().size()) {
-    for (const Segment& segment : plan.training()) calls.emplace_back(segment.size());
+    for (const Segment& segment : plan.training()) calls.emplace_back(segment.calls.size());
   }
 };
 
 template <typename Work>
 void timed(std::atomic<std::int64_t>* total, const Work& work) {
   if (total == nullptr) return work();
-  const std::int64_t start = nanoseconds();
+  const std::int64_t start = thread_nanoseconds();
   work();
-  total->fetch_add(nanoseconds() - start, std::memory_order_relaxed);
+  total->fetch_add(thread_nanoseconds() - start, std::memory_order_relaxed);
 }
 
 class CpuEngine final : public Engine {
@@ -68,9 +71,20 @@ class CpuEngine final : public Engine {
  private:
   void check_batch(const BatchView& batch) const;
   void load_images(const BatchView& batch, const ShardTask& task);
-  void train_on_worker(const BatchView& batch, std::uint64_t step, float learning_rate, int worker);
+  /// What the tasks of a segment run on: the step, and who runs them.
+  struct Pass {
+    const BatchView& batch;
+    std::uint64_t step;
+    float learning_rate;
+    int worker;
+  };
+  template <typename Calls>
+  void share_segment(const Segment& segment, const Pass& pass, bool loads_images, const Calls& calls);
+  void train_on_worker(const Pass& pass);
   template <typename Head>
   void infer(const BatchView& batch, const Head& head);
+  template <typename Copy>
+  void for_each_stored(bool with_accumulators, const Copy& copy) const;
 
   EngineSpec spec_;
   StateLayout layout_;
@@ -93,10 +107,10 @@ CpuEngine::CpuEngine(const EngineSpec& spec)
       updater_(spec.optimizer, layout_, state_.data(), gradients_.data()),
       labels_(static_cast<std::size_t>(spec.batch_size)),
       pool_(spec.threads > 0 ? spec.threads : available_processors()) {
-  initialise_state(layout_, spec.initializer, spec.seed, {state_.data(), state_.size()});
   const OperatorContext context = {
       .engine = dnnl::engine(dnnl::engine::kind::cpu, 0),
       .shards = spec.shards,
+      .workers = pool_.size(),
       .seed = spec.seed,
       .layout = &layout_,
       .state = state_.data(),
@@ -107,13 +121,13 @@ CpuEngine::CpuEngine(const EngineSpec& spec)
             return sum_of_squares(gradients_.data() + offset, size);
           },
   };
-  pool_.run_alone([&] {
-    plan_.emplace(spec_.model, context, static_cast<std::size_t>(spec_.batch_size), pool_.size());
-    plan_->repack();
-  });
+  pool_.run_alone(
+      [&] { plan_.emplace(spec_.model, context, static_cast<std::size_t>(spec_.batch_size), spec_.kernels); });
   gradient_squares_.resize(plan_->parameter_tasks().size());
+  std::vector<float> initial(layout_.size());
+  initialise_state(layout_, spec.initializer, spec.seed, initial);
+  write_state(initial);
 }
-
 void CpuEngine::check_batch(const BatchView& batch) const {
   if (batch.indices.empty() || batch.indices.size() > labels_.size()) {
     fail(Status::kInternal,
@@ -131,27 +145,51 @@ void CpuEngine::load_images(const BatchView& batch, const ShardTask& task) {
     scale_pixels(batch.images + index * size, size, values + i * size);
     if (batch.labels != nullptr) labels_[sample] = batch.labels[index];
   }
-  std::fill(values + task.count * size, values + plan_->shard_size() * size, 0.0F);
+  if (task.whole) std::fill(values + task.count * size, values + plan_->shard_size() * size, 0.0F);
 }
 
-void CpuEngine::train_on_worker(const BatchView& batch, std::uint64_t step, float learning_rate, int worker) {
-  const std::size_t samples = batch.indices.size();
-  const int shards = plan_->shards_of(samples);
+/// Calls calls(task) for each task of the segment, spread over the workers.
+template <typename Calls>
+void CpuEngine::share_segment(const Segment& segment, const Pass& pass, bool loads_images, const Calls& calls) {
+  const std::size_t samples = pass.batch.indices.size();
+  switch (segment.over) {
+    case Segment::Over::kShards:
+      return pool_.share(plan_->shards_of(samples), [&](int shard) {
+        plan_->for_each_part(segment, plan_->task(shard, pass.worker, samples, pass.step), [&](const ShardTask& task) {
+          if (loads_images) load_images(pass.batch, task);
+          calls(task);
+        });
+      });
+    case Segment::Over::kParts:
+      return pool_.share(pool_.size(),
+                         [&](int part) { calls(plan_->part(part, pool_.size(), pass.worker, samples, pass.step)); });
+    case Segment::Over::kTiles:
+      return pool_.share(segment.tiles, [&](int tile) {
+        calls(ShardTask{.shard = tile,
+                        .worker = pass.worker,
+                        .batch = samples,
+                        .step = pass.step,
+                        .learning_rate = pass.learning_rate});
+      });
+  }
+}
+
+void CpuEngine::train_on_worker(const Pass& pass) {
   const auto& segments = plan_->training();
   for (std::size_t s = 0; s < segments.size(); ++s) {
-    pool_.share(shards, [&](int shard) {
-      const ShardTask task = plan_->task(shard, worker, samples, step);
-      if (s == 0) load_images(batch, task);
-      for (std::size_t c = 0; c < segments[s].size(); ++c) {
-        timed(profile_ ? &profile_->calls[s][c] : nullptr, [&] { segments[s][c].run(task); });
+    share_segment(segments[s], pass, s == 0, [&](const ShardTask& task) {
+      for (std::size_t c = 0; c < segments[s].calls.size(); ++c) {
+        timed(profile_ ? &profile_->calls[s][c] : nullptr, [&] { segments[s].calls[c].run(task); });
       }
     });
   }
+  const std::size_t samples = pass.batch.indices.size();
+  const int shards = plan_->shards_of(samples);
   const auto& tasks = plan_->parameter_tasks();
   pool_.share(static_cast<int>(tasks.size()), [&](int i) {
     const auto t = static_cast<std::size_t>(i);
     timed(profile_ ? &profile_->parameter_tasks[t] : nullptr,
-          [&] { gradient_squares_[t] = tasks[t].run(shards, samples, learning_rate); });
+          [&] { gradient_squares_[t] = tasks[t].run(shards, samples, pass.learning_rate); });
   });
   const auto& packs = plan_->shared_packs();
   pool_.share(static_cast<int>(packs.size()), [&](int i) {
@@ -164,7 +202,7 @@ StepMetrics CpuEngine::train_step(const BatchView& batch, std::uint64_t step, fl
   check_batch(batch);
   updater_.begin_step(step);
   plan_->set_labels(labels_.data());
-  pool_.run([&](int worker) { train_on_worker(batch, step, learning_rate, worker); });
+  pool_.run([&](int worker) { train_on_worker({batch, step, learning_rate, worker}); });
 
   const std::size_t samples = batch.indices.size();
   double squares = 0;
@@ -181,12 +219,14 @@ void CpuEngine::infer(const BatchView& batch, const Head& head) {
   check_batch(batch);
   const std::size_t samples = batch.indices.size();
   pool_.run([&](int worker) {
-    pool_.share(plan_->shards_of(samples), [&](int shard) {
-      const ShardTask task = plan_->task(shard, worker, samples, 0);
-      load_images(batch, task);
-      for (const PlanCall& call : plan_->inference().front()) call.run(task);
-      head(task);
-    });
+    bool is_first = true;
+    for (const Segment& segment : plan_->inference()) {
+      share_segment(segment, {batch, 0, 0.0F, worker}, is_first, [&](const ShardTask& task) {
+        for (const PlanCall& call : segment.calls) call.run(task);
+      });
+      is_first = false;
+    }
+    pool_.share(plan_->shards_of(samples), [&](int shard) { head(plan_->task(shard, worker, samples, 0)); });
   });
 }
 
@@ -202,21 +242,43 @@ void CpuEngine::predict(const BatchView& batch, std::span<float> probabilities) 
   infer(batch, [&](const ShardTask& task) { plan_->head().predict(task, probabilities.data()); });
 }
 
+/// Calls copy(order, offset of the tensor) for each tensor whose stored order is an operator's own.
+template <typename Copy>
+void CpuEngine::for_each_stored(bool with_accumulators, const Copy& copy) const {
+  for (const StoredOrder& order : plan_->stored_orders()) {
+    copy(order, order.parameter->offset);
+    if (!with_accumulators) continue;
+    for (const TensorSpec& tensor : layout_.tensors()) {
+      if (tensor.name.starts_with(order.parameter->name + "/")) copy(order, tensor.offset);
+    }
+  }
+}
+
 void CpuEngine::read_state(std::span<float> state) const {
   std::memcpy(state.data(), state_.data(), layout_.size() * sizeof(float));
+  for_each_stored(true, [&](const StoredOrder& order, std::size_t offset) {
+    order.load(state_.data() + offset, state.data() + offset);
+  });
 }
 
 void CpuEngine::write_state(std::span<const float> state) {
   std::memcpy(state_.data(), state.data(), layout_.size() * sizeof(float));
+  for_each_stored(true, [&](const StoredOrder& order, std::size_t offset) {
+    order.store(state.data() + offset, state_.data() + offset);
+  });
   pool_.run_alone([&] { plan_->repack(); });
 }
 
 void CpuEngine::read_gradients(std::span<float> gradients) const {
   std::memcpy(gradients.data(), gradients_.data(), gradients_.size() * sizeof(float));
+  for_each_stored(false, [&](const StoredOrder& order, std::size_t offset) {
+    order.load(gradients_.data() + offset, gradients.data() + offset);
+  });
 }
 
 std::vector<OperatorTime> CpuEngine::profile(const BatchView& batch, int steps) {
-  const std::vector<float> before(state_.data(), state_.data() + state_.size());
+  std::vector<float> before(layout_.size());
+  read_state(before);
   Profile profile(*plan_);
   profile_ = &profile;
   for (int step = 0; step < steps; ++step) train_step(batch, static_cast<std::uint64_t>(step), 0.0F);
@@ -237,7 +299,7 @@ std::vector<OperatorTime> CpuEngine::profile(const BatchView& batch, int steps) 
   };
   for (std::size_t s = 0; s < profile.calls.size(); ++s) {
     for (std::size_t c = 0; c < profile.calls[s].size(); ++c) {
-      const PlanCall& call = plan_->training()[s][c];
+      const PlanCall& call = plan_->training()[s].calls[c];
       add(call.layer, call.pass, call.implementation, profile.calls[s][c]);
     }
   }

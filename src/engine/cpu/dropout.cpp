@@ -39,8 +39,8 @@ DropoutOperator::DropoutOperator(const OperatorContext& context, const LayerSpec
   const auto elements = static_cast<std::size_t>(edge.shape().size());
   for (int slot = 0; slot < context.slots; ++slot) {
     scales_.emplace_back(edge.shard_size() * edge.sample_size());
-    words_.emplace_back(2 * (elements + 8));
   }
+  for (int worker = 0; worker < context.workers; ++worker) words_.emplace_back(2 * (elements + 8));
 }
 
 std::string DropoutOperator::implementation(std::string_view pass) const {
@@ -58,7 +58,7 @@ void DropoutOperator::draw_scales(const ShardTask& task, std::size_t sample, flo
   const std::uint64_t first = std::uint64_t{sample} * elements;
   const Philox::Block counter = dropout_counter(layer_index_, task.step, 0);
   const std::size_t blocks = (first % 4 + elements + 3) / 4;
-  auto& buffer = words_[static_cast<std::size_t>(task.slot)];
+  auto& buffer = words_[static_cast<std::size_t>(task.worker)];
   std::uint32_t* words = buffer.data();
   std::uint32_t* const plane = words + buffer.size() / 2;
   std::uint32_t* const planes[4] = {plane, plane + blocks, plane + 2 * blocks, plane + 3 * blocks};
@@ -76,7 +76,7 @@ void DropoutOperator::draw_scales(const ShardTask& task, std::size_t sample, flo
 
 void DropoutOperator::forward(const ShardTask& task, bool training) {
   if (!training) return;
-  float* scales = scales_[static_cast<std::size_t>(task.slot)].data();
+  float* scales = scales_of(task);
   for (std::size_t i = 0; i < task.count; ++i) {
     draw_scales(task, task.first + i, scales + i * edge_.sample_size());
   }
@@ -85,8 +85,7 @@ void DropoutOperator::forward(const ShardTask& task, bool training) {
 
 void DropoutOperator::backward_data(const ShardTask& task) {
   if (!edge_.has_difference()) return;
-  multiply(edge_.difference(task), scales_[static_cast<std::size_t>(task.slot)].data(),
-           task.count * edge_.sample_size());
+  multiply(edge_.difference(task), scales_of(task), task.count * edge_.sample_size());
 }
 
 }  // namespace spot

@@ -2,20 +2,25 @@
 
 namespace spot {
 
-Edge::Edge(Shape3 shape, std::int64_t block, bool batch_wide, std::size_t shard_size, int slots, std::size_t batch_rows,
-           bool has_difference)
+Edge::Edge(Shape3 shape, std::int64_t block, bool batch_wide, const EdgeSize& size, bool has_difference)
     : shape_(shape),
       block_(block),
       batch_wide_(batch_wide),
-      shard_size_(shard_size),
+      shard_size_(size.shard_size),
       sample_size_(
           static_cast<std::size_t>((shape.channels + block - 1) / block * block * shape.height * shape.width)) {
-  const int buffers = batch_wide ? 1 : slots;
-  const std::size_t rows = batch_wide ? batch_rows : shard_size;
-  for (int i = 0; i < buffers; ++i) {
-    value_.emplace_back(rows * sample_size_);
-    if (has_difference) difference_.emplace_back(rows * sample_size_);
-  }
+  // Rows a multiple of a page apart would all compete for the same few places of a cache. Only operators that
+  // know sample_size() see images of the whole batch.
+  if (batch_wide && block > 1 && sample_size_ % 1024 == 0) sample_size_ += 16;
+  const std::size_t rows = batch_wide ? size.batch_rows : size.shard_size;
+  for (int i = 0; i < (batch_wide ? 1 : size.slots); ++i) value_.emplace_back(rows * sample_size_);
+  if (!has_difference) return;
+  for (int i = 0; i < (batch_wide ? 1 : size.difference_slots); ++i) difference_.emplace_back(rows * sample_size_);
+}
+
+void Edge::keep_background() {
+  background_counts_ = true;
+  for (std::size_t i = 0; i < value_.size(); ++i) background_.emplace_back(shard_size_ * pixels());
 }
 
 onednn::Desc Edge::image_desc() const {

@@ -18,16 +18,26 @@ struct ParameterTask {
   std::function<double(int shards, std::size_t batch, float learning_rate)> run;
 };
 
+/// A parameter that the engine keeps in an order of the operator's own, its gradient and its accumulators with it.
+/// Both functions copy one such tensor.
+struct StoredOrder {
+  const TensorSpec* parameter = nullptr;
+  std::function<void(const float* canonical, float* stored)> store;
+  std::function<void(const float* stored, float* canonical)> load;
+};
+
 /// What operators know of their surroundings.
 struct OperatorContext {
   dnnl::engine engine;
   std::size_t shard_size = 0;
   int shards = 0;
-  int slots = 0;  ///< sets of per-shard buffers
+  int slots = 0;             ///< sets of value buffers
+  int difference_slots = 0;  ///< sets of difference buffers
+  int workers = 0;
   std::uint64_t seed = 0;
   const StateLayout* layout = nullptr;
-  float* state = nullptr;      ///< the canonical arena
-  float* gradients = nullptr;  ///< of the parameters, canonical, same offsets
+  float* state = nullptr;      ///< the arena, canonical but for stored orders
+  float* gradients = nullptr;  ///< of the parameters, same offsets and orders
   /// Updates parameters [offset, offset + size) from their gradients; returns the gradients' sum of squares.
   std::function<double(std::size_t offset, std::size_t size, float learning_rate)> update;
 };
@@ -55,6 +65,17 @@ class Operator {
   virtual void gather_forward(const ShardTask& /*task*/) {}
   virtual void gather_backward(const ShardTask& /*task*/) {}
 
+  /// Whether a task may be some rows of a shard; else it is always the whole.
+  [[nodiscard]] virtual bool takes_rows() const { return false; }
+
+  /// An operator that goes over the whole batch at once: forward() takes any range of samples of the batch, a part
+  /// for each worker, and instead of the two backward passes prepare_backward() is called once and then
+  /// backward_tile() for each of `tiles()` tiles, whose number is the task's `shard`.
+  [[nodiscard]] virtual int tiles() const { return 0; }
+  virtual void prepare_backward(const ShardTask& /*task*/) {}
+  virtual void backward_tile(const ShardTask& /*task*/) {}
+
+  virtual void add_stored_orders(std::vector<StoredOrder>& /*orders*/) {}
   virtual void add_parameter_tasks(std::vector<ParameterTask>& /*tasks*/) {}
   /// Brings the operator's own copies of its parameters up to date when the state was written from outside.
   virtual void repack() {}

@@ -10,6 +10,7 @@ class ReluOperator final : public Operator {
   ReluOperator(const LayerSpec& layer, Edge& edge, bool fused) : Operator(layer.name), edge_(edge), fused_(fused) {}
 
   [[nodiscard]] std::string implementation(std::string_view pass) const override;
+  [[nodiscard]] bool takes_rows() const override { return true; }
   void forward(const ShardTask& task, bool training) override;
   void backward_data(const ShardTask& task) override;
 

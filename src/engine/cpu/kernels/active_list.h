@@ -1,0 +1,22 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace spot::kernels {
+
+/// The nonzero channels of each pixel of an image, in ascending order: pixel p's k-th one has the value
+/// values[p * pitch + k] and the offset offsets[p * pitch + k] = channel * `offset_of_channel`;
+/// counts[p] of them. What is behind them is undefined.
+struct ActiveList {
+  float* values = nullptr;
+  std::uint32_t* offsets = nullptr;
+  std::uint32_t* counts = nullptr;
+  std::size_t pitch = 0;  ///< entries between two pixels: the channels. One more pitch of room lies behind.
+};
+
+/// Lists a blocked image of `pixels` pixels and list.pitch channels.
+void list_active(const float* image, std::size_t pixels, std::size_t block, std::size_t offset_of_channel,
+                 const ActiveList& list);
+
+}  // namespace spot::kernels

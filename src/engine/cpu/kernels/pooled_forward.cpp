@@ -1,0 +1,219 @@
+// Convolution, ReLU and max-pooling in one pass. For a group of windows side by side and a chunk of output
+// channels, the convolution's outputs under the windows stay in registers while the input pixels of their common
+// receptive field pass by, row by row, and of each pixel the channels that are not zero (active_list.h), in
+// ascending order. A pixel meets a different tap in each output that it reaches; which, is known at compile time,
+// for there is one instance of at_pixel() for each pixel of the receptive field. The weights of one chunk stay in
+// the first-level cache. An output's sum runs over pixel and channel whatever the group, the chunk or the vector.
+
+#include "engine/cpu/kernels/pooled_forward.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "engine/cpu/kernels/targets.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "engine/cpu/kernels/pooled_forward.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace spot::kernels::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+using Tag = hn::CappedTag<float, 16>;
+using Vector = hn::Vec<Tag>;
+constexpr std::size_t kLanes = HWY_MIN(HWY_LANES(float), 16);
+/// Vector registers decide how many outputs fit.
+constexpr bool kManyRegisters = kLanes == 16 || HWY_ARCH_ARM_A64;
+
+/// Windows side by side, kVectors vectors of output channels each.
+template <std::size_t kernel, std::size_t chunk, std::size_t windows, std::size_t vectors>
+struct Tile {
+  static constexpr std::size_t kKernel = kernel, kChunk = chunk, kWindows = windows, kVectors = vectors;
+  static constexpr std::size_t kAcross = 2 * windows;  ///< outputs in a row, of two rows
+  static constexpr std::size_t kFieldAcross = kAcross + kernel - 1;
+  static constexpr std::size_t kField = (kernel + 1) * kFieldAcross;  ///< pixels of the receptive field
+  static constexpr std::size_t kSums = 2 * kAcross * vectors;         // [output row][output column][vector]
+};
+
+/// Adds value * weight to sum number `index` when the pixel reaches its output.
+template <typename T, std::size_t pixel, std::size_t index>
+HWY_INLINE void add_product(Vector (&sums)[T::kSums], Vector value, const float* weights) {
+  constexpr std::size_t kOutput = index / T::kVectors;
+  constexpr std::size_t kRow = pixel / T::kFieldAcross - kOutput / T::kAcross;     // wraps round when negative
+  constexpr std::size_t kColumn = pixel % T::kFieldAcross - kOutput % T::kAcross;  // likewise
+  if constexpr (kRow < T::kKernel && kColumn < T::kKernel) {
+    constexpr std::size_t kAt = (kRow * T::kKernel + kColumn) * T::kChunk + index % T::kVectors * kLanes;
+    sums[index] = hn::MulAdd(value, hn::LoadU(Tag(), weights + kAt), sums[index]);
+  }
+}
+
+template <typename T, std::size_t pixel, std::size_t... index>
+HWY_INLINE void add_products(Vector (&sums)[T::kSums], Vector value, const float* weights,
+                             std::index_sequence<index...> /*sums*/) {
+  (add_product<T, pixel, index>(sums, value, weights), ...);
+}
+
+/// All active channels of one pixel of the receptive field, whose top left pixel is number `origin`.
+template <typename T, std::size_t pixel>
+HWY_INLINE void at_pixel(Vector (&sums)[T::kSums], const ActiveList& active, std::size_t origin, std::size_t columns,
+                         const float* weights) {
+  const std::size_t at = origin + pixel / T::kFieldAcross * columns + pixel % T::kFieldAcross;
+  const float* values = active.values + at * active.pitch;
+  const std::uint32_t* offsets = active.offsets + at * active.pitch;
+  const std::uint32_t count = active.counts[at];
+  for (std::uint32_t k = 0; k < count; ++k) {
+    add_products<T, pixel>(sums, hn::Set(Tag(), values[k]), weights + offsets[k], std::make_index_sequence<T::kSums>());
+  }
+}
+
+template <typename T, std::size_t... pixel>
+HWY_INLINE void at_pixels(Vector (&sums)[T::kSums], const ActiveList& active, std::size_t origin, std::size_t columns,
+                          const float* weights, std::index_sequence<pixel...> /*field*/) {
+  (at_pixel<T, pixel>(sums, active, origin, columns, weights), ...);
+}
+
+/// The maximum of the sums at a, b, c and d, and who it was.
+HWY_INLINE void store_maximum(Vector a, Vector b, Vector c, Vector d, float* output, std::uint8_t* winner) {
+  const hn::RebindToSigned<Tag> di;
+  const hn::Rebind<std::uint8_t, Tag> du8;
+  Vector best = a;
+  auto who = hn::Zero(di);
+  const Vector others[3] = {b, c, d};
+  for (int i = 0; i < 3; ++i) {
+    const auto larger = hn::Gt(others[i], best);
+    best = hn::IfThenElse(larger, others[i], best);
+    who = hn::IfThenElse(hn::RebindMask(di, larger), hn::Set(di, i + 1), who);
+  }
+  const auto positive = hn::Gt(best, hn::Zero(Tag()));
+  hn::StoreU(hn::IfThenElseZero(positive, best), Tag(), output);
+  if (winner == nullptr) return;
+  who = hn::IfThenElse(hn::RebindMask(di, positive), who, hn::Set(di, kNoWinner));
+  hn::StoreU(hn::DemoteTo(du8, who), du8, winner);
+}
+
+template <typename T, std::size_t part>
+HWY_INLINE void store_window(const PooledShape& shape, const PooledForward& pass, const Vector (&sums)[T::kSums],
+                             std::size_t channel, std::size_t window) {
+  constexpr std::size_t kWindow = part / T::kVectors, kVector = part % T::kVectors;
+  constexpr std::size_t kTop = 2 * kWindow * T::kVectors + kVector;
+  constexpr std::size_t kBottom = kTop + T::kAcross * T::kVectors;
+  const std::size_t c = channel + kVector * kLanes;
+  const std::size_t at = (c / shape.block * shape.windows() + window + kWindow) * shape.block + c % shape.block;
+  store_maximum(sums[kTop], sums[kTop + T::kVectors], sums[kBottom], sums[kBottom + T::kVectors], pass.output + at,
+                pass.winners == nullptr ? nullptr : pass.winners + at);
+}
+
+template <typename T, std::size_t... part>
+HWY_INLINE void store_windows(const PooledShape& shape, const PooledForward& pass, const Vector (&sums)[T::kSums],
+                              std::size_t channel, std::size_t window, std::index_sequence<part...> /*parts*/) {
+  (store_window<T, part>(shape, pass, sums, channel, window), ...);
+}
+
+template <typename T, std::size_t... index>
+HWY_INLINE void set_bias(Vector (&sums)[T::kSums], const float* bias, std::index_sequence<index...> /*sums*/) {
+  ((sums[index] = hn::LoadU(Tag(), bias + index % T::kVectors * kLanes)), ...);
+}
+
+/// T::kWindows windows from number (down, across) on; `channel` is the first output channel.
+template <typename T>
+void compute(const PooledShape& shape, const PooledForward& pass, std::size_t channel, std::size_t down,
+             std::size_t across) {
+  Vector sums[T::kSums];
+  set_bias<T>(sums, pass.bias + channel, std::make_index_sequence<T::kSums>());
+  const float* weights =
+      pass.weights + channel / T::kChunk * shape.input_channels * shape.taps() * T::kChunk + channel % T::kChunk;
+  at_pixels<T>(sums, pass.active, 2 * (down * shape.columns + across), shape.columns, weights,
+               std::make_index_sequence<T::kField>());
+  store_windows<T>(shape, pass, sums, channel, down * shape.windows_across + across,
+                   std::make_index_sequence<T::kWindows * T::kVectors>());
+}
+
+/// Copies the result of window `from` to window `to`.
+void copy_window(const PooledShape& shape, const PooledForward& pass, std::size_t channel, std::size_t channels,
+                 std::size_t from, std::size_t to) {
+  const std::size_t plane = shape.windows() * shape.block;
+  const std::size_t width = std::min(shape.block, channels);
+  for (std::size_t c = channel; c < channel + channels; c += width) {
+    const std::size_t at = c / shape.block * plane + c % shape.block;
+    std::copy_n(pass.output + at + from * shape.block, width, pass.output + at + to * shape.block);
+    if (pass.winners == nullptr) continue;
+    std::copy_n(pass.winners + at + from * shape.block, width, pass.winners + at + to * shape.block);
+  }
+}
+
+/// All windows for kVectors vectors of output channels from `channel` on.
+template <std::size_t kernel, std::size_t chunk, std::size_t group, std::size_t vectors>
+void compute_channels(const PooledShape& shape, const PooledForward& pass, std::size_t channel) {
+  constexpr std::size_t kNone = ~std::size_t{0};
+  std::size_t background = kNone;  // the first window of that kind
+  const std::size_t across = shape.windows_across;
+  for (std::size_t window = 0; window < shape.windows();) {
+    const std::size_t x = window % across;
+    const bool whole_group = x + group <= across;
+    const std::size_t count = whole_group ? group : 1;
+    std::size_t known = 0;
+    while (pass.background != nullptr && known < count && pass.background[window + known] != 0) ++known;
+    if (known == count && background != kNone) {
+      for (std::size_t i = 0; i < count; ++i) {
+        copy_window(shape, pass, channel, vectors * kLanes, background, window + i);
+      }
+    } else if (whole_group) {
+      compute<Tile<kernel, chunk, group, vectors>>(shape, pass, channel, window / across, x);
+    } else {
+      compute<Tile<kernel, chunk, 1, vectors>>(shape, pass, channel, window / across, x);
+    }
+    if (known != 0 && background == kNone) background = window;
+    window += count;
+  }
+}
+
+template <std::size_t kernel, std::size_t chunk>
+void compute_all(const PooledShape& shape, const PooledForward& pass) {
+  constexpr std::size_t kWidest = chunk / kLanes;
+  constexpr std::size_t kVectors = HWY_MIN(kWidest, 2);
+  constexpr std::size_t kGroup = kManyRegisters ? 4 / kVectors : 1;
+  for (std::size_t channel = 0; channel < shape.output_channels; channel += kVectors * kLanes) {
+    compute_channels<kernel, chunk, kGroup, kVectors>(shape, pass, channel);
+  }
+}
+
+template <std::size_t chunk>
+void compute_chunks(const PooledShape& shape, const PooledForward& pass) {
+  switch (shape.kernel) {
+    case 1: return compute_all<1, chunk>(shape, pass);
+    case 3: return compute_all<3, chunk>(shape, pass);
+    default: return compute_all<5, chunk>(shape, pass);
+  }
+}
+
+void pooled_forward_here(const PooledShape& shape, const PooledForward& pass) {
+  switch (pooled_forward_chunk(shape)) {
+    case 8: return compute_chunks<HWY_MAX(8, kLanes)>(shape, pass);
+    case 16: return compute_chunks<16>(shape, pass);
+    default: return compute_chunks<32>(shape, pass);
+  }
+}
+
+}  // namespace spot::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace spot::kernels {
+
+HWY_EXPORT(pooled_forward_here);
+
+std::size_t pooled_forward_chunk(const PooledShape& shape) {
+  for (const std::size_t chunk : {32U, 16U}) {
+    if (shape.output_channels % chunk == 0) return chunk;
+  }
+  return 8;
+}
+
+void pooled_forward(const PooledShape& shape, const PooledForward& pass) {
+  HWY_DYNAMIC_DISPATCH(pooled_forward_here)(shape, pass);
+}
+
+}  // namespace spot::kernels
+#endif

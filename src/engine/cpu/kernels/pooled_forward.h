@@ -1,0 +1,30 @@
+#pragma once
+
+#include "engine/cpu/kernels/active_list.h"
+#include "engine/cpu/kernels/pooled_shape.h"
+
+namespace spot::kernels {
+
+/// Kernel sizes that have code: the taps are unrolled.
+constexpr bool has_pooled_kernel(std::size_t kernel) {
+  return kernel == 1 || kernel == 3 || kernel == 5;
+}
+
+/// Output channels whose weights lie side by side: 16 or 32.
+std::size_t pooled_forward_chunk(const PooledShape& shape);
+
+struct PooledForward {
+  ActiveList active;     ///< of the padded input; an offset counts kernel * kernel * chunk a channel
+  const float* weights;  // [output channel / chunk][input channel][row][column][chunk]
+  const float* bias;     // [output channel]
+  /// Null, or one byte a window: not zero where the whole receptive field has the one value that the
+  /// background has, so that all such windows have one result.
+  const std::uint8_t* background;  // [window]
+  float* output;                   // blocked, [output channel / block][window][block]
+  std::uint8_t* winners;           // likewise; null when nothing will flow back
+};
+
+/// output = max(0, the maximum over each window of bias + weights * input).
+void pooled_forward(const PooledShape& shape, const PooledForward& pass);
+
+}  // namespace spot::kernels

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace spot::kernels {
+
+/// A convolution of stride 1 with a square kernel, followed by ReLU and max-pooling over windows of 2 x 2.
+/// Images are blocked: channel c of pixel (y, x) lies at
+///     (c / block) * rows * columns * block + (y * columns + x) * block + c % block,
+/// channels in whole blocks. The input has its padding around it already.
+struct PooledShape {
+  std::size_t block = 0;
+  std::size_t kernel = 0;           ///< rows, and columns
+  std::size_t input_channels = 0;   ///< in whole blocks
+  std::size_t rows = 0;             ///< of the padded input
+  std::size_t columns = 0;          ///< of the padded input
+  std::size_t output_channels = 0;  ///< in whole blocks
+  std::size_t windows_down = 0;
+  std::size_t windows_across = 0;
+
+  [[nodiscard]] std::size_t pixels() const { return rows * columns; }
+  [[nodiscard]] std::size_t windows() const { return windows_down * windows_across; }
+  [[nodiscard]] std::size_t taps() const { return kernel * kernel; }
+  /// Where pixel (y, x) of block 0 begins.
+  [[nodiscard]] std::size_t pixel(std::size_t y, std::size_t x) const { return (y * columns + x) * block; }
+};
+
+/// What a pooling window remembers of its forward pass, by output channel: which of its four cells won (0 to 3,
+/// row by row; the first of equals), or that none did because the maximum was not positive.
+constexpr std::uint8_t kNoWinner = 4;
+
+}  // namespace spot::kernels

@@ -1,0 +1,209 @@
+// Forward, one tile of inputs at a time so that its weights stay in the cache while all samples pass by: of each
+// sample's tile the inputs that are not zero (a ReLU's and a dropout's zeros) are listed, and each adds its row of
+// weights to the sample's outputs.
+//
+// Backward it is the output's differences that are sparse. For a tile of inputs,
+//     input_difference[sample][i] = sum over the sample's entries of difference * weight[i][output],
+//     gradient[i][output] = sum over the output's entries of difference * input[sample][i],
+// where neighbouring i fill the vectors, so the tile's weights are transposed before and its gradients behind.
+
+#include "engine/cpu/kernels/sparse_dense.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "engine/cpu/kernels/targets.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "engine/cpu/kernels/sparse_dense.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace spot::kernels::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+using Tag = hn::CappedTag<float, 16>;
+using Vector = hn::Vec<Tag>;
+constexpr std::size_t kLanes = HWY_MIN(HWY_LANES(float), 16);
+
+/// Inputs whose weights stay in a first-level cache.
+constexpr std::size_t kForwardTile = 32;
+
+/// The inputs of one sample's tile that are not zero.
+struct TileList {
+  float values[kForwardTile + kLanes];
+  std::uint32_t inputs[kForwardTile + kLanes];
+  std::size_t count;
+};
+
+HWY_INLINE void list_tile(const float* input, std::size_t count, TileList& list) {
+  const Tag d;
+  const hn::RebindToUnsigned<Tag> du;
+  list.count = 0;
+  for (std::size_t i = 0; i < count; i += kLanes) {
+    const auto value = hn::LoadU(d, input + i);
+    const auto active = hn::Ne(value, hn::Zero(d));
+    const auto index = hn::Iota(du, static_cast<std::uint32_t>(i));
+    hn::StoreU(hn::Compress(value, active), d, list.values + list.count);
+    hn::StoreU(hn::Compress(index, hn::RebindMask(du, active)), du, list.inputs + list.count);
+    list.count += hn::CountTrue(d, active);
+  }
+}
+
+template <std::size_t... i>
+HWY_INLINE void load_all(Vector (&sums)[sizeof...(i)], const float* from, std::index_sequence<i...> /*vectors*/) {
+  ((sums[i] = hn::LoadU(Tag(), from + i * kLanes)), ...);
+}
+
+template <std::size_t... i>
+HWY_INLINE void store_all(const Vector (&sums)[sizeof...(i)], float* to, std::index_sequence<i...> /*vectors*/) {
+  (hn::StoreU(sums[i], Tag(), to + i * kLanes), ...);
+}
+
+template <std::size_t... i>
+HWY_INLINE void add_row(Vector (&sums)[sizeof...(i)], float factor, const float* row,
+                        std::index_sequence<i...> /*vectors*/) {
+  const Vector value = hn::Set(Tag(), factor);
+  ((sums[i] = hn::MulAdd(value, hn::LoadU(Tag(), row + i * kLanes), sums[i])), ...);
+}
+
+/// Adds the tile's rows of weights to `vectors` vectors of outputs.
+template <std::size_t vectors>
+HWY_INLINE void add_tile(const TileList& list, const float* weights, std::size_t outputs, float* output) {
+  constexpr auto kVectors = std::make_index_sequence<vectors>();
+  Vector sums[vectors];
+  load_all(sums, output, kVectors);
+  for (std::size_t k = 0; k < list.count; ++k)
+    add_row(sums, list.values[k], weights + list.inputs[k] * outputs, kVectors);
+  store_all(sums, output, kVectors);
+}
+
+void add_tile_to_outputs(const TileList& list, const float* weights, std::size_t outputs, float* output) {
+  std::size_t first = 0;
+  for (; first + 8 * kLanes <= outputs; first += 8 * kLanes)
+    add_tile<8>(list, weights + first, outputs, output + first);
+  for (; first < outputs; first += kLanes) add_tile<1>(list, weights + first, outputs, output + first);
+}
+
+void sparse_dense_forward_here(const DenseForward& pass) {
+  const Tag d;
+  for (std::size_t n = 0; n < pass.samples; ++n) std::copy_n(pass.bias, pass.outputs, pass.output + n * pass.outputs);
+  TileList list;
+  for (std::size_t first = 0; first < pass.inputs; first += kForwardTile) {
+    const std::size_t count = std::min(kForwardTile, pass.inputs - first);
+    for (std::size_t n = 0; n < pass.samples; ++n) {
+      list_tile(pass.input + n * pass.input_pitch + first, count, list);
+      add_tile_to_outputs(list, pass.weights + first * pass.outputs, pass.outputs, pass.output + n * pass.outputs);
+    }
+  }
+  if (!pass.relu) return;
+  for (std::size_t i = 0; i < pass.samples * pass.outputs; i += kLanes) {
+    const auto value = hn::LoadU(d, pass.output + i);
+    hn::StoreU(hn::IfThenElseZero(hn::Gt(value, hn::Zero(d)), value), d, pass.output + i);
+  }
+}
+
+/// to[j][i] = from[i][j] for `rows` rows of `columns`, both multiples of four.
+void transpose(const float* from, std::size_t from_pitch, std::size_t rows, std::size_t columns, float* to,
+               std::size_t to_pitch) {
+#if HWY_TARGET == HWY_SCALAR
+  for (std::size_t i = 0; i < rows; ++i) {
+    for (std::size_t j = 0; j < columns; ++j) to[j * to_pitch + i] = from[i * from_pitch + j];
+  }
+#else
+  const hn::FixedTag<float, 4> d;
+  for (std::size_t i = 0; i < rows; i += 4) {
+    for (std::size_t j = 0; j < columns; j += 4) {
+      const float* source = from + i * from_pitch + j;
+      const auto a = hn::LoadU(d, source), b = hn::LoadU(d, source + from_pitch);
+      const auto c = hn::LoadU(d, source + 2 * from_pitch), e = hn::LoadU(d, source + 3 * from_pitch);
+      const auto ab = hn::InterleaveLower(d, a, b), ce = hn::InterleaveLower(d, c, e);
+      const auto upper_ab = hn::InterleaveUpper(d, a, b), upper_ce = hn::InterleaveUpper(d, c, e);
+      float* target = to + j * to_pitch + i;
+      hn::StoreU(hn::ConcatLowerLower(d, ce, ab), d, target);
+      hn::StoreU(hn::ConcatUpperUpper(d, ce, ab), d, target + to_pitch);
+      hn::StoreU(hn::ConcatLowerLower(d, upper_ce, upper_ab), d, target + 2 * to_pitch);
+      hn::StoreU(hn::ConcatUpperUpper(d, upper_ce, upper_ab), d, target + 3 * to_pitch);
+    }
+  }
+#endif
+}
+
+/// result[0 … vectors * kLanes) = sum over the entries of difference * rows[entry.row …].
+template <std::size_t vectors>
+HWY_INLINE void sum_rows(const DenseEntry* entries, std::uint32_t count, const float* rows, float* result) {
+  constexpr auto kVectors = std::make_index_sequence<vectors>();
+  Vector sums[vectors];
+  for (Vector& sum : sums) sum = hn::Zero(Tag());
+  for (std::uint32_t k = 0; k < count; ++k) add_row(sums, entries[k].difference, rows + entries[k].row, kVectors);
+  store_all(sums, result, kVectors);
+}
+
+void sum_rows_of_tile(const DenseEntry* entries, std::uint32_t count, const float* rows, std::size_t width,
+                      float* result) {
+  if (width == kDenseTile && kLanes >= 8) return sum_rows<kDenseTile / kLanes>(entries, count, rows, result);
+  for (std::size_t i = 0; i < width; i += kLanes) sum_rows<1>(entries, count, rows + i, result + i);
+}
+
+void sparse_dense_backward_here(const DenseBackward& pass) {
+  float* transposed = pass.scratch;                        // [output][kDenseTile]: weights, then gradients
+  float* inputs = transposed + pass.outputs * kDenseTile;  // [sample][kDenseTile]
+  const DenseDifferences& lists = pass.lists;
+  if (pass.input_difference != nullptr) {
+    transpose(pass.weights + pass.first * pass.outputs, pass.outputs, pass.count, pass.outputs, transposed, kDenseTile);
+    for (std::size_t n = 0; n < pass.samples; ++n) {
+      sum_rows_of_tile(lists.by_sample + n * pass.outputs, lists.sample_counts[n], transposed, pass.count,
+                       pass.input_difference + n * pass.input_pitch + pass.first);
+    }
+  }
+  for (std::size_t n = 0; n < pass.samples; ++n) {
+    std::copy_n(pass.input + n * pass.input_pitch + pass.first, pass.count, inputs + n * kDenseTile);
+  }
+  for (std::size_t o = 0; o < pass.outputs; ++o) {
+    sum_rows_of_tile(lists.by_output + o * lists.batch_pitch, lists.output_counts[o], inputs, pass.count,
+                     transposed + o * kDenseTile);
+  }
+  transpose(transposed, kDenseTile, pass.outputs, pass.count, pass.gradient + pass.first * pass.outputs, pass.outputs);
+}
+
+}  // namespace spot::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace spot::kernels {
+
+HWY_EXPORT(sparse_dense_forward_here);
+HWY_EXPORT(sparse_dense_backward_here);
+
+void sparse_dense_forward(const DenseForward& pass) {
+  HWY_DYNAMIC_DISPATCH(sparse_dense_forward_here)(pass);
+}
+
+void list_dense_differences(const float* differences, std::size_t samples, std::size_t outputs,
+                            const DenseDifferences& lists) {
+  std::fill_n(lists.output_counts, outputs, 0U);
+  for (std::size_t n = 0; n < samples; ++n) {
+    DenseEntry* entries = lists.by_sample + n * outputs;
+    std::uint32_t count = 0;
+    for (std::size_t o = 0; o < outputs; ++o) {
+      const float difference = differences[n * outputs + o];
+      if (difference == 0) continue;
+      entries[count++] = {difference, static_cast<std::uint32_t>(o * kDenseTile)};
+      lists.by_output[o * lists.batch_pitch + lists.output_counts[o]++] = {difference,
+                                                                           static_cast<std::uint32_t>(n * kDenseTile)};
+    }
+    lists.sample_counts[n] = count;
+  }
+}
+
+std::size_t dense_scratch(std::size_t outputs, std::size_t samples) {
+  return (outputs + samples) * kDenseTile;
+}
+
+void sparse_dense_backward(const DenseBackward& pass) {
+  HWY_DYNAMIC_DISPATCH(sparse_dense_backward_here)(pass);
+}
+
+}  // namespace spot::kernels
+#endif

@@ -1,0 +1,107 @@
+// Backward through max-pool and ReLU without a dense image of differences: a window hands its difference to the
+// cell that won, or to none. That leaves at most a quarter of the convolution's outputs, in practice a tenth, and
+// both gradients of the convolution are sums over exactly these. Windows are listed twice: as bit sets of output
+// channels for the gradient of the input, which goes window by window, and as entries by output channel for that
+// of the weights.
+
+#include "engine/cpu/kernels/sparse_difference.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include "engine/cpu/kernels/targets.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "engine/cpu/kernels/sparse_difference.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace spot::kernels::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+using Tag = hn::CappedTag<float, 16>;
+
+/// Lane i as bit i.
+template <typename Mask>
+HWY_INLINE std::uint64_t bits_of(Mask mask) {
+  std::uint8_t bytes[8] = {};
+  hn::StoreMaskBits(hn::RebindToSigned<Tag>(), mask, bytes);
+  std::uint64_t bits = 0;
+  std::memcpy(&bits, bytes, sizeof bits);
+  return bits;
+}
+
+/// Values and bit sets of one window; `at` is its place in block 0.
+HWY_INLINE void list_window(const PooledShape& shape, const float* differences, const std::uint8_t* winners,
+                            std::size_t at, float* values, std::uint64_t* sets, float* bias_gradient) {
+  const Tag d;
+  const hn::RebindToSigned<Tag> di;
+  const hn::Rebind<std::uint8_t, Tag> du8;
+  const std::size_t plane = shape.windows() * shape.block;
+  std::fill_n(sets, 4 * channel_groups(shape), std::uint64_t{0});
+  for (std::size_t channel = 0; channel < shape.output_channels; channel += hn::Lanes(d)) {
+    const std::size_t place = channel / shape.block * plane + at + channel % shape.block;
+    const auto difference = hn::LoadU(d, differences + place);
+    const auto winner = hn::PromoteTo(di, hn::LoadU(du8, winners + place));
+    const auto arrives =
+        hn::And(hn::RebindMask(di, hn::Ne(difference, hn::Zero(d))), hn::Ne(winner, hn::Set(di, kNoWinner)));
+    const auto value = hn::IfThenElseZero(hn::RebindMask(d, arrives), difference);
+    hn::StoreU(value, d, values + channel);
+    hn::StoreU(hn::Add(hn::LoadU(d, bias_gradient + channel), value), d, bias_gradient + channel);
+    std::uint64_t* group = sets + channel / 64 * 4;
+    for (int cell = 0; cell < 4; ++cell) {
+      group[cell] |= bits_of(hn::And(arrives, hn::Eq(winner, hn::Set(di, cell)))) << channel % 64;
+    }
+  }
+}
+
+void list_differences_here(const PooledShape& shape, const float* differences, const std::uint8_t* winners,
+                           const SparseDifference& list, float* bias_gradient) {
+  const std::size_t groups = channel_groups(shape);
+  const std::size_t band_windows = band_rows(shape) * shape.windows_across;
+  std::fill_n(list.counts, bands(shape) * shape.output_channels, 0U);
+  for (std::size_t window = 0; window < shape.windows(); ++window) {
+    float* values = list.values + window * shape.output_channels;
+    std::uint64_t* sets = list.winners + window * groups * 4;
+    list_window(shape, differences, winners, window * shape.block, values, sets, bias_gradient);
+
+    const std::size_t band = window / band_windows;
+    std::uint32_t* counts = list.counts + band * shape.output_channels;
+    SparseEntry* entries = list.entries + band * shape.output_channels * band_windows;
+    const std::size_t y = 2 * (window / shape.windows_across), x = 2 * (window % shape.windows_across);
+    for (std::size_t set = 0; set < 4 * groups; ++set) {
+      const std::size_t cell = set % 4;
+      const auto pixel = static_cast<std::uint32_t>(shape.pixel(y + cell / 2, x + cell % 2));
+      for (std::uint64_t bits = sets[set]; bits != 0; bits &= bits - 1) {
+        const std::size_t channel = set / 4 * 64 + static_cast<std::size_t>(std::countr_zero(bits));
+        entries[channel * band_windows + counts[channel]++] = {values[channel], pixel};
+      }
+    }
+  }
+}
+
+}  // namespace spot::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace spot::kernels {
+
+HWY_EXPORT(list_differences_here);
+
+std::size_t band_rows(const PooledShape& shape) {
+  constexpr std::size_t kFloats = 6144;  // 24 KiB
+  const std::size_t row = shape.columns * shape.block;
+  const std::size_t field_rows = kFloats / row;
+  const std::size_t rows = field_rows > shape.kernel + 1 ? (field_rows - shape.kernel + 1) / 2 : 1;
+  return std::min(rows, shape.windows_down);
+}
+
+void list_differences(const PooledShape& shape, const float* differences, const std::uint8_t* winners,
+                      const SparseDifference& list, float* bias_gradient) {
+  HWY_DYNAMIC_DISPATCH(list_differences_here)(shape, differences, winners, list, bias_gradient);
+}
+
+}  // namespace spot::kernels
+#endif

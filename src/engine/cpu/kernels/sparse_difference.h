@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "engine/cpu/kernels/pooled_shape.h"
+
+namespace spot::kernels {
+
+/// One product to make: a difference of the loss by a convolution's output, and the input pixel under the
+/// kernel's first tap there, as a distance in floats from the first pixel.
+struct SparseEntry {
+  float difference;
+  std::uint32_t pixel;
+};
+
+/// The differences that reach a convolution through its pool and ReLU, by window and by output channel, for one
+/// image. Of the four outputs under a window at most one gets one.
+struct SparseDifference {
+  float* values = nullptr;           // [window][output channel]
+  std::uint64_t* winners = nullptr;  // [window][output channel / 64][cell 0 … 3]: one bit a channel
+  SparseEntry* entries = nullptr;    // [band][output channel][window of the band], in ascending order
+  std::uint32_t* counts = nullptr;   // [band][output channel]
+};
+
+/// Rows of windows whose receptive field and one vector of channels leave room in a first-level cache: the
+/// gradient of the weights is computed band by band.
+std::size_t band_rows(const PooledShape& shape);
+inline std::size_t bands(const PooledShape& shape) {
+  return (shape.windows_down + band_rows(shape) - 1) / band_rows(shape);
+}
+inline std::size_t channel_groups(const PooledShape& shape) {
+  return (shape.output_channels + 63) / 64;
+}
+
+/// Makes the lists from the pool's differences and winners (blocked, [output channel / block][window][block]) and
+/// adds each channel's differences to bias_gradient, window by window.
+void list_differences(const PooledShape& shape, const float* differences, const std::uint8_t* winners,
+                      const SparseDifference& list, float* bias_gradient);
+
+}  // namespace spot::kernels

@@ -1,0 +1,238 @@
+#include "engine/cpu/pooled_convolution.h"
+
+#include <algorithm>
+
+#include "engine/cpu/kernels/pooled_forward.h"
+#include "engine/cpu/reduction.h"
+
+namespace spot {
+namespace {
+
+/// Channels of an unfolded image with which its copy is still small.
+constexpr std::int64_t kMostUnfolded = 128;
+
+std::size_t whole_blocks(std::int64_t channels, std::int64_t block) {
+  return static_cast<std::size_t>((channels + block - 1) / block * block);
+}
+
+}  // namespace
+
+bool PooledConvolutionOperator::can_compute(const LayerSpec& convolution, const LayerSpec& pool, bool plain_input) {
+  const std::int64_t kernel = convolution.kernel[0];
+  const bool is_square = kernel == convolution.kernel[1] && convolution.stride[0] == 1 && convolution.stride[1] == 1;
+  const bool has_code = plain_input ? convolution.input.channels * kernel * kernel <= kMostUnfolded
+                                    : kernels::has_pooled_kernel(static_cast<std::size_t>(kernel));
+  const bool is_pool_of_two = pool.kernel[0] == 2 && pool.kernel[1] == 2 && pool.stride[0] == 2 &&
+                              pool.stride[1] == 2 &&
+                              std::all_of(pool.padding, pool.padding + 4, [](std::int64_t p) { return p == 0; });
+  return is_square && has_code && is_pool_of_two;
+}
+
+PooledConvolutionOperator::PooledConvolutionOperator(const OperatorContext& context, const LayerSpec& convolution,
+                                                     Edge& input, Edge& output)
+    : Operator(convolution.name),
+      context_(context),
+      input_(input),
+      output_(output),
+      weight_(*context.layout->find(convolution.name + ".weight")),
+      bias_(*context.layout->find(convolution.name + ".bias")),
+      unfolds_(input.block() == 1),
+      convolution_kernel_(static_cast<std::size_t>(convolution.kernel[0])),
+      top_(static_cast<std::size_t>(convolution.padding[0])),
+      left_(static_cast<std::size_t>(convolution.padding[1])),
+      frame_(convolution, input, context.workers) {
+  make_shape(convolution);
+  const std::size_t weights = shape_.output_channels * shape_.taps() * shape_.input_channels;
+  const auto shards = static_cast<std::size_t>(context.shards);
+  forward_weights_ = AlignedBuffer<float>(weights);
+  if (input.has_difference()) backward_weights_ = AlignedBuffer<float>(weights);
+  bias_values_ = AlignedBuffer<float>(shape_.output_channels);
+  winners_ = AlignedBuffer<std::uint8_t>(shards * context.shard_size * shape_.windows() * shape_.output_channels);
+  gradient_size_ = weights + shape_.output_channels;
+  gradients_ = AlignedBuffer<float>(shards * gradient_size_);
+  gradient_sum_ = AlignedBuffer<float>(gradient_size_);
+  make_scratch();
+}
+
+void PooledConvolutionOperator::make_shape(const LayerSpec& convolution) {
+  shape_.block = static_cast<std::size_t>(output_.block());
+  shape_.kernel = unfolds_ ? 1 : convolution_kernel_;
+  shape_.input_channels =
+      unfolds_
+          ? whole_blocks(convolution.input.channels * convolution.kernel[0] * convolution.kernel[1], output_.block())
+          : whole_blocks(convolution.input.channels, input_.block());
+  shape_.rows = unfolds_ ? static_cast<std::size_t>(convolution.output.height) : frame_.rows();
+  shape_.columns = unfolds_ ? static_cast<std::size_t>(convolution.output.width) : frame_.columns();
+  shape_.output_channels = whole_blocks(convolution.outputs, output_.block());
+  shape_.windows_down = static_cast<std::size_t>(output_.shape().height);
+  shape_.windows_across = static_cast<std::size_t>(output_.shape().width);
+}
+
+void PooledConvolutionOperator::make_scratch() {
+  const std::size_t listed = (shape_.pixels() + 1) * shape_.input_channels;
+  const std::size_t band = kernels::band_rows(shape_) * shape_.windows_across;
+  for (int worker = 0; worker < context_.workers; ++worker) {
+    Scratch& scratch = scratch_.emplace_back();
+    if (unfolds_) scratch.unfolded = AlignedBuffer<float>(shape_.pixels() * shape_.input_channels);
+    scratch.values = AlignedBuffer<float>(listed);
+    scratch.offsets = AlignedBuffer<std::uint32_t>(listed);
+    scratch.counts = AlignedBuffer<std::uint32_t>(shape_.pixels());
+    if (input_.has_background()) scratch.background = AlignedBuffer<std::uint8_t>(shape_.windows());
+    if (input_.has_difference() && frame_.needed()) scratch.differences = AlignedBuffer<float>(frame_.size());
+    scratch.entry_values = AlignedBuffer<float>(shape_.windows() * shape_.output_channels);
+    scratch.winners = AlignedBuffer<std::uint64_t>(shape_.windows() * kernels::channel_groups(shape_) * 4);
+    scratch.entries = AlignedBuffer<kernels::SparseEntry>(kernels::bands(shape_) * shape_.output_channels * band);
+    scratch.entry_counts = AlignedBuffer<std::uint32_t>(kernels::bands(shape_) * shape_.output_channels);
+  }
+}
+
+std::string PooledConvolutionOperator::implementation(std::string_view pass) const {
+  const std::string unfolded = unfolds_ ? ", unfolded image" : "";
+  if (pass == "forward") return "convolution, ReLU and pool in one, skips zeros" + unfolded;
+  if (pass == "backward_weights") return "list of winners" + unfolded;
+  return input_.has_difference() ? "list of winners" : "";
+}
+
+/// Image i of the task as the kernels want it.
+const float* PooledConvolutionOperator::image(const ShardTask& task, std::size_t i) {
+  const float* framed = frame_.around(input_.value(task) + i * input_.sample_size(), task.worker);
+  if (!unfolds_) return framed;
+  float* unfolded = scratch_[static_cast<std::size_t>(task.worker)].unfolded.data();
+  unfold(framed, unfolded);
+  return unfolded;
+}
+
+void PooledConvolutionOperator::unfold(const float* framed, float* unfolded) const {
+  const std::size_t kernel = convolution_kernel_, block = shape_.block;
+  const auto channels = static_cast<std::size_t>(input_.shape().channels) * kernel * kernel;
+  for (std::size_t channel = 0; channel < channels; ++channel) {
+    const std::size_t plane = channel / (kernel * kernel), row = channel / kernel % kernel, column = channel % kernel;
+    for (std::size_t y = 0; y < shape_.rows; ++y) {
+      const float* from = framed + (plane * frame_.rows() + y + row) * frame_.columns() + column;
+      float* to = unfolded + (channel / block * shape_.pixels() + y * shape_.columns) * block + channel % block;
+      for (std::size_t x = 0; x < shape_.columns; ++x) to[x * block] = from[x];
+    }
+  }
+}
+
+/// Windows of which every input pixel is background and none is padding; null where no such thing is known.
+const std::uint8_t* PooledConvolutionOperator::background_windows(const ShardTask& task, std::size_t i,
+                                                                  Scratch& scratch) {
+  if (!input_.has_background()) return nullptr;
+  const std::uint8_t* pixels = input_.background(task) + i * input_.pixels();
+  const auto rows = static_cast<std::size_t>(input_.shape().height);
+  const auto columns = static_cast<std::size_t>(input_.shape().width);
+  const std::size_t field = shape_.kernel + 1;
+  std::uint8_t* window = scratch.background.data();
+  for (std::size_t down = 0; down < shape_.windows_down; ++down) {
+    for (std::size_t across = 0; across < shape_.windows_across; ++across, ++window) {
+      // The field's first pixel without the frame; what lies in the frame wraps round to a large number.
+      const std::size_t top = 2 * down - top_, left = 2 * across - left_;
+      *window = top < rows && left < columns && top + field <= rows && left + field <= columns ? 1 : 0;
+      for (std::size_t y = 0; *window != 0 && y < field; ++y) {
+        const std::uint8_t* row = pixels + (top + y) * columns + left;
+        *window = std::all_of(row, row + field, [](std::uint8_t b) { return b != 0; }) ? 1 : 0;
+      }
+    }
+  }
+  return scratch.background.data();
+}
+
+void PooledConvolutionOperator::forward(const ShardTask& task, bool training) {
+  Scratch& scratch = scratch_[static_cast<std::size_t>(task.worker)];
+  const kernels::ActiveList active = {scratch.values.data(), scratch.offsets.data(), scratch.counts.data(),
+                                      shape_.input_channels};
+  const std::size_t weights_of_channel = shape_.taps() * kernels::pooled_forward_chunk(shape_);
+  for (std::size_t i = 0; i < task.count; ++i) {
+    kernels::list_active(image(task, i), shape_.pixels(), shape_.block, weights_of_channel, active);
+    kernels::pooled_forward(shape_, {.active = active,
+                                     .weights = forward_weights_.data(),
+                                     .bias = bias_values_.data(),
+                                     .background = background_windows(task, i, scratch),
+                                     .output = output_.value(task) + i * output_.sample_size(),
+                                     .winners = training ? winners(task, i) : nullptr});
+  }
+}
+
+kernels::SparseDifference PooledConvolutionOperator::differences_of(Scratch& scratch) const {
+  return {scratch.entry_values.data(), scratch.winners.data(), scratch.entries.data(), scratch.entry_counts.data()};
+}
+
+/// Both gradients, because both go through one image's list.
+void PooledConvolutionOperator::backward_weights(const ShardTask& task) {
+  Scratch& scratch = scratch_[static_cast<std::size_t>(task.worker)];
+  const kernels::SparseDifference list = differences_of(scratch);
+  float* gradient = gradients_.data() + static_cast<std::size_t>(task.shard) * gradient_size_;
+  if (task.row == 0) std::fill_n(gradient, gradient_size_, 0.0F);
+  for (std::size_t i = 0; i < task.count; ++i) {
+    kernels::list_differences(shape_, output_.difference(task) + i * output_.sample_size(), winners(task, i), list,
+                              gradient + gradient_size_ - shape_.output_channels);
+    kernels::sparse_weight_gradient(shape_, image(task, i), list, gradient);
+    if (!input_.has_difference()) continue;
+    float* difference = input_.difference(task) + i * input_.sample_size();
+    float* framed = frame_.needed() ? scratch.differences.data() : difference;
+    kernels::sparse_input_difference(shape_, list, backward_weights_.data(), framed);
+    if (frame_.needed()) frame_.inside(framed, difference);
+  }
+}
+
+void PooledConvolutionOperator::backward_data(const ShardTask& task) {
+  if (!input_.has_difference() || !task.whole) return;
+  // Operators that take whole shards only look at the rows behind the batch's end, too.
+  float* differences = input_.difference(task);
+  std::fill(differences + task.count * input_.sample_size(), differences + input_.shard_size() * input_.sample_size(),
+            0.0F);
+}
+
+template <typename Visit>
+void PooledConvolutionOperator::for_each_weight(Visit visit) const {
+  const auto outputs = static_cast<std::size_t>(weight_.shape[0]), inputs = static_cast<std::size_t>(weight_.shape[1]);
+  const std::size_t taps = convolution_kernel_ * convolution_kernel_;
+  std::size_t place = 0;
+  for (std::size_t output = 0; output < outputs; ++output) {
+    for (std::size_t input = 0; input < inputs; ++input) {
+      for (std::size_t tap = 0; tap < taps; ++tap, ++place) {
+        if (unfolds_) {
+          visit(output, std::size_t{0}, input * taps + tap, place);
+        } else {
+          visit(output, tap, input, place);
+        }
+      }
+    }
+  }
+}
+
+double PooledConvolutionOperator::update(int shards, float learning_rate) {
+  sum_parts(gradients_.data(), gradient_size_, shards, gradient_size_, gradient_sum_.data());
+  float* gradient = context_.gradients + weight_.offset;
+  for_each_weight([&](std::size_t output, std::size_t tap, std::size_t channel, std::size_t place) {
+    gradient[place] = gradient_sum_[(output * shape_.taps() + tap) * shape_.input_channels + channel];
+  });
+  std::copy_n(gradient_sum_.data() + gradient_size_ - shape_.output_channels, bias_.size,
+              context_.gradients + bias_.offset);
+  const double squares = context_.update(weight_.offset, weight_.size, learning_rate) +
+                         context_.update(bias_.offset, bias_.size, learning_rate);
+  repack();
+  return squares;
+}
+
+void PooledConvolutionOperator::repack() {
+  const float* weight = context_.state + weight_.offset;
+  const std::size_t chunk = kernels::pooled_forward_chunk(shape_), block = shape_.block, taps = shape_.taps();
+  for_each_weight([&](std::size_t output, std::size_t tap, std::size_t channel, std::size_t place) {
+    forward_weights_[((output / chunk * shape_.input_channels + channel) * taps + tap) * chunk + output % chunk] =
+        weight[place];
+    if (backward_weights_.size() == 0) return;
+    backward_weights_[((channel / block * shape_.output_channels + output) * taps + tap) * block + channel % block] =
+        weight[place];
+  });
+  std::copy_n(context_.state + bias_.offset, bias_.size, bias_values_.data());
+}
+
+void PooledConvolutionOperator::add_parameter_tasks(std::vector<ParameterTask>& tasks) {
+  tasks.push_back({layer(), [this](int shards, std::size_t /*batch*/, float learning_rate) {
+                     return update(shards, learning_rate);
+                   }});
+}
+
+}  // namespace spot

@@ -1,0 +1,76 @@
+#pragma once
+
+#include "engine/cpu/image_frame.h"
+#include "engine/cpu/kernels/sparse_convolution.h"
+#include "engine/cpu/operator.h"
+
+namespace spot {
+
+/// A convolution of stride 1, ReLU and max-pooling over windows of 2 x 2, in whichever order the last two stand: one
+/// pass forward that skips the input's zeros, and backward a sparse list of differences (kernels/pooled_shape.h and
+/// its neighbours). Over the network's plain image, whose few channels fill no vector, it works on the image
+/// unfolded: each pixel of the convolution's output with all pixels under its taps as channels, a kernel of 1 x 1.
+class PooledConvolutionOperator final : public Operator {
+ public:
+  /// `output` is the pool's.
+  PooledConvolutionOperator(const OperatorContext& context, const LayerSpec& convolution, Edge& input, Edge& output);
+  static bool can_compute(const LayerSpec& convolution, const LayerSpec& pool, bool plain_input);
+
+  [[nodiscard]] std::string implementation(std::string_view pass) const override;
+  [[nodiscard]] bool takes_rows() const override { return true; }
+  void forward(const ShardTask& task, bool training) override;
+  void backward_weights(const ShardTask& task) override;
+  void backward_data(const ShardTask& task) override;
+  void add_parameter_tasks(std::vector<ParameterTask>& tasks) override;
+  void repack() override;
+
+ private:
+  /// What a worker needs for one image.
+  struct Scratch {
+    AlignedBuffer<float> unfolded;  // [channel / block][output pixel][block]
+    AlignedBuffer<float> values;    // the list of active input channels
+    AlignedBuffer<std::uint32_t> offsets, counts;
+    AlignedBuffer<std::uint8_t> background;  // [window]
+    AlignedBuffer<float> differences;        // by the framed input
+    AlignedBuffer<float> entry_values;       // the list of differences
+    AlignedBuffer<std::uint64_t> winners;
+    AlignedBuffer<kernels::SparseEntry> entries;
+    AlignedBuffer<std::uint32_t> entry_counts;
+  };
+
+  void make_shape(const LayerSpec& convolution);
+  void make_scratch();
+  const float* image(const ShardTask& task, std::size_t i);
+  void unfold(const float* framed, float* unfolded) const;
+  const std::uint8_t* background_windows(const ShardTask& task, std::size_t i, Scratch& scratch);
+  kernels::SparseDifference differences_of(Scratch& scratch) const;
+  /// visit(output, tap, channel, place in the canonical weight) for every weight.
+  template <typename Visit>
+  void for_each_weight(Visit visit) const;
+  double update(int shards, float learning_rate);
+  std::uint8_t* winners(const ShardTask& task, std::size_t i) {
+    return winners_.data() + (task.first + i) * shape_.windows() * shape_.output_channels;
+  }
+
+  OperatorContext context_;
+  Edge& input_;
+  Edge& output_;
+  const TensorSpec& weight_;
+  const TensorSpec& bias_;
+  bool unfolds_;
+  std::size_t convolution_kernel_;
+  std::size_t top_, left_;  ///< padding
+  ImageFrame frame_;
+  kernels::PooledShape shape_;
+
+  AlignedBuffer<float> forward_weights_;   // [output / chunk][input][tap][chunk]
+  AlignedBuffer<float> backward_weights_;  // [input / block][output][tap][block]; empty when nothing flows back
+  AlignedBuffer<float> bias_values_;       // [output]
+  AlignedBuffer<std::uint8_t> winners_;    // [sample of the batch][output / block][window][block]
+  std::size_t gradient_size_ = 0;          ///< of one shard: weights, [output][tap][input], then bias
+  AlignedBuffer<float> gradients_;         // [shard][gradient_size_]
+  AlignedBuffer<float> gradient_sum_;      // [gradient_size_]
+  std::vector<Scratch> scratch_;           // [worker]
+};
+
+}  // namespace spot
