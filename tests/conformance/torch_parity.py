@@ -23,8 +23,10 @@ except ImportError as error:
 BATCH = 24
 # With zero biases the background's pre-activations are exactly the biases, near zero after one step: a bias whose
 # gradient is all but zero can then fall on either side of ReLU's kink, in any two implementations, and a run that
-# meets one is off by 1e-4 to 1e-1 from then on. It is rare, so the median over several seeds is judged.
-SEEDS = (11, 13, 14)
+# meets one is off by 1e-4 to 1e-1 from then on. With any biases two cells of a pooling window can be as good as equal
+# (some 600,000 comparisons a step, and in one step of ten a pair within the rounding error): then the difference goes
+# to the wrong one of them. Both are rare, so the median over several seeds is judged.
+SEEDS = (11, 12, 13, 14, 15)
 SEED = SEEDS[0]
 PARAMETERS = ["conv1.weight", "conv1.bias", "conv2.weight", "conv2.bias",
               "dense1.weight", "dense1.bias", "dense2.weight", "dense2.bias"]
@@ -200,7 +202,7 @@ def main():
         for random_biases in (False, True):
             for optimizer in RATES:
                 results = [run(library, folder, data, optimizer, random_biases, seed) for seed in SEEDS]
-                gradient = max(result[0] for result in results)
+                gradient = sorted(result[0] for result in results)[len(SEEDS) // 2]
                 steps = sorted(result[1] for result in results)[len(SEEDS) // 2]
                 bad = gradient > GRADIENT_TOLERANCE or steps > STEPS_TOLERANCE
                 failed |= bad

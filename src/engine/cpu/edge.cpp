@@ -20,6 +20,7 @@ Edge::Edge(Shape3 shape, std::int64_t block, bool batch_wide, const EdgeSize& si
 
 void Edge::keep_background() {
   background_counts_ = true;
+  background_value_ = AlignedBuffer<float>(static_cast<std::size_t>(blocks() * block_));
   for (std::size_t i = 0; i < value_.size(); ++i) background_.emplace_back(shard_size_ * pixels());
 }
 

@@ -67,6 +67,8 @@ class Edge {
   [[nodiscard]] bool has_background() const { return background_counts_; }
   /// An operator in place changes the values: what is background is no longer one value.
   void forget_background() { background_counts_ = false; }
+  /// The value of such a pixel, by channel in whole blocks.
+  float* background_value() { return background_value_.data(); }
   std::uint8_t* background(const ShardTask& task) {
     return background_[static_cast<std::size_t>(task.slot)].data() + task.row * pixels();
   }
@@ -89,6 +91,7 @@ class Edge {
   std::vector<AlignedBuffer<float>> value_, difference_;
   std::vector<AlignedBuffer<std::uint8_t>> background_;
   bool background_counts_ = false;
+  AlignedBuffer<float> background_value_;
 };
 
 }  // namespace spot

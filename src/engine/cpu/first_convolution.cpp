@@ -84,7 +84,9 @@ void FirstConvolutionOperator::repack() {
     for (std::size_t tap = 0; tap < taps; ++tap) {
       weights_[tap * shape_.output_channels + output] = context_.state[weight_.offset + output * taps + tap];
     }
-    weights_[taps * shape_.output_channels + output] = context_.state[bias_.offset + output];
+    const float bias = context_.state[bias_.offset + output];
+    weights_[taps * shape_.output_channels + output] = bias;
+    output_.background_value()[output] = shape_.relu ? std::max(bias, 0.0F) : bias;
   }
 }
 

@@ -105,6 +105,7 @@ std::size_t Plan::add_fused(const ModelSpec& model, std::size_t index) {
     case Fusion::Kind::kPooledConvolution: {
       Edge& output = add_edge(model.layers[match.pool].output, true, true, fusion_->feeds_dense(index + match.layers));
       add<PooledConvolutionOperator>(context_, layer, input, output);
+      if (input.has_background()) shared_packs_.push_back(operators_.back().get());
       break;
     }
     case Fusion::Kind::kFirstConvolution:

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/simd.h"
 #include "engine/cpu/kernels/pooled_forward.h"
 #include "engine/cpu/reduction.h"
 
@@ -10,6 +11,10 @@ namespace {
 
 /// Channels of an unfolded image with which its copy is still small.
 constexpr std::int64_t kMostUnfolded = 128;
+
+SPOT_SIMD void add_multiple(const float* values, float factor, std::size_t size, float* sums) {
+  for (std::size_t i = 0; i < size; ++i) sums[i] += factor * values[i];
+}
 
 std::size_t whole_blocks(std::int64_t channels, std::int64_t block) {
   return static_cast<std::size_t>((channels + block - 1) / block * block);
@@ -44,7 +49,7 @@ PooledConvolutionOperator::PooledConvolutionOperator(const OperatorContext& cont
   make_shape(convolution);
   const std::size_t weights = shape_.output_channels * shape_.taps() * shape_.input_channels;
   const auto shards = static_cast<std::size_t>(context.shards);
-  forward_weights_ = AlignedBuffer<float>(weights);
+  forward_weights_ = AlignedBuffer<float>(weights + shape_.output_channels * shape_.taps());
   if (input.has_difference()) backward_weights_ = AlignedBuffer<float>(weights);
   bias_values_ = AlignedBuffer<float>(shape_.output_channels);
   winners_ = AlignedBuffer<std::uint8_t>(shards * context.shard_size * shape_.windows() * shape_.output_channels);
@@ -138,13 +143,19 @@ const std::uint8_t* PooledConvolutionOperator::background_windows(const ShardTas
   return scratch.background.data();
 }
 
+const std::uint8_t* PooledConvolutionOperator::background_pixels(const ShardTask& task, std::size_t i) {
+  if (!input_.has_background() || frame_.needed()) return nullptr;
+  return input_.background(task) + i * input_.pixels();
+}
+
 void PooledConvolutionOperator::forward(const ShardTask& task, bool training) {
   Scratch& scratch = scratch_[static_cast<std::size_t>(task.worker)];
   const kernels::ActiveList active = {scratch.values.data(), scratch.offsets.data(), scratch.counts.data(),
                                       shape_.input_channels};
   const std::size_t weights_of_channel = shape_.taps() * kernels::pooled_forward_chunk(shape_);
   for (std::size_t i = 0; i < task.count; ++i) {
-    kernels::list_active(image(task, i), shape_.pixels(), shape_.block, weights_of_channel, active);
+    kernels::list_active(image(task, i), background_pixels(task, i), shape_.pixels(), shape_.block, weights_of_channel,
+                         active);
     kernels::pooled_forward(shape_, {.active = active,
                                      .weights = forward_weights_.data(),
                                      .bias = bias_values_.data(),
@@ -165,7 +176,8 @@ void PooledConvolutionOperator::backward_weights(const ShardTask& task) {
   float* gradient = gradients_.data() + static_cast<std::size_t>(task.shard) * gradient_size_;
   if (task.row == 0) std::fill_n(gradient, gradient_size_, 0.0F);
   for (std::size_t i = 0; i < task.count; ++i) {
-    kernels::list_differences(shape_, output_.difference(task) + i * output_.sample_size(), winners(task, i), list,
+    kernels::list_differences(shape_, output_.difference(task) + i * output_.sample_size(), winners(task, i),
+                              background_windows(task, i, scratch), list,
                               gradient + gradient_size_ - shape_.output_channels);
     kernels::sparse_weight_gradient(shape_, image(task, i), list, gradient);
     if (!input_.has_difference()) continue;
@@ -212,21 +224,41 @@ double PooledConvolutionOperator::update(int shards, float learning_rate) {
               context_.gradients + bias_.offset);
   const double squares = context_.update(weight_.offset, weight_.size, learning_rate) +
                          context_.update(bias_.offset, bias_.size, learning_rate);
-  repack();
+  pack();
   return squares;
 }
 
 void PooledConvolutionOperator::repack() {
+  pack();
+  repack_shared();
+}
+
+void PooledConvolutionOperator::pack() {
   const float* weight = context_.state + weight_.offset;
   const std::size_t chunk = kernels::pooled_forward_chunk(shape_), block = shape_.block, taps = shape_.taps();
   for_each_weight([&](std::size_t output, std::size_t tap, std::size_t channel, std::size_t place) {
-    forward_weights_[((output / chunk * shape_.input_channels + channel) * taps + tap) * chunk + output % chunk] =
+    forward_weights_[((output / chunk * (shape_.input_channels + 1) + channel) * taps + tap) * chunk + output % chunk] =
         weight[place];
     if (backward_weights_.size() == 0) return;
     backward_weights_[((channel / block * shape_.output_channels + output) * taps + tap) * block + channel % block] =
         weight[place];
   });
   std::copy_n(context_.state + bias_.offset, bias_.size, bias_values_.data());
+}
+
+/// The background's weights: they need the layer before to be up to date, too.
+void PooledConvolutionOperator::repack_shared() {
+  if (!input_.has_background()) return;
+  const std::size_t chunk = kernels::pooled_forward_chunk(shape_), size = shape_.taps() * chunk;
+  const float* value = input_.background_value();
+  for (std::size_t first = 0; first < shape_.output_channels; first += chunk) {
+    float* weights = forward_weights_.data() + first / chunk * (shape_.input_channels + 1) * size;
+    float* sums = weights + shape_.input_channels * size;
+    std::fill_n(sums, size, 0.0F);
+    for (std::size_t channel = 0; channel < shape_.input_channels; ++channel) {
+      if (value[channel] != 0) add_multiple(weights + channel * size, value[channel], size, sums);
+    }
+  }
 }
 
 void PooledConvolutionOperator::add_parameter_tasks(std::vector<ParameterTask>& tasks) {

@@ -23,6 +23,7 @@ class PooledConvolutionOperator final : public Operator {
   void backward_data(const ShardTask& task) override;
   void add_parameter_tasks(std::vector<ParameterTask>& tasks) override;
   void repack() override;
+  void repack_shared() override;
 
  private:
   /// What a worker needs for one image.
@@ -42,11 +43,14 @@ class PooledConvolutionOperator final : public Operator {
   void make_scratch();
   const float* image(const ShardTask& task, std::size_t i);
   void unfold(const float* framed, float* unfolded) const;
+  /// Which pixels of the image are background; null where that is not known, or the image has a frame.
+  const std::uint8_t* background_pixels(const ShardTask& task, std::size_t i);
   const std::uint8_t* background_windows(const ShardTask& task, std::size_t i, Scratch& scratch);
   kernels::SparseDifference differences_of(Scratch& scratch) const;
   /// visit(output, tap, channel, place in the canonical weight) for every weight.
   template <typename Visit>
   void for_each_weight(Visit visit) const;
+  void pack();
   double update(int shards, float learning_rate);
   std::uint8_t* winners(const ShardTask& task, std::size_t i) {
     return winners_.data() + (task.first + i) * shape_.windows() * shape_.output_channels;
@@ -63,7 +67,7 @@ class PooledConvolutionOperator final : public Operator {
   ImageFrame frame_;
   kernels::PooledShape shape_;
 
-  AlignedBuffer<float> forward_weights_;   // [output / chunk][input][tap][chunk]
+  AlignedBuffer<float> forward_weights_;   // [output / chunk][input, and the background][tap][chunk]
   AlignedBuffer<float> backward_weights_;  // [input / block][output][tap][block]; empty when nothing flows back
   AlignedBuffer<float> bias_values_;       // [output]
   AlignedBuffer<std::uint8_t> winners_;    // [sample of the batch][output / block][window][block]

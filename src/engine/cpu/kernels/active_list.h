@@ -15,8 +15,10 @@ struct ActiveList {
   std::size_t pitch = 0;  ///< entries between two pixels: the channels. One more pitch of room lies behind.
 };
 
-/// Lists a blocked image of `pixels` pixels and list.pitch channels.
-void list_active(const float* image, std::size_t pixels, std::size_t block, std::size_t offset_of_channel,
-                 const ActiveList& list);
+/// Lists a blocked image of `pixels` pixels and list.pitch channels. A pixel that `background` marks (null: none)
+/// has one entry, of value 1, for the channel behind the last one: the weights there are those of all channels
+/// together (PooledForward).
+void list_active(const float* image, const std::uint8_t* background, std::size_t pixels, std::size_t block,
+                 std::size_t offset_of_channel, const ActiveList& list);
 
 }  // namespace spot::kernels

@@ -123,7 +123,7 @@ void compute(const PooledShape& shape, const PooledForward& pass, std::size_t ch
   Vector sums[T::kSums];
   set_bias<T>(sums, pass.bias + channel, std::make_index_sequence<T::kSums>());
   const float* weights =
-      pass.weights + channel / T::kChunk * shape.input_channels * shape.taps() * T::kChunk + channel % T::kChunk;
+      pass.weights + channel / T::kChunk * (shape.input_channels + 1) * shape.taps() * T::kChunk + channel % T::kChunk;
   at_pixels<T>(sums, pass.active, 2 * (down * shape.columns + across), shape.columns, weights,
                std::make_index_sequence<T::kField>());
   store_windows<T>(shape, pass, sums, channel, down * shape.windows_across + across,

@@ -14,9 +14,12 @@ constexpr bool has_pooled_kernel(std::size_t kernel) {
 std::size_t pooled_forward_chunk(const PooledShape& shape);
 
 struct PooledForward {
-  ActiveList active;     ///< of the padded input; an offset counts kernel * kernel * chunk a channel
-  const float* weights;  // [output channel / chunk][input channel][row][column][chunk]
-  const float* bias;     // [output channel]
+  ActiveList active;  ///< of the padded input; an offset counts kernel * kernel * chunk a channel
+  /// [output channel / chunk][input channel][row][column][chunk], and in each chunk one channel more than there
+  /// are: the sum over the channels of weight * what the background has there. It takes part in the place of all
+  /// channels of a background pixel.
+  const float* weights;
+  const float* bias;  // [output channel]
   /// Null, or one byte a window: not zero where the whole receptive field has the one value that the
   /// background has, so that all such windows have one result.
   const std::uint8_t* background;  // [window]

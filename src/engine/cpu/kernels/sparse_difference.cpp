@@ -57,16 +57,36 @@ HWY_INLINE void list_window(const PooledShape& shape, const float* differences, 
   }
 }
 
-void list_differences_here(const PooledShape& shape, const float* differences, const std::uint8_t* winners,
-                           const SparseDifference& list, float* bias_gradient) {
+/// Adds the differences of the background's windows to those of the first of them, `list` being made but for its
+/// entries, and removes them where they were.
+void gather_background(const PooledShape& shape, const std::uint8_t* background, const SparseDifference& list) {
+  const Tag d;
+  const std::uint8_t* end = background + shape.windows();
+  const auto first = static_cast<std::size_t>(std::find(background, end, 1) - background);
+  const std::size_t sets = 4 * channel_groups(shape);
+  for (std::size_t window = first + 1; window < shape.windows(); ++window) {
+    if (background[window] == 0) continue;
+    float* sums = list.values + first * shape.output_channels;
+    const float* values = list.values + window * shape.output_channels;
+    for (std::size_t channel = 0; channel < shape.output_channels; channel += hn::Lanes(d)) {
+      hn::StoreU(hn::Add(hn::LoadU(d, sums + channel), hn::LoadU(d, values + channel)), d, sums + channel);
+    }
+    // The winners are the same in all of them; a difference may have been zero in the first.
+    for (std::size_t set = 0; set < sets; ++set) {
+      list.winners[first * sets + set] |= list.winners[window * sets + set];
+      list.winners[window * sets + set] = 0;
+    }
+  }
+}
+
+/// Entries by output channel, from the bit sets.
+void list_entries(const PooledShape& shape, const SparseDifference& list) {
   const std::size_t groups = channel_groups(shape);
   const std::size_t band_windows = band_rows(shape) * shape.windows_across;
   std::fill_n(list.counts, bands(shape) * shape.output_channels, 0U);
   for (std::size_t window = 0; window < shape.windows(); ++window) {
-    float* values = list.values + window * shape.output_channels;
-    std::uint64_t* sets = list.winners + window * groups * 4;
-    list_window(shape, differences, winners, window * shape.block, values, sets, bias_gradient);
-
+    const float* values = list.values + window * shape.output_channels;
+    const std::uint64_t* sets = list.winners + window * groups * 4;
     const std::size_t band = window / band_windows;
     std::uint32_t* counts = list.counts + band * shape.output_channels;
     SparseEntry* entries = list.entries + band * shape.output_channels * band_windows;
@@ -80,6 +100,17 @@ void list_differences_here(const PooledShape& shape, const float* differences, c
       }
     }
   }
+}
+
+void list_differences_here(const PooledShape& shape, const float* differences, const std::uint8_t* winners,
+                           const std::uint8_t* background, const SparseDifference& list, float* bias_gradient) {
+  const std::size_t sets = 4 * channel_groups(shape);
+  for (std::size_t window = 0; window < shape.windows(); ++window) {
+    list_window(shape, differences, winners, window * shape.block, list.values + window * shape.output_channels,
+                list.winners + window * sets, bias_gradient);
+  }
+  if (background != nullptr) gather_background(shape, background, list);
+  list_entries(shape, list);
 }
 
 }  // namespace spot::kernels::HWY_NAMESPACE
@@ -99,8 +130,8 @@ std::size_t band_rows(const PooledShape& shape) {
 }
 
 void list_differences(const PooledShape& shape, const float* differences, const std::uint8_t* winners,
-                      const SparseDifference& list, float* bias_gradient) {
-  HWY_DYNAMIC_DISPATCH(list_differences_here)(shape, differences, winners, list, bias_gradient);
+                      const std::uint8_t* background, const SparseDifference& list, float* bias_gradient) {
+  HWY_DYNAMIC_DISPATCH(list_differences_here)(shape, differences, winners, background, list, bias_gradient);
 }
 
 }  // namespace spot::kernels

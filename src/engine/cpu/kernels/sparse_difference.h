@@ -34,8 +34,10 @@ inline std::size_t channel_groups(const PooledShape& shape) {
 }
 
 /// Makes the lists from the pool's differences and winners (blocked, [output channel / block][window][block]) and
-/// adds each channel's differences to bias_gradient, window by window.
+/// adds each channel's differences to bias_gradient, window by window. Windows that `background` marks (null: none)
+/// have one and the same receptive field, all background: their differences are summed in the first of them, which
+/// gives the same gradients, since nothing before this convolution can tell them apart.
 void list_differences(const PooledShape& shape, const float* differences, const std::uint8_t* winners,
-                      const SparseDifference& list, float* bias_gradient);
+                      const std::uint8_t* background, const SparseDifference& list, float* bias_gradient);
 
 }  // namespace spot::kernels
