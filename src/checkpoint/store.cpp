@@ -139,6 +139,7 @@ std::optional<Checkpoint> CheckpointStore::recover() {
       }
       return checkpoint;
     } catch (const Error& error) {
+      if (error.status() == Status::kNotFound) continue;  // somebody removed it
       if (error.status() != Status::kCorrupt) throw;
       bad.push_back({name, error.what()});
     }
