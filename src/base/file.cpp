@@ -43,17 +43,28 @@ Fd open_file(const std::filesystem::path& path, int flags, unsigned mode) {
   if (errno == ENOENT) {
     fail(Status::kNotFound, cat("'", path.string(), "' does not exist"), {.os_errno = ENOENT});
   }
+  if (errno == ELOOP && (flags & O_NOFOLLOW) != 0) {
+    fail(Status::kIo, cat("'", path.string(), "' is a symbolic link, and links are not followed here"),
+         {.os_errno = ELOOP});
+  }
   fail_errno(cat("cannot open '", path.string(), "'"), errno);
+}
+
+Fd open_regular_file(const std::filesystem::path& path, int flags, unsigned mode) {
+  Fd fd = open_file(path, flags | O_NONBLOCK, mode);
+  struct stat info {};
+  if (fstat(fd.get(), &info) != 0) fail_errno(cat("cannot examine '", path.string(), "'"), errno);
+  if (!S_ISREG(info.st_mode)) fail(Status::kIo, cat("'", path.string(), "' is not a file"));
+  return fd;
 }
 
 namespace {
 
 template <typename Bytes>
-Bytes read_whole(const std::filesystem::path& path, std::uint64_t limit) {
-  const Fd fd = open_file(path, O_RDONLY);
+Bytes read_whole(const std::filesystem::path& path, std::uint64_t limit, Links links) {
+  const Fd fd = open_regular_file(path, links == Links::kRefuse ? O_RDONLY | O_NOFOLLOW : O_RDONLY);
   struct stat info {};
   if (fstat(fd.get(), &info) != 0) fail_errno(cat("cannot read '", path.string(), "'"), errno);
-  if (!S_ISREG(info.st_mode)) fail(Status::kIo, cat("'", path.string(), "' is not a file"));
   const auto size = static_cast<std::uint64_t>(info.st_size);
   if (size > limit) {
     fail(Status::kData, cat("'", path.string(), "' has ", size, " bytes; at most ", limit, " are accepted here"));
@@ -73,12 +84,12 @@ Bytes read_whole(const std::filesystem::path& path, std::uint64_t limit) {
 
 }  // namespace
 
-std::vector<std::byte> read_file(const std::filesystem::path& path, std::uint64_t limit) {
-  return read_whole<std::vector<std::byte>>(path, limit);
+std::vector<std::byte> read_file(const std::filesystem::path& path, std::uint64_t limit, Links links) {
+  return read_whole<std::vector<std::byte>>(path, limit, links);
 }
 
-std::string read_text_file(const std::filesystem::path& path, std::uint64_t limit) {
-  return read_whole<std::string>(path, limit);
+std::string read_text_file(const std::filesystem::path& path, std::uint64_t limit, Links links) {
+  return read_whole<std::string>(path, limit, links);
 }
 
 int write_all(int fd, const void* bytes, std::size_t size) {
@@ -159,7 +170,9 @@ Fd place_file(const std::filesystem::path& path, std::span<const std::byte> byte
   const Fd beside = staging == nullptr ? open_file(parent, O_RDONLY | O_DIRECTORY) : Fd();
   const int directory = staging == nullptr ? beside.get() : staging->get();
   const std::string temporary = cat(".tmp-", path.filename().string(), "-", getpid());
-  constexpr int kFlags = O_WRONLY | O_APPEND | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC;
+  // A process of this number may have died here before. Whatever it left is not written through.
+  ::unlinkat(directory, temporary.c_str(), 0);
+  constexpr int kFlags = O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
   Fd fd(::openat(directory, temporary.c_str(), kFlags, 0600));
   int error = fd.valid() ? write_all(fd.get(), bytes.data(), bytes.size()) : errno;
   if (error == 0 && ::fsync(fd.get()) != 0) error = errno;
@@ -182,7 +195,7 @@ void write_file_atomically(const std::filesystem::path& path, const std::string&
 }
 
 MappedFile::MappedFile(const std::filesystem::path& path) {
-  const Fd fd = open_file(path, O_RDONLY);
+  const Fd fd = open_regular_file(path, O_RDONLY | O_NOFOLLOW);
   struct stat info {};
   if (fstat(fd.get(), &info) != 0) fail_errno(cat("cannot read '", path.string(), "'"), errno);
   size_ = static_cast<std::size_t>(info.st_size);

@@ -35,9 +35,16 @@ class Fd {
 /// Opens with O_CLOEXEC and retries EINTR; throws kNotFound for ENOENT, else like fail_errno.
 Fd open_file(const std::filesystem::path& path, int flags, unsigned mode = 0600);
 
+/// The same for regular files only: a pipe must not hold us up, a device not be touched. Throws kIo for them.
+Fd open_regular_file(const std::filesystem::path& path, int flags, unsigned mode = 0600);
+
+/// Whether a path may end in a symbolic link. The user's own paths may; what lies on a volume may not, or
+/// whoever wrote the volume could choose which files of this machine are read.
+enum class Links { kFollow, kRefuse };
+
 /// The whole file; throws kNotFound, kIo, or kData when it is larger than `limit` bytes.
-std::vector<std::byte> read_file(const std::filesystem::path& path, std::uint64_t limit);
-std::string read_text_file(const std::filesystem::path& path, std::uint64_t limit);
+std::vector<std::byte> read_file(const std::filesystem::path& path, std::uint64_t limit, Links links = Links::kFollow);
+std::string read_text_file(const std::filesystem::path& path, std::uint64_t limit, Links links = Links::kFollow);
 
 /// Writes all bytes, looping on short writes and EINTR. Returns errno, 0 when all is written.
 int write_all(int fd, const void* bytes, std::size_t size);
@@ -61,15 +68,15 @@ void make_directory(const std::filesystem::path& directory);
 /// Replaces `path` by the bytes, atomically and durably: a temporary file, fsync, rename, fsync of the
 /// directory. After a crash the old or the new content is there, never a mixture. The temporary file is made
 /// in `staging`, a directory of the same file system, else beside `path`: who loses the staging directory can
-/// replace nothing any more.
+/// replace nothing any more. The file's mode is 0600; where `path` is a symbolic link, the link is replaced.
 void write_file_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes,
                            const Fd* staging = nullptr);
 void write_file_atomically(const std::filesystem::path& path, const std::string& text, const Fd* staging = nullptr);
 /// The same, and leaves that very file open for appending.
 Fd place_file(const std::filesystem::path& path, std::span<const std::byte> bytes, const Fd* staging);
 
-/// A file mapped read-only. Only for files that this machine wrote and checked: whoever truncates a mapped
-/// file kills its reader with SIGBUS.
+/// A file of a volume mapped read-only, symbolic links refused. Only for files that no one else writes to: whoever
+/// truncates a mapped file kills its reader with SIGBUS.
 class MappedFile {
  public:
   MappedFile() = default;

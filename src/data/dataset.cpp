@@ -159,9 +159,18 @@ Dataset open_folder(const DatasetRequest& request, const ContentCache& cache) {
   return builder.build(request.validation_size);
 }
 
+bool holds_images(const NamedFile& file) {
+  return file.name.find("idx3") != std::string_view::npos;
+}
+
+/// The size of that file: a server must not make us unpack more.
+std::uint64_t content_size(const NamedFile& file) {
+  return holds_images(file) ? 16 + std::uint64_t{file.count} * 28 * 28 : 8 + std::uint64_t{file.count};
+}
+
 /// Throws unless the uncompressed bytes are that file.
 void check_named_file(const NamedFile& file, std::span<const std::byte> bytes, const std::string& url) {
-  const bool images = file.name.find("idx3") != std::string_view::npos;
+  const bool images = holds_images(file);
   const IdxArray array = parse_idx(bytes, images ? 3 : 1, url);
   if (array.extents[0] != file.count || (images && (array.extents[1] != 28 || array.extents[2] != 28))) {
     fail(Status::kData, cat(url, " holds ", array.extents[0], " entries where ", file.count, " are expected"));
@@ -190,7 +199,7 @@ Content open_named_file(const NamedDataset& dataset, const NamedFile& file, cons
       download,
       [&](std::span<const std::byte> bytes, const std::string& url) {
         if (!is_gzip(bytes)) fail(Status::kData, cat(url, " sent something that is no gzip file"));
-        content = gunzip(bytes, kMaxFile, url);
+        content = gunzip(bytes, content_size(file), url);
         check_named_file(file, content, url);
       },
       cancel, log);
@@ -243,6 +252,10 @@ Dataset open_synthetic(const DatasetRequest& request, const ContentCache& cache)
 }
 
 }  // namespace
+
+bool is_known_dataset(const std::string& name) {
+  return name == "auto" || name == "synthetic" || find_named_dataset(name) != nullptr;
+}
 
 Dataset open_dataset(const DatasetRequest& request, const CancelToken* cancel, const Log& log) {
   const ContentCache cache(request.cache_directory, log);

@@ -57,6 +57,9 @@ class Dataset {
   std::vector<std::shared_ptr<const void>> memory_;
 };
 
+/// Whether the name stands for a dataset wherever it is used; any other is a folder of one machine.
+bool is_known_dataset(const std::string& name);
+
 /// Finds, downloads when needed, checks and opens a dataset. Throws kData (content), kNotFound (no such
 /// folder or file), kNetwork (no mirror served it), kCancelled.
 Dataset open_dataset(const DatasetRequest& request, const CancelToken* cancel, const Log& log);

@@ -22,7 +22,7 @@ constexpr std::int64_t kProgressEveryNs = 3'000'000'000;
 class PartFile {
  public:
   explicit PartFile(const std::filesystem::path& path)
-      : path_(path), fd_(open_file(path, O_WRONLY | O_CREAT | O_NOFOLLOW)) {
+      : path_(path), fd_(open_regular_file(path, O_WRONLY | O_CREAT | O_NOFOLLOW)) {
     struct stat info {};
     if (::fstat(fd_.get(), &info) != 0) fail_errno(cat("cannot examine '", path.string(), "'"), errno);
     size_ = static_cast<std::uint64_t>(info.st_size);
@@ -55,6 +55,7 @@ std::string fetch_from(HttpClient& client, const Download& download, const std::
                        const Log& log) {
   PartFile part(download.part);
   const std::uint64_t resumed_at = part.size();
+  const std::string shown = without_credentials(url);
   std::int64_t last_progress = system_clock().monotonic_ns();
   HttpRequest request;
   request.url = url;
@@ -73,12 +74,12 @@ std::string fetch_from(HttpClient& client, const Download& download, const std::
     const std::int64_t now = system_clock().monotonic_ns();
     if (now - last_progress > kProgressEveryNs) {
       last_progress = now;
-      log.info(cat("fetching ", url, ": ", part.size() / 1000, " kB so far"));
+      log.info(cat("fetching ", shown, ": ", part.size() / 1000, " kB so far"));
     }
     return part.size() <= download.limit;
   };
   const HttpResponse response = client.perform(request, cancel);
-  if (response.cancelled) fail(Status::kCancelled, cat("cancelled while fetching ", url));
+  if (response.cancelled) fail(Status::kCancelled, cat("cancelled while fetching ", shown));
   if (!response.complete()) return response.error;
   if (response.status == 200 || response.status == 206) return "";
   // The part file is as long as the file, or longer than it: whether it is good the check will tell.
@@ -94,15 +95,16 @@ std::vector<std::byte> fetch(const Download& download, const DownloadCheck& chec
   std::string failures;
   for (const std::string& mirror : download.mirrors) {
     const std::string url = mirror + download.name;
-    log.info(cat("fetching ", url));
+    const std::string shown = without_credentials(url);
+    log.info(cat("fetching ", shown));
     std::string why;
     // Twice: a part file left by another mirror, or by a broken transfer, is thrown away by the first check.
     for (int attempt = 0; attempt < 2; ++attempt) {
       why = fetch_from(client, download, url, cancel, log);
       if (!why.empty()) break;
       try {
-        std::vector<std::byte> bytes = read_file(download.part, download.limit);
-        check(bytes, url);
+        std::vector<std::byte> bytes = read_file(download.part, download.limit, Links::kRefuse);
+        check(bytes, shown);
         ::unlink(download.part.c_str());
         return bytes;
       } catch (const Error& error) {
@@ -110,8 +112,8 @@ std::vector<std::byte> fetch(const Download& download, const DownloadCheck& chec
         why = error.what();
       }
     }
-    log.warning(cat("could not fetch ", url, ": ", why));
-    failures += cat(failures.empty() ? "" : "; ", url, ": ", why);
+    log.warning(cat("could not fetch ", shown, ": ", why));
+    failures += cat(failures.empty() ? "" : "; ", shown, ": ", why);
   }
   fail(Status::kNetwork, cat("no mirror gave '", download.name, "' (", failures,
                              "): check the network, set dataset_mirrors, or give a folder as dataset"));

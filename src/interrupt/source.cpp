@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "interrupt/aws.h"
 #include "interrupt/watched_file.h"
+#include "net/http.h"
 
 namespace spot {
 namespace {
@@ -34,7 +35,8 @@ std::unique_ptr<Source> make_source(const PollerOptions& options, std::string& w
   }
   const std::string endpoint = options.endpoint.empty() ? aws_endpoint_from_environment() : options.endpoint;
   if (!endpoint.starts_with("http://")) {
-    fail(Status::kConfig, cat("metadata endpoint '", printable(endpoint), "' must begin with http://"));
+    fail(Status::kConfig,
+         cat("metadata endpoint '", printable(without_credentials(endpoint)), "' must begin with http://"));
   }
   return make_aws_source(endpoint, options.metadata_v1);
 }

@@ -304,6 +304,15 @@ std::string_view HttpResponse::header(std::string_view name) const {
   return {};
 }
 
+std::string without_credentials(std::string_view url) {
+  const std::size_t scheme = url.find("://");
+  const std::size_t begin = scheme == std::string_view::npos ? 0 : scheme + 3;
+  const std::string_view authority = url.substr(begin, url.find_first_of("/?#", begin) - begin);
+  const std::size_t at = authority.rfind('@');
+  if (at == std::string_view::npos) return std::string(url);
+  return cat(url.substr(0, begin), url.substr(begin + at + 1));
+}
+
 std::string http_library_version() {
   initialise_libcurl();
   return curl_version_info(CURLVERSION_NOW)->version;

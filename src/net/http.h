@@ -65,6 +65,9 @@ class HttpClient {
   std::unique_ptr<Impl> impl_;
 };
 
+/// The URL as it may be logged: without the user name and password that can stand before its host.
+std::string without_credentials(std::string_view url);
+
 /// libcurl's version, e.g. "7.88.1".
 std::string http_library_version();
 

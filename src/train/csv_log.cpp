@@ -1,8 +1,10 @@
 #include "train/csv_log.h"
 
+#include <algorithm>
+#include <cerrno>
 #include <cmath>
 #include <cstddef>
-#include <fstream>
+#include <fcntl.h>
 #include <initializer_list>
 #include <optional>
 #include <span>
@@ -48,19 +50,31 @@ std::optional<std::uint64_t> step_of(std::string_view row) {
   return parse_number<std::uint64_t>(row.substr(second + 1, third - second - 1));
 }
 
-/// Bytes at the start of the file that are the header and whole rows up to `step`; 0: not even the
-/// header.
-std::uint64_t size_of_rows_until(const std::filesystem::path& path, std::uint64_t step) {
-  std::ifstream file(path, std::ios::binary);
-  std::string line;
-  if (!std::getline(file, line) || file.eof() || cat(line, "\n") != kStepHeader) return 0;
-  std::uint64_t size = kStepHeader.size();
-  while (std::getline(file, line) && !file.eof()) {
-    const auto row_step = step_of(line);
-    if (!row_step || *row_step > step) break;
-    size += line.size() + 1;
+/// The start of the file: the header and whole rows up to `step`; empty when there is not even the header. The
+/// file may hold anything: beside such rows no more than a piece of it is ever in memory.
+std::string rows_until(const std::filesystem::path& path, std::uint64_t step) {
+  constexpr std::size_t kLongestRow = 1024, kPiece = std::size_t{1} << 16;
+  std::error_code error;
+  if (std::filesystem::symlink_status(path, error).type() != std::filesystem::file_type::regular) return {};
+  const Fd fd = open_regular_file(path, O_RDONLY | O_NOFOLLOW);
+  std::string content;
+  std::size_t good = 0;
+  for (;;) {
+    const std::size_t had = content.size();
+    content.resize(had + kPiece);
+    const ssize_t got = ::read(fd.get(), content.data() + had, kPiece);
+    content.resize(had + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+    if (got < 0 && errno == EINTR) continue;
+    bool over = got <= 0;
+    for (std::size_t end = 0; !over && (end = content.find('\n', good)) != std::string::npos;) {
+      const std::string_view row(content.data() + good, end + 1 - good);
+      over = good == 0 ? row != kStepHeader : step_of(row).value_or(step + 1) > step;
+      if (!over) good = end + 1;
+    }
+    if (!over && content.size() - good <= kLongestRow) continue;
+    content.resize(good);
+    return content;
   }
-  return size;
 }
 
 }  // namespace
@@ -88,13 +102,8 @@ void CsvLog::open_epochs(const Fd& staging, const std::vector<EpochRecord>& hist
 }
 
 void CsvLog::open_steps(const Fd& staging, std::uint64_t step) {
-  std::string content;
-  if (const std::uint64_t size = size_of_rows_until(steps_.path, step); size > 0) {
-    content = read_text_file(steps_.path, UINT64_MAX);
-    content.resize(size);
-  } else {
-    content = kStepHeader;
-  }
+  std::string content = rows_until(steps_.path, step);
+  if (content.empty()) content = kStepHeader;
   open(steps_, staging, content);
 }
 

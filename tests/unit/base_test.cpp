@@ -198,6 +198,51 @@ TEST_CASE("a mapped file shows the file's bytes, and an empty one none") {
   CHECK(MappedFile(directory.path() / "empty").bytes().empty());
 }
 
+TEST_CASE("files are for their owner alone, and so are folders") {
+  const TemporaryDirectory directory;
+  const auto mode_of = [](const std::filesystem::path& path) {
+    return static_cast<unsigned>(std::filesystem::status(path).permissions());
+  };
+  const mode_t before = umask(0);
+  write_file_atomically(directory.path() / "file", std::string("x"));
+  make_directory(directory.path() / "folder");
+  umask(before);
+  CHECK(mode_of(directory.path() / "file") == 0600);
+  CHECK(mode_of(directory.path() / "folder") == 0700);
+}
+
+TEST_CASE("a symbolic link is followed where the user gave the path, never where it lies on a volume") {
+  const TemporaryDirectory directory;
+  const auto target = directory.path() / "target", link = directory.path() / "link";
+  write_file_atomically(target, std::string("precious"));
+  std::filesystem::create_symlink(target, link);
+  CHECK(read_text_file(link, 100) == "precious");
+  CHECK(status_of([&] { read_text_file(link, 100, Links::kRefuse); }) == Status::kIo);
+  CHECK(status_of([&] { MappedFile map(link); }) == Status::kIo);
+  // Writing replaces the link and leaves its target alone.
+  write_file_atomically(link, std::string("new"));
+  CHECK_FALSE(std::filesystem::is_symlink(link));
+  CHECK(read_text_file(target, 100) == "precious");
+  // So does the temporary file, whose name can be guessed.
+  std::filesystem::create_symlink(target, directory.path() / cat(".tmp-file-", getpid()));
+  write_file_atomically(directory.path() / "file", std::string("new"));
+  CHECK(read_text_file(target, 100) == "precious");
+
+  std::filesystem::create_directory(directory.path() / "elsewhere");
+  std::filesystem::create_symlink(directory.path() / "elsewhere", directory.path() / "logs");
+  CHECK(status_of([&] { make_directory(directory.path() / "logs"); }) == Status::kIo);
+}
+
+TEST_CASE("a pipe in a file's place is refused and holds nothing up") {
+  const TemporaryDirectory directory;
+  const auto pipe = directory.path() / "pipe";
+  REQUIRE(mkfifo(pipe.c_str(), 0600) == 0);
+  CHECK(status_of([&] { read_file(pipe, 100); }) == Status::kIo);
+  CHECK(status_of([&] { MappedFile map(pipe); }) == Status::kIo);
+  write_file_atomically(pipe, std::string("a file now"));
+  CHECK(read_text_file(pipe, 100) == "a file now");
+}
+
 TEST_CASE("threads of the library block every signal and carry a name") {
   sigset_t blocked;
   char name[16] = {};

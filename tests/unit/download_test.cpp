@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/status.h"
 #include "http_server.h"
+#include "net/http.h"
 #include "temporary_directory.h"
 
 using namespace spot;
@@ -132,6 +133,33 @@ TEST_CASE("when no mirror gives the file, the error names each of them and the r
   CHECK(message.find(fetch.mirrors.url("missing") + "file: HTTP status 404") != std::string::npos);
   CHECK(message.find(fetch.mirrors.url("html") + "file is not the file") != std::string::npos);
   CHECK(message.find("dataset_mirrors") != std::string::npos);
+}
+
+TEST_CASE("a password in a mirror's URL is used, and never shown") {
+  CHECK(without_credentials("https://me:secret@host:1/a@b/") == "https://host:1/a@b/");
+  CHECK(without_credentials("http://me:se@cret@host") == "http://host");
+  CHECK(without_credentials("host/path@x") == "host/path@x");
+  Fetch fetch;
+  std::string url = fetch.mirrors.url("missing"), shown;
+  url.insert(url.find("//") + 2, "me:secret@");
+  const Log log([&](LogLevel, std::string_view text) { shown += text; });
+  try {
+    spot::fetch(
+        {"file", {url}, fetch.part, 1000}, [](auto, const std::string&) {}, nullptr, log);
+  } catch (const Error& error) {
+    shown += error.what();
+  }
+  CHECK(shown.find("HTTP status 404") != std::string::npos);
+  CHECK(shown.find("secret") == std::string::npos);
+}
+
+TEST_CASE("a link in a part file's place is not written through") {
+  Fetch fetch;
+  const auto target = fetch.folder.path() / "target";
+  write_file_atomically(target, std::string("precious"));
+  std::filesystem::create_symlink(target, fetch.part);
+  CHECK_THROWS_AS(fetch.from({"good"}), Error);
+  CHECK(read_text_file(target, 100) == "precious");
 }
 
 TEST_CASE("a cancelled download ends as cancelled") {

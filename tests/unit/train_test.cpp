@@ -343,6 +343,22 @@ TEST_CASE("a torn last row is cut off even when its step is old enough to stay")
         "run_id,epoch,step,loss,accuracy,learning_rate,gradient_norm\nr1,1,1,0.5,0.5,1,1\n");
 }
 
+TEST_CASE("hostile files in a log's place: links stay unfollowed, endless rows are cut off") {
+  const TemporaryDirectory directory;
+  const std::string header = "run_id,epoch,step,loss,accuracy,learning_rate,gradient_norm\n";
+  std::ofstream(directory / "precious") << "precious";
+  std::filesystem::create_symlink(directory / "precious", directory / "r1.csv");
+  std::filesystem::create_symlink(directory / "precious", directory / "r1.steps.csv");
+  const Fd staging = open_directory(directory.path());
+  CsvLog(directory.path(), staging, "r1", {}, 0, {}).add(StepRecord{.step = 1, .samples = 1});
+  CHECK(read(directory / "precious") == "precious");
+  // A row that is longer than memory, in a file that takes no place on the disk.
+  std::ofstream(directory / "r2.steps.csv") << header << "r2,1,1,0,0,0,0\n";
+  std::filesystem::resize_file(directory / "r2.steps.csv", std::uintmax_t{1} << 40);
+  { CsvLog log(directory.path(), staging, "r2", {}, 5, {}); }
+  CHECK(read(directory / "r2.steps.csv") == header + "r2,1,1,0,0,0,0\n");
+}
+
 TEST_CASE("a log that cannot be written is a warning and nothing else") {
   const TemporaryDirectory directory;
   const Fd staging = open_directory(directory.path());
