@@ -37,7 +37,8 @@ constexpr ConfigKey choice(std::string_view name, std::string_view default_value
 
 constexpr auto kKeys = std::to_array<ConfigKey>({
     // What is trained on what. Model and dataset are compared by content when a run is resumed.
-    text("model", "keras-cnn", kFree, "Network: keras-cnn, lenet-5, mlp, or the path of a JSON file of layers"),
+    text("model", "keras-cnn", kFree,
+         "Network: keras-cnn, lenet-5, mlp, the path of a JSON file of layers, or such JSON itself"),
     text("dataset", "auto", kFree,
          "Images: a folder of IDX files, mnist, fashion-mnist, kmnist, synthetic, or auto: mnist when it "
          "is cached or can be downloaded, else synthetic"),

@@ -16,6 +16,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::uint64_t kMaxFileSize = 1 << 20;
+constexpr std::size_t kMaxLayers = 200;
 
 constexpr std::array kKinds = {LayerKind::kConv2d, LayerKind::kMaxPool,  LayerKind::kAveragePool,
                                LayerKind::kRelu,   LayerKind::kDropout,  LayerKind::kFlatten,
@@ -215,6 +216,10 @@ ModelSpec parse_model(const std::string& text, const std::string& origin, Shape3
   const Json* layers = fields.find("layers");
   if (layers == nullptr || !layers->is_array()) fields.refuse("needs 'layers', an array");
   fields.refuse_unknown();
+  // Before they are looked at: the shape behind each "same" layer costs a walk over all layers before it.
+  if (layers->size() > kMaxLayers) {
+    fields.refuse(cat("has ", layers->size(), " layers; at most ", kMaxLayers, " are accepted"));
+  }
 
   // Layers are added one by one: what "same" means depends on the shape that reaches the layer.
   for (const Json& layer : *layers) {
@@ -229,9 +234,10 @@ ModelSpec parse_model(const std::string& text, const std::string& origin, Shape3
 
 ModelSpec load_model(const std::string& name_or_path, Shape3 input, std::int64_t classes) {
   if (is_preset_model(name_or_path)) return preset_model(name_or_path, input, classes);
+  if (name_or_path.starts_with('{')) return parse_model(name_or_path, "the model given as JSON", input, classes);
   if (!std::filesystem::exists(name_or_path)) {
     fail(Status::kModel, cat("there is no model '", printable(name_or_path),
-                             "': give keras-cnn, lenet-5, mlp or the path of a JSON file"));
+                             "': give keras-cnn, lenet-5, mlp, the path of a JSON file, or JSON"));
   }
   return parse_model(read_text_file(name_or_path, kMaxFileSize), cat("model file '", name_or_path, "'"), input,
                      classes);

@@ -63,7 +63,7 @@ ModelSpec preset_model(const std::string& name, Shape3 input, std::int64_t class
 /// dataset; a model that states others is refused. Throws kModel naming `origin` and the layer.
 ModelSpec parse_model(const std::string& json, const std::string& origin, Shape3 input, std::int64_t classes);
 
-/// The preset of that name, else the JSON file at that path.
+/// The preset of that name, else the model that the text itself is ("{…}"), else the JSON file at that path.
 ModelSpec load_model(const std::string& name_or_path, Shape3 input, std::int64_t classes);
 
 /// The complete description as JSON: parse_model() reads it back to the same model.
