@@ -479,7 +479,9 @@ SPOT_API spot_status spot_checkpoint_describe(const spot_checkpoint* checkpoint,
  * "state_hash"; "error" says why a file is refused, else null. SPOT_E_NOT_FOUND: no checkpoint there. Since 0. */
 SPOT_API spot_status spot_checkpoint_verify(const char* path, uint64_t* good, uint64_t* bad, char** json,
                                             spot_error** error);
-/* The configuration of its run; keys that this release does not know are left out. Since 0. */
+/* The configuration of its run, the model as JSON unless it is a named one. Keys that this release does not know,
+ * and all that name a place on a machine or network (volume, dataset_mirrors, metadata, metadata_endpoint, and
+ * dataset when it is a folder), are left out: set them before use. Since 0. */
 SPOT_API spot_status spot_checkpoint_config(const spot_checkpoint* checkpoint, spot_config** out, spot_error** error);
 /* Copies one tensor; `length` is its size in elements. SPOT_E_NOT_FOUND. Since 0. */
 SPOT_API spot_status spot_checkpoint_tensor(const spot_checkpoint* checkpoint, const char* name, float* values,

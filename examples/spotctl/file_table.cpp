@@ -3,11 +3,13 @@
 #include <cstdio>
 #include <string>
 
+#include "terminal.h"
+
 namespace spotctl {
 namespace {
 
 std::string text_of(const nlohmann::ordered_json& file, const char* name) {
-  return file[name].is_string() ? file[name].get<std::string>() : std::string();
+  return file[name].is_string() ? plain(file[name].get<std::string>()) : std::string();
 }
 
 }  // namespace

@@ -14,14 +14,14 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 void print_description(const Json& c) {
-  const auto text = [&](const char* name) { return c.value(name, Json()).dump(); };
+  const auto text = [&](const char* name) { return c.value(name, Json()).dump(-1, ' ', true); };
   for (const char* field : {"path", "step", "epoch", "generation", "writer_epoch", "reason", "run_id", "state_hash",
                             "parent_hash", "code_version", "library_version", "device", "instruction_set", "dataset"}) {
     if (c.contains(field)) std::printf("%-18s %s\n", field, text(field).c_str());
   }
   std::printf("\n%-40s %-12s %s\n", "tensor", "role", "shape");
   for (const Json& tensor : c["tensors"]) {
-    std::printf("%-40s %-12s %s\n", tensor["name"].get<std::string>().c_str(),
+    std::printf("%-40s %-12s %s\n", plain(tensor["name"].get<std::string>()).c_str(),
                 tensor.value("role", std::string()).c_str(), tensor["shape"].dump().c_str());
   }
 }

@@ -3,6 +3,15 @@
 #include <nlohmann/json.hpp>
 
 namespace spotctl {
+namespace {
+
+/// The folder that the checkpoint's run took its dataset from; empty when the dataset has a name.
+std::string dataset_folder(const nlohmann::json& description, const Config& config) {
+  const std::string recorded = description["config"].value("dataset", std::string());
+  return recorded == value_of(config, "dataset") ? "" : recorded;
+}
+
+}  // namespace
 
 RestoredTrainer::RestoredTrainer(CLI::App& command) : configuration_(command) {
   command.add_option("--checkpoint", *checkpoint_, "Checkpoint file; default: the newest good one of the volume")
@@ -14,11 +23,17 @@ Trainer RestoredTrainer::open() const {
   const std::string path = checkpoint_->empty() ? value_of(given, "volume") : *checkpoint_;
   const Checkpoint checkpoint = make<Checkpoint>(spot_checkpoint_open, path.c_str());
   const Config config = make<Config>(spot_checkpoint_config, checkpoint.get());
+  const Text text = make<Text>(spot_checkpoint_describe, checkpoint.get());
+  const auto description = nlohmann::json::parse(text.get());
+  const std::string folder = dataset_folder(description, config);
+  if (!folder.empty() && !configuration_.gives("dataset")) {
+    // The path is not followed: a checkpoint may come from anyone.
+    throw Failure(kUsage, "the run had its dataset in folder '" + folder + "': give it with --dataset");
+  }
   configuration_.apply(config);
   Trainer trainer = make<Trainer>(spot_trainer_create, config.get());
   // By its path: restoring from the volume itself is a writer's business, and a run may be at work there.
-  const Text description = make<Text>(spot_checkpoint_describe, checkpoint.get());
-  const std::string file = nlohmann::json::parse(description.get())["path"].get<std::string>();
+  const std::string file = description["path"].get<std::string>();
   call(spot_trainer_restore, trainer.get(), file.c_str());
   return trainer;
 }

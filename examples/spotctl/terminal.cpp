@@ -25,6 +25,16 @@ const char* label_of(std::int32_t level, bool coloured) {
 
 }  // namespace
 
+std::string plain(std::string text) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    if ((byte < 0x20 && byte != '\n') || byte == 0x7f) text[i] = '?';
+    // Two bytes of UTF-8 can be a control character too: U+0080 to U+009F.
+    if (byte == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0) text[i] = '?';
+  }
+  return text;
+}
+
 Terminal::Terminal()
     : interactive_(isatty(STDERR_FILENO) == 1),
       coloured_(interactive_ && !set_in_environment("NO_COLOR")),
@@ -41,10 +51,10 @@ void Terminal::erase_status() {
 
 void Terminal::log(std::int32_t level, const std::string& message) {
   if (level > level_) return;
-  line(label_of(level, coloured_) + message);
+  write(label_of(level, coloured_) + plain(message));
 }
 
-void Terminal::line(const std::string& text) {
+void Terminal::write(const std::string& text) {
   const std::lock_guard lock(mutex_);
   erase_status();
   std::fprintf(stderr, "spotctl: %s\n", text.c_str());

@@ -6,6 +6,9 @@
 
 namespace spotctl {
 
+/// `text` without the bytes that a terminal would obey: names in files are not to be trusted.
+std::string plain(std::string text);
+
 /// stderr: lines for people, and one line at its bottom that is redrawn. Safe from any thread.
 class Terminal {
  public:
@@ -19,11 +22,12 @@ class Terminal {
   void set_level(std::int32_t level) { level_ = level; }
   /// A message of the library, SPOT_LOG_..., printed when its level is asked for.
   void log(std::int32_t level, const std::string& message);
-  void line(const std::string& text);
+  void line(const std::string& text) { write(plain(text)); }
   /// Shows `text` as the last line until the next call; empty: removes it.
   void status(const std::string& text);
 
  private:
+  void write(const std::string& text);
   void erase_status();
 
   std::mutex mutex_;

@@ -3,6 +3,7 @@
 #include <memory>
 #include <spot_trainer.h>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -10,6 +11,8 @@
 #include "capi/guard.h"
 #include "capi/handles.h"
 #include "checkpoint/verify.h"
+#include "data/dataset.h"
+#include "engine/model_spec.h"
 #include "train/model_export.h"
 
 using spot::guard;
@@ -23,12 +26,42 @@ std::string dump(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-/// A configuration value in the type of its key; a key of another release stays text.
+/// A text of a file as JSON; null when it is none, or is nested deeper than any model: to write such a value again
+/// would take a stack as deep.
+Json parse_untrusted(const std::string& text) {
+  constexpr int kMaxDepth = 16;
+  bool too_deep = false;
+  const auto look = [&](int depth, Json::parse_event_t, Json&) {
+    too_deep = too_deep || depth > kMaxDepth;
+    return !too_deep;
+  };
+  Json json = Json::parse(text, look, false);
+  return too_deep || json.is_discarded() ? Json() : json;
+}
+
+/// A configuration value in the type of its key; whatever is no such value stays text.
 Json typed_value(const std::string& name, const std::string& value) {
   const auto keys = spot::config_keys();
   const auto key = std::find_if(keys.begin(), keys.end(), [&](const spot::ConfigKey& k) { return k.name == name; });
   if (key == keys.end() || key->type == spot::KeyType::kText) return value;
-  return Json::parse(value, nullptr, false);
+  const Json json = parse_untrusted(value);
+  return json.is_number() || json.is_boolean() ? json : Json(value);
+}
+
+/// Keys whose values name places on a machine or network. Whoever wrote a checkpoint must not choose where its
+/// reader reads, writes or connects to.
+bool names_place(std::string_view key) {
+  constexpr std::string_view kPlaces[] = {"volume", "volume_must_be_mounted", "dataset_mirrors", "metadata",
+                                          "metadata_endpoint"};
+  return std::find(std::begin(kPlaces), std::end(kPlaces), key) != std::end(kPlaces);
+}
+
+void set_from_checkpoint(spot::Config& config, const spot::ConfigKey& key, const std::string& value,
+                         const spot::CheckpointMeta& meta) {
+  if (names_place(key.name)) return;
+  if (key.name == "dataset" && !spot::is_known_dataset(value)) return;
+  const bool is_model_file = key.name == "model" && !spot::is_preset_model(value);
+  config.set_text(key.name, is_model_file ? meta.model_json : value);
 }
 
 const char* role_name(spot::TensorRole role) {
@@ -75,7 +108,7 @@ Json describe(const spot_checkpoint& checkpoint) {
           {"parent_hash", meta.parent_hash},
           {"writer_epoch", meta.writer_epoch},
           {"created_unix_ns", meta.created_unix_ns},
-          {"model", Json::parse(meta.model_json, nullptr, false)},
+          {"model", parse_untrusted(meta.model_json)},
           {"config", std::move(config)},
           {"tensors", std::move(tensors)},
           {"dataset",
@@ -153,7 +186,7 @@ spot_status spot_checkpoint_config(const spot_checkpoint* checkpoint, spot_confi
     for (const spot::ConfigKey& key : spot::config_keys()) {
       const auto found = checkpoint->content.meta.config.find(key.name);
       if (found != checkpoint->content.meta.config.end()) {
-        config->values.set_text(key.name, found->second);
+        set_from_checkpoint(config->values, key, found->second, checkpoint->content.meta);
       }
     }
     *out = config.release();
