@@ -15,7 +15,7 @@ add_library(spot_xxhash INTERFACE)
 target_include_directories(spot_xxhash SYSTEM INTERFACE "${XXHASH_INCLUDE_DIR}")
 target_compile_definitions(spot_xxhash INTERFACE XXH_INLINE_ALL)
 
-if(SPOT_BUILD_SPOTCTL)
+if(SPOT_BUILD_SPOTCTL OR SPOT_BUILD_FUZZERS OR SPOT_BUILD_TESTS)
   find_package(CLI11 REQUIRED CONFIG)
 endif()
 if(SPOT_BUILD_TESTS)

@@ -64,18 +64,37 @@ check_format() {
   git ls-files '*.h' '*.cpp' '*.c' | xargs clang-format --dry-run --Werror
 }
 
-run_fuzzers() {
-  command -v clang++ >/dev/null || { echo "== clang is missing: no fuzzing"; return; }
-  build fuzz
-  local seconds=10 target
-  [ $mode = long ] && seconds=600
-  for target in build/fuzz/tests/fuzz/*_fuzzer; do
-    echo "== $(basename "$target"): $seconds s"
-    mkdir -p "build/corpus/$(basename "$target")"
-    "$target" -max_total_time=$seconds -rss_limit_mb=4096 -verbosity=0 -print_final_stats=1 \
-      "build/corpus/$(basename "$target")" >"build/fuzzing.log" 2>&1 || { tail -n 40 build/fuzzing.log; exit 1; }
-    grep -a executed_units build/fuzzing.log
+# Inputs grow in build/corpus, out of the seeds in tests/fuzz/corpus, what was found before and the golden files.
+fuzz() {
+  local subject=$1 length=$2 seconds=$3 seed=$((RANDOM * 32768 + RANDOM)) folder
+  local options="-seed=$seed -max_len=$length -max_total_time=$seconds" inputs="build/corpus/$subject"
+  mkdir -p "$inputs"
+  for folder in tests/fuzz/corpus/$subject tests/fuzz/found/$subject; do
+    [ -d "$folder" ] && inputs="$inputs $folder"
   done
+  [ "$subject" = checkpoint ] && inputs="$inputs tests/golden"
+  [ -f "tests/fuzz/$subject.dict" ] && options="$options -dict=tests/fuzz/$subject.dict"
+  # shellcheck disable=SC2086
+  "build/fuzz/tests/fuzz/${subject}_fuzzer" $options -rss_limit_mb=4096 -artifact_prefix=build/found- \
+    -print_final_stats=1 $inputs >"build/fuzzing-$subject.log" 2>&1 ||
+    { grep -av '^#' "build/fuzzing-$subject.log" | tail -n 60
+      echo "put the input that build/found-… holds into tests/fuzz/found/$subject when it is fixed"; exit 1; }
+  printf '%-21s seed %-11s %s\n' "$subject" "$seed" "$(grep -a DONE "build/fuzzing-$subject.log")"
+}
+
+run_fuzzers() {
+  command -v clang++ >/dev/null || { echo "== clang is missing: no fuzzing (what was found before is replayed all the same)"; return; }
+  build fuzz
+  local seconds=8
+  [ $mode = long ] && seconds=600
+  echo "== fuzzing, $seconds s each: inputs tried, covered edges (cov) and features (ft)"
+  fuzz checkpoint 8192 $seconds
+  fuzz checkpoint_structure 512 $seconds
+  fuzz config 512 $seconds
+  fuzz gzip 512 $seconds
+  fuzz idx 256 $seconds
+  fuzz metadata 256 $seconds
+  fuzz model 1024 $seconds
 }
 
 find_mnist

@@ -77,29 +77,15 @@ Configuration::Configuration(CLI::App& command) {
   }
 }
 
-void Configuration::read_file(std::vector<Setting>& settings) const {
-  if (flags_->file.empty()) return;
+std::vector<Setting> Configuration::file_settings() const {
+  if (flags_->file.empty()) return {};
   std::ifstream file(flags_->file);
   if (!file) throw Failure(kUsage, "configuration file '" + flags_->file + "' cannot be read");
-  std::vector<CLI::ConfigItem> items;
-  try {
-    items = CLI::ConfigTOML().from_config(file);
-  } catch (const CLI::Error& error) {
-    throw Failure(kUsage, "configuration file '" + flags_->file + "': " + error.what());
-  }
-  for (const CLI::ConfigItem& item : items) {
-    if (item.name == "++" || item.name == "--") continue;  // CLI11's marks for sections
-    if (item.inputs.size() != 1 || !item.parents.empty()) {
-      throw Failure(kUsage, "configuration file '" + flags_->file + "': '" + item.fullname() +
-                                "' must be a plain key = value line");
-    }
-    settings.push_back({item.name, item.inputs.front()});
-  }
+  return read_config_file(file, flags_->file);
 }
 
-std::vector<Configuration::Setting> Configuration::settings() const {
-  std::vector<Setting> settings;
-  read_file(settings);
+std::vector<Setting> Configuration::settings() const {
+  std::vector<Setting> settings = file_settings();
   for (const Setting& flag : flags_->values) {
     const char* value = std::getenv(environment_name(flag.key).c_str());
     if (value != nullptr) settings.push_back({flag.key, value});

@@ -6,6 +6,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "config_file.h"
 #include "handles.h"
 
 namespace spotctl {
@@ -25,11 +26,8 @@ class Configuration {
   [[nodiscard]] bool gives(const std::string& key) const;
 
  private:
-  struct Setting {
-    std::string key, value;
-  };
   [[nodiscard]] std::vector<Setting> settings() const;
-  void read_file(std::vector<Setting>& settings) const;
+  [[nodiscard]] std::vector<Setting> file_settings() const;
 
   struct Flags {
     std::vector<Setting> values;  ///< of the keys' own flags, in key order; empty: not given

@@ -58,11 +58,16 @@ const ConfigKey& find_config_key(std::string_view name) {
   const auto keys = config_keys();
   const auto found = std::find_if(keys.begin(), keys.end(), [&](const ConfigKey& key) { return key.name == name; });
   if (found != keys.end()) return *found;
-  const auto nearest = std::min_element(keys.begin(), keys.end(), [&](const ConfigKey& a, const ConfigKey& b) {
-    return edit_distance(a.name, name) < edit_distance(b.name, name);
-  });
-  fail(Status::kConfig,
-       cat("there is no configuration key '", printable(name), "'; did you mean '", nearest->name, "'?"));
+  // No key is as long, and the name may come from a file.
+  const std::string_view compared = name.substr(0, 32);
+  std::string_view nearest;
+  std::size_t smallest = std::string_view::npos;
+  for (const ConfigKey& key : keys) {
+    const std::size_t distance = edit_distance(key.name, compared);
+    if (distance < smallest) nearest = key.name;
+    smallest = std::min(smallest, distance);
+  }
+  fail(Status::kConfig, cat("there is no configuration key '", printable(name), "'; did you mean '", nearest, "'?"));
 }
 
 std::string_view type_name(KeyType type) {

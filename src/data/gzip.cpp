@@ -45,16 +45,17 @@ std::vector<std::byte> gunzip(std::span<const std::byte> bytes, std::uint64_t li
   stream.next_in = reinterpret_cast<Bytef*>(const_cast<std::byte*>(bytes.data()));
   stream.avail_in = static_cast<uInt>(bytes.size());
   std::vector<std::byte> content;
-  constexpr std::size_t kPiece = std::size_t{1} << 20;
+  // Small files are unpacked in small pieces, large ones need not be copied often.
+  const std::size_t piece = std::clamp(4 * bytes.size(), std::size_t{1} << 12, std::size_t{1} << 20);
   int result = Z_OK;
   while (result == Z_OK) {
     const std::size_t done = content.size();
     if (done > limit) refuse(origin, cat("its content has more than ", limit, " bytes"), 0);
-    content.resize(done + kPiece);
+    content.resize(done + piece);
     stream.next_out = reinterpret_cast<Bytef*>(content.data() + done);
-    stream.avail_out = kPiece;
+    stream.avail_out = static_cast<uInt>(piece);
     result = inflate(&stream, Z_NO_FLUSH);
-    content.resize(done + kPiece - stream.avail_out);
+    content.resize(done + piece - stream.avail_out);
     // No progress with all input used: the rest is missing.
     if (result == Z_BUF_ERROR || (result == Z_OK && stream.avail_in == 0 && stream.avail_out > 0)) {
       refuse(origin, "it was cut off", bytes.size());

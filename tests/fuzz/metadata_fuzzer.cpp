@@ -1,13 +1,29 @@
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <string_view>
 
 #include "interrupt/aws.h"
 
+namespace {
+
+/// A notice carries a time that can be, and its words are fit to be printed.
+void check(const std::optional<spot::Sighting>& sighting) {
+  if (!sighting) return;
+  constexpr std::int64_t kYear2201 = 7'289'654'400LL * 1'000'000'000;
+  if (sighting->stated_ns && (*sighting->stated_ns < 0 || *sighting->stated_ns >= kYear2201)) __builtin_trap();
+  for (const char c : sighting->detail) {
+    if (static_cast<unsigned char>(c) < 0x20) __builtin_trap();
+  }
+}
+
+}  // namespace
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view body(reinterpret_cast<const char*>(data), size);
-  spot::parse_instance_action(body);
-  spot::parse_termination_time(body);
-  spot::parse_rebalance(body);
+  check(spot::parse_instance_action(body));
+  check(spot::parse_termination_time(body));
+  check(spot::parse_rebalance(body));
+  spot::parse_utc_time(body);
   return 0;
 }
