@@ -35,7 +35,7 @@ int inspect(const std::string& path, bool json) {
     description["files"] = Json::parse(make<Text>(spot_checkpoint_verify, path.c_str(), &good, &bad).get());
   }
   if (json) {
-    print_line(description.dump());
+    print_line(description.dump(-1, ' ', true));
     return kDone;
   }
   if (description.contains("files")) {

@@ -15,7 +15,7 @@ int verify(const std::string& path, bool json) {
   const Text text = make<Text>(spot_checkpoint_verify, path.c_str(), &good, &bad);
   const Json files = Json::parse(text.get());
   if (json) {
-    for (const Json& file : files) print_line(file.dump());
+    for (const Json& file : files) print_line(file.dump(-1, ' ', true));
   } else {
     print_files(files);
   }

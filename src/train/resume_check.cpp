@@ -71,6 +71,14 @@ std::string first_difference(const StateLayout& then, const StateLayout& now) {
   return cat("tensor ", at_a - a.begin(), " was ", name(at_a, a), " and is ", name(at_b, b));
 }
 
+/// A file may say anything; sums and names behind this need a position that a run can be in.
+void check_position(const CheckpointMeta& meta) {
+  constexpr std::uint64_t kMaxStep = 999'999'999'999;  // the names of checkpoints have twelve digits for it
+  if (meta.step <= kMaxStep && (meta.history.empty() || meta.history.back().step <= meta.step)) return;
+  fail(Status::kMismatch, cat("the checkpoint of run '", printable(meta.run_id), "' is at step ", meta.step,
+                              ", where no run can be: use another one"));
+}
+
 void check_model(const Checkpoint& checkpoint, const PresentRun& present) {
   if (!is_same_model(checkpoint.meta.model_json, present.model)) {
     fail(Status::kMismatch,
@@ -108,6 +116,7 @@ std::vector<std::string> reported_changes(const CheckpointMeta& meta, const Pres
 
 std::vector<std::string> check_resume(const Checkpoint& checkpoint, const PresentRun& present) {
   const CheckpointMeta& meta = checkpoint.meta;
+  check_position(meta);
   check_model(checkpoint, present);
   std::vector<std::string> changes = exact_changes(meta, present.config);
   if (meta.dataset_fingerprint != present.dataset.fingerprint) {
