@@ -26,10 +26,12 @@ std::string dump(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-/// A text of a file as JSON; null when it is none, or is nested deeper than any model: to write such a value again
-/// would take a stack as deep.
+/// A text of a file as JSON; null when it is none, or longer or nested deeper than any model: as values it would
+/// take many times its size, and to write them again a stack as deep.
 Json parse_untrusted(const std::string& text) {
+  constexpr std::size_t kMaxText = 1 << 20;
   constexpr int kMaxDepth = 16;
+  if (text.size() > kMaxText) return Json();
   bool too_deep = false;
   const auto look = [&](int depth, Json::parse_event_t, Json&) {
     too_deep = too_deep || depth > kMaxDepth;

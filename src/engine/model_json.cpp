@@ -15,7 +15,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::uint64_t kMaxFileSize = 1 << 20;
+constexpr std::size_t kMaxText = 1 << 20;  // bytes
 constexpr std::size_t kMaxLayers = 200;
 
 constexpr std::array kKinds = {LayerKind::kConv2d, LayerKind::kMaxPool,  LayerKind::kAveragePool,
@@ -197,6 +197,8 @@ Json layer_to_json(const LayerSpec& layer) {
 }  // namespace
 
 ModelSpec parse_model(const std::string& text, const std::string& origin, Shape3 input, std::int64_t classes) {
+  // As values it takes many times its size.
+  if (text.size() > kMaxText) fail(Status::kModel, cat(origin, " is longer than ", kMaxText, " bytes"));
   const Json json = Json::parse(text, nullptr, false);
   if (json.is_discarded()) fail(Status::kModel, cat(origin, " is not valid JSON"));
   Fields fields(json, origin);
@@ -239,8 +241,7 @@ ModelSpec load_model(const std::string& name_or_path, Shape3 input, std::int64_t
     fail(Status::kModel, cat("there is no model '", printable(name_or_path),
                              "': give keras-cnn, lenet-5, mlp, the path of a JSON file, or JSON"));
   }
-  return parse_model(read_text_file(name_or_path, kMaxFileSize), cat("model file '", name_or_path, "'"), input,
-                     classes);
+  return parse_model(read_text_file(name_or_path, kMaxText), cat("model file '", name_or_path, "'"), input, classes);
 }
 
 std::string model_to_json(const ModelSpec& model) {

@@ -237,12 +237,17 @@ def test_sizes(folder):
     result = run("inspect", file, memory=MEMORY)
     check(result.returncode in (65, 74) and "accepted" in result.stderr, f"a file of 8 TiB: {result.stderr}")
     deep = "[" * 500_000
-    for what, text in (("nested", deep), ("nested and closed again", deep + "]" * 500_000)):
-        file.write_bytes(edited(folder, lambda content: (content.update(model_json=text),
-                                                         setting(content, "epochs", text))))
-        result = run("inspect", file, "--json")
-        check(result.returncode == 0 and json.loads(result.stdout)["model"] is None, f"a model {what} 500,000 deep")
-    (folder / "model.json").write_text('{"layers":' + text + "}")
+    long = "[" + "1," * 20_000_000 + "1]"
+    for what, text in (("nested", deep), ("nested and closed again", deep + "]" * 500_000), ("of many numbers", long)):
+        def change(content):
+            content["model_json"] = text
+            if text is not long:
+                setting(content, "epochs", text)
+        file.write_bytes(edited(folder, change))
+        # A key's value stays text, and is shown in full.
+        result = run("inspect", file, "--json", memory=MEMORY)
+        check(result.returncode == 0 and json.loads(result.stdout)["model"] is None, f"a model {what}")
+    (folder / "model.json").write_text('{"layers":' + deep + "]" * 500_000 + "}")
     refused("a model file nested as deep", train(folder, new_volume(folder, "deep"), model=folder / "model.json"), 65,
             "model.json")
     (folder / "model.json").write_text('{"layers":[' + '{"type":"max_pool","kernel":1,"padding":"same"},' * 20_000 +
