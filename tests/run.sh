@@ -72,7 +72,9 @@ fuzz() {
   for folder in tests/fuzz/corpus/$subject tests/fuzz/found/$subject; do
     [ -d "$folder" ] && inputs="$inputs $folder"
   done
-  [ "$subject" = checkpoint ] && inputs="$inputs tests/golden"
+  if [ "$subject" = checkpoint ]; then
+    mkdir -p build/corpus/golden && cp tests/golden/*.spck build/corpus/golden/ && inputs="$inputs build/corpus/golden"
+  fi
   [ -f "tests/fuzz/$subject.dict" ] && options="$options -dict=tests/fuzz/$subject.dict"
   # shellcheck disable=SC2086
   "build/fuzz/tests/fuzz/${subject}_fuzzer" $options -rss_limit_mb=4096 -artifact_prefix=build/found- \

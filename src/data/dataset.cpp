@@ -190,7 +190,7 @@ Content open_named_file(const NamedDataset& dataset, const NamedFile& file, cons
                     .mirrors = {},
                     .part = request.cache_directory / (key + ".gz.part"),
                     .limit = std::uint64_t{1} << 28};
-  for (std::string mirror : request.mirrors) {
+  for (const std::string& mirror : request.mirrors) {
     download.mirrors.push_back(mirror.ends_with('/') ? mirror : mirror + '/');
   }
   download.mirrors.insert(download.mirrors.end(), dataset.mirrors.begin(), dataset.mirrors.end());
@@ -218,7 +218,7 @@ Dataset open_named(const NamedDataset& named, const DatasetRequest& request, con
   return builder.build(request.validation_size);
 }
 
-std::vector<std::byte> to_idx(std::vector<std::uint32_t> extents, std::span<const std::uint8_t> values) {
+std::vector<std::byte> to_idx(const std::vector<std::uint32_t>& extents, std::span<const std::uint8_t> values) {
   std::vector<std::byte> bytes = {std::byte{0}, std::byte{0}, std::byte{8}, static_cast<std::byte>(extents.size())};
   for (const std::uint32_t extent : extents) {
     for (int shift = 24; shift >= 0; shift -= 8) bytes.push_back(static_cast<std::byte>(extent >> shift));
