@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What SECURITY.md claims, claim by claim: files that someone else may have written are refused, never obeyed.
 
-    hostile_volume.py SPOTCTL LIBSPOT_TRAINER.SO
+    hostile_volume.py SPOTCTL
 """
 import contextlib
 import gzip
@@ -229,7 +229,7 @@ def test_sizes(folder):
         file.write_bytes(share_content(folder, 4000))
         refused("4000 tensors of one content", run("inspect", file, memory=MEMORY), 65, "more content than it has")
         file.write_bytes(share_content(folder, 1))
-        refused("control: one of them is refused for its hash only", run("inspect", file, memory=MEMORY), 65, "state hash")
+        refused("control: one of them, for its hash only", run("inspect", file, memory=MEMORY), 65, "state hash")
     except ImportError:
         print("skipped: python3-flatbuffers is not here, so no tensors share their content")
     file.write_bytes(b"")
@@ -248,16 +248,17 @@ def test_sizes(folder):
         result = run("inspect", file, "--json", memory=MEMORY)
         check(result.returncode == 0 and json.loads(result.stdout)["model"] is None, f"a model {what}")
     (folder / "model.json").write_text('{"layers":' + deep + "]" * 500_000 + "}")
-    refused("a model file nested as deep", train(folder, new_volume(folder, "deep"), model=folder / "model.json"), 65,
-            "model.json")
+    refused("a model file nested as deep",
+            train(folder, new_volume(folder, "deep"), model=folder / "model.json"), 65, "model.json")
     (folder / "model.json").write_text('{"layers":[' + '{"type":"max_pool","kernel":1,"padding":"same"},' * 20_000 +
                                        '{"type":"flatten"}]}')
-    refused("a model of 20,000 layers", train(folder, new_volume(folder, "long"), model=folder / "model.json"), 65, "200")
+    refused("a model of 20,000 layers",
+            train(folder, new_volume(folder, "long"), model=folder / "model.json"), 65, "200")
 
 
 @contextlib.contextmanager
 def server(answer):
-    """An HTTP server on this machine; yields its base URL. `answer` takes a request and returns (status, headers, body)."""
+    """An HTTP server; yields its host and port. `answer` takes a request and returns (status, headers, body)."""
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
             status, headers, body = answer(self)
@@ -285,7 +286,8 @@ def test_unpacking(folder):
     """A mirror cannot make us unpack more than the file that was asked for."""
     bomb = gzip.compress(bytes(1 << 30), 9)
     with server(lambda request: (200, {}, bomb)) as here:
-        result = train(folder, new_volume(folder, "bomb"), dataset="mnist", dataset_mirrors=f"http://{here}/", memory=MEMORY)
+        result = train(folder, new_volume(folder, "bomb"), memory=MEMORY, dataset="mnist",
+                       dataset_mirrors=f"http://{here}/")
     check(result.returncode == 69 and "its content has more than" in result.stderr, f"a bomb of 1 GiB: {result.stderr}")
 
 
@@ -332,7 +334,7 @@ def test_numbers(folder):
             if field == "step":
                 refused("a step that no run reaches", result, 65, str(number))
             else:
-                check(result.returncode == 0, f"{field} {number} decides nothing: {result.returncode} {result.stderr}")
+                check(result.returncode == 0, f"{field} {number} decides nothing: {result}")
 
 
 def test_terminal(folder):
@@ -373,8 +375,8 @@ def test_secrets(folder):
 
 def main():
     with tempfile.TemporaryDirectory(prefix="spot-hostile-") as scratch:
-        for test in (test_permissions, test_links, test_not_files, test_sizes, test_unpacking, test_places, test_numbers,
-                     test_terminal, test_secrets):
+        for test in (test_permissions, test_links, test_not_files, test_sizes, test_unpacking, test_places,
+                     test_numbers, test_terminal, test_secrets):
             folder = pathlib.Path(scratch, test.__name__)
             folder.mkdir()
             golden_run.write_dataset(folder / "data")

@@ -16,8 +16,8 @@ class Library:
         self.abi = ctypes.CDLL(path)
         for name in ("spot_error_message", "spot_status_name"):
             getattr(self.abi, name).restype = ctypes.c_char_p
-        for name in ("spot_checkpoint_free", "spot_error_free", "spot_text_free", "spot_trainer_free", "spot_config_free"):
-            getattr(self.abi, name).restype = None
+        for kind in ("checkpoint", "error", "text", "trainer", "config"):
+            getattr(self.abi, f"spot_{kind}_free").restype = None
 
     def call(self, name, *arguments):
         error = ctypes.c_void_p()

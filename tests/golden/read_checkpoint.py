@@ -33,7 +33,8 @@ def read(path, table):
     checkpoint = table.GetRootAs(payload, 4)
     fields = {"step": checkpoint.Step(), "epoch": checkpoint.Epoch(), "generation": checkpoint.Generation(),
               "seed": checkpoint.Seed(), "writer_epoch": checkpoint.WriterEpoch()}
-    for name in ("reason", "run_id", "state_hash", "model_json", "dataset_name", "dataset_fingerprint", "library_version"):
+    for name in ("reason", "run_id", "state_hash", "model_json", "dataset_name", "dataset_fingerprint",
+                 "library_version"):
         fields[name] = getattr(checkpoint, name.title().replace("_", ""))().decode()
     settings = (checkpoint.Config(i) for i in range(checkpoint.ConfigLength()))
     fields["config"] = {s.Key().decode(): s.Value().decode() for s in settings}
