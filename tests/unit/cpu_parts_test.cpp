@@ -5,8 +5,9 @@
 
 #include <doctest/doctest.h>
 
+#include "base/philox.h"
+#include "engine/cpu/kernels/dropout_bits.h"
 #include "engine/cpu/peak.h"
-#include "engine/cpu/philox_planes.h"
 #include "engine/cpu/reduction.h"
 #include "engine/cpu/worker_pool.h"
 
@@ -50,19 +51,20 @@ TEST_CASE("an exception of a task reaches the caller, and the pool works on") {
   CHECK(sum == 10);
 }
 
-TEST_CASE("philox blocks computed side by side are the words of Philox::block") {
+TEST_CASE("dropout's bits are those of the words of Philox::block, wherever they begin") {
   const std::uint64_t key = 0x123456789abcdef0ULL;
   const Philox::Block counter = {0, 5U << 16, 77, 3};
+  constexpr std::uint32_t kThreshold = 0x60000000U;
+  constexpr std::size_t kBlocks = 13;
   for (const std::uint64_t first : {0ULL, 3ULL, 0xfffffffdULL}) {  // the last run crosses 2^32
-    std::vector<std::uint32_t> words(4 * 11);
-    std::uint32_t* const planes[4] = {&words[0], &words[11], &words[22], &words[33]};
-    philox_planes(key, counter, first, 11, planes);
-    for (std::uint64_t i = 0; i < 11; ++i) {
-      const std::uint64_t block = first + i;
-      const auto expected =
+    std::vector<std::uint8_t> bits(kernels::dropout_bytes(4 * kBlocks));
+    kernels::draw_dropout(key, counter, first, kBlocks, kThreshold, bits.data());
+    for (std::size_t k = 0; k < 4 * kBlocks; ++k) {
+      const std::uint64_t block = first + k / 4;
+      const auto words =
           Philox::block(key, {static_cast<std::uint32_t>(block), counter[1] | static_cast<std::uint32_t>(block >> 32),
                               counter[2], counter[3]});
-      for (std::size_t plane = 0; plane < 4; ++plane) CHECK(planes[plane][i] == expected[plane]);
+      CHECK((bits[k / 8] >> k % 8 & 1) == (words[k % 4] >= kThreshold ? 1 : 0));
     }
   }
 }

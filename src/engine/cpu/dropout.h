@@ -1,5 +1,6 @@
 #pragma once
 
+#include "engine/cpu/kernels/dropout_bits.h"
 #include "engine/cpu/operator.h"
 
 namespace spot {
@@ -16,19 +17,20 @@ class DropoutOperator final : public Operator {
   void backward_data(const ShardTask& task) override;
 
  private:
-  void draw_scales(const ShardTask& task, std::size_t sample, float* scales);
-  float* scales_of(const ShardTask& task) {
-    return scales_[static_cast<std::size_t>(task.slot)].data() + task.row * edge_.sample_size();
+  [[nodiscard]] std::uint64_t first_element(const ShardTask& task, std::size_t i) const;
+  std::uint8_t* bits(const ShardTask& task, std::size_t i) {
+    return bits_[static_cast<std::size_t>(task.slot)].data() + (task.row + i) * sample_bytes_;
   }
 
   Edge& edge_;
+  kernels::DropoutLayout layout_;
   std::uint64_t seed_;
   std::uint32_t layer_index_;
-  double rate_;
-  /// What each element was multiplied by, 0 or 1 / (1 - rate), in the edge's layout, a buffer a slot.
-  std::vector<AlignedBuffer<float>> scales_;
-  /// Random words of one sample, channels last, and behind them the planes they are made from; by worker.
-  std::vector<AlignedBuffer<std::uint32_t>> words_;
+  std::uint32_t threshold_;
+  float scale_;
+  std::size_t sample_bytes_;
+  /// Which elements are kept, [slot][row]: one bit each, channels last.
+  std::vector<AlignedBuffer<std::uint8_t>> bits_;
 };
 
 }  // namespace spot
