@@ -19,14 +19,13 @@
 
 #include <nlohmann/json.hpp>
 
+#include "fault/handles.h"
+
+using namespace spot::test;
+
 namespace {
 
 namespace fs = std::filesystem;
-
-[[noreturn]] void give_up(const std::string& why) {
-  std::printf("%s\n", why.c_str());
-  std::exit(1);
-}
 
 std::string read(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
@@ -141,21 +140,10 @@ class Mutation {
 
 int main(int argc, char** argv) {
   if (argc < 4) give_up("usage: mutation VOLUME EVERY RESTORE_EVERY KEY=VALUE…");
-  spot_config* config = nullptr;
-  spot_trainer* trainer = nullptr;
-  spot_error* error = nullptr;
-  spot_config_create(&config, nullptr);
-  spot_config_set_str(config, "volume", argv[1], nullptr);
-  for (int i = 4; i < argc; ++i) {
-    const std::string setting = argv[i];
-    const std::size_t equals = setting.find('=');
-    spot_config_set_str(config, setting.substr(0, equals).c_str(), setting.c_str() + equals + 1, nullptr);
-  }
-  if (spot_trainer_create(config, &trainer, &error) != SPOT_OK) give_up(spot_error_message(error));
-  Mutation mutation(argv[1], std::strtoul(argv[3], nullptr, 10), trainer);
+  const ConfigHandle config = make_config(argv[1], argv + 4, argc - 4);
+  const TrainerHandle trainer = make_trainer(config);
+  Mutation mutation(argv[1], std::strtoul(argv[3], nullptr, 10), trainer.get());
   mutation.all(std::strtoul(argv[2], nullptr, 10));
   mutation.say();
-  spot_trainer_free(trainer);
-  spot_config_free(config);
   return 0;
 }

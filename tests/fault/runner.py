@@ -11,9 +11,12 @@ import rows_damage  # noqa: E402
 import rows_errors  # noqa: E402
 import rows_kill  # noqa: E402
 import rows_power  # noqa: E402
+import rows_process  # noqa: E402
+import rows_writers  # noqa: E402
 
 SKIPPED = 4
-ROWS = {**rows_kill.ROWS, **rows_power.ROWS, **rows_errors.ROWS, **rows_damage.ROWS}
+FAMILIES = (rows_process, rows_kill, rows_power, rows_errors, rows_damage, rows_writers)
+ROWS = dict(sorted((name, row) for family in FAMILIES for name, row in family.ROWS.items()))
 
 
 def run_row(name, options):
