@@ -28,6 +28,7 @@ class LoopVolume:
         if shutil.which(self.make[0]) is None:
             raise harness.Skip(f"power cuts on {kind}: {self.make[0]} is not installed")
         self.kind, self.path, self.device, self.mounted = kind, folder / f"{kind}-mount", None, False
+        self.startup = 0.02  # seconds that a process needs to resume; measured anew all the time
         image = folder / f"{kind}.image"
         with open(image, "wb") as file:
             file.truncate(megabytes << 20)
@@ -59,7 +60,7 @@ class LoopVolume:
         subprocess.run([*self.make, self.device], check=True, capture_output=True)
         self.mount()
         (self.path / "volume").mkdir(exist_ok=True)
-        os.sync()
+        self.sync()
 
     def mount(self):
         if libc.mount(self.device.encode(), str(self.path).encode(), self.kind.encode(), 0, None) != 0:
@@ -76,6 +77,11 @@ class LoopVolume:
                 return
             time.sleep(0.002)
         raise harness.Failure(f"cannot unmount {self.path}: {os.strerror(ctypes.get_errno())}")
+
+    def sync(self):
+        folder = os.open(self.path, os.O_RDONLY)
+        libc.syncfs(folder)
+        os.close(folder)
 
     def cut(self):
         folder = os.open(self.path, os.O_RDONLY)
@@ -106,7 +112,7 @@ def one_life(context, bench, disk, floor, environment):
     os.set_blocking(process.stdout.fileno(), False)
     try:
         # Whole lives from the first system call on, most of them with some saves behind them.
-        time.sleep(context.random.uniform(0, 0.09))
+        time.sleep(context.random.uniform(0, 2 * disk.startup + 0.06))
         ended = process.poll()
         # What is told after the power is gone reaches nobody, so it is no promise. (The kernel's shutdown is not as
         # sudden as a power cut: a sync on its way may still return success without having written anything.)
@@ -125,7 +131,9 @@ def one_life(context, bench, disk, floor, environment):
     what = f"power cut on {disk.kind}"
     context.check(ended is None and told.code != 65, f"{what}: {told}")
     bench.check_acknowledged(told, what)
+    began = time.monotonic()
     bench.check_resume(bench.run(disk.path / "volume", 0), floor, what)
+    disk.startup = time.monotonic() - began
     return floor
 
 

@@ -14,9 +14,8 @@ FORCE = ("takeover=true",)
 class Frozen:
     """A writer that stands still at one system call of its saves, every thread of it."""
 
-    def __init__(self, bench, volume, steps, injector, call):
-        self.bench = bench
-        self.process = bench.start(volume, steps, "--mark", "restore", injector=injector(call, "freeze"))
+    def __init__(self, bench, volume, steps, injector, call, mark="save"):
+        self.process = bench.start(volume, steps, "--mark", mark, injector=injector(call, "freeze"))
         self.where = None
         line = self.process.stderr.readline()
         if "ptrace is not to be had" in line:
@@ -54,23 +53,30 @@ def differences(before, after):
     return sorted(set(before.items()) ^ set(after.items()))[:4]
 
 
-def frozen_at_each_call(context, bench, injector):
-    """At each call from the opening of the volume to the last save."""
+def frozen_at_each_call(context, bench, injector, mark):
+    """At each call from `mark` on: the opening of the volume ("restore") or the first save ("save")."""
     call = 0
     while True:
-        volume = started(bench, context, f"frozen-{call}")
-        old = Frozen(bench, volume, 9, injector, call)
-        if old.where is None:
+        volume = started(bench, context, f"{mark}-{call}")
+        old = Frozen(bench, volume, 9, injector, call, mark)
+        if old.where is None or (mark == "restore" and call > 80):
+            harness.kill(old.process)
             old.process.communicate()
             return
-        what = f"frozen at call {call}, {old.where}"
+        what = f"frozen at call {call}, {old.where}, after {mark}"
         new = bench.run(volume, 14, settings=FORCE)
         if not (new.code == 0 and new.acknowledged):
             harness.kill(old.process)
         context.check(new.code == 0 and new.acknowledged, f"{what}: another one takes over: {new}")
         bench.check_resume(new, 4, what)
         before = harness.contents(volume)
-        check_fenced(context, bench, volume, old.thaw(), new, before, what)
+        told = old.thaw()
+        if mark == "restore" and told.at and told.at[0] >= 14:
+            # It had not been the writer yet, and became it when the other one had gone.
+            context.check(told.code == 0, f"{what}: {told}")
+            bench.check_resume(told, 14, what)
+        else:
+            check_fenced(context, bench, volume, told, new, before, what)
         context.count("writers frozen at a system call, overtaken and thawed")
         shutil.rmtree(volume)
         call += context.random.randint(1, context.amount(5, 1))
@@ -81,7 +87,7 @@ def take_over_killed_at_each_call(context, bench, injector):
     call = 0
     while True:
         volume = started(bench, context, f"half-{call}")
-        old = Frozen(bench, volume, 9, injector, 60 + context.random.randint(0, 40))
+        old = Frozen(bench, volume, 9, injector, context.random.randint(0, 60))
         what = f"a take-over killed at call {call}, the old writer frozen at {old.where}"
         dead = bench.run(volume, 12, "--mark", "restore", injector=injector(call), settings=FORCE)
         dead_acknowledged = dead.acknowledged[0] if dead.acknowledged else 4
@@ -106,7 +112,7 @@ def take_over_killed_at_each_call(context, bench, injector):
 
 def control(context, bench, injector):
     volume = started(bench, context, "control")
-    old = Frozen(bench, volume, 9, injector, 70)
+    old = Frozen(bench, volume, 9, injector, 10)
     before = harness.contents(volume)
     told = old.thaw()
     context.control("a thawed writer that nobody fenced changes the volume",
@@ -248,7 +254,8 @@ def row(context):
         with context.part():
             injector = harness.Injector(context)
             control(context, bench, injector)
-            frozen_at_each_call(context, bench, injector)
+            frozen_at_each_call(context, bench, injector, "save")
+            frozen_at_each_call(context, bench, injector, "restore")
             take_over_killed_at_each_call(context, bench, injector)
         whole_programs(context, folder)
 
