@@ -29,7 +29,8 @@ using TrainerHandle = std::unique_ptr<spot_trainer, Free<spot_trainer_free>>;
 using PollerHandle = std::unique_ptr<spot_poller, Free<spot_poller_free>>;
 using CheckpointHandle = std::unique_ptr<spot_checkpoint, Free<spot_checkpoint_free>>;
 
-inline void must(spot_status status, spot_error* error, const char* what) {
+/// `error` is a reference because the call that fills it is an argument, too.
+inline void must(spot_status status, spot_error* const& error, const char* what) {
   if (status != SPOT_OK) {
     give_up(std::string(what) + ": " + spot_status_name(status) + " " + spot_error_message(error));
   }
