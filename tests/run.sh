@@ -9,7 +9,7 @@ Usage: tests/run.sh [--quick | --long] [--help]
   (nothing)  release build with all tests, the address, undefined-behaviour and thread sanitizers, a short run
              of the fuzzers, and the formatting check
   --quick    release build and its tests only
-  --long     the same as nothing, with long sweeps: 500 kills, ten minutes for each fuzzer
+  --long     the same as nothing, with long sweeps: ten minutes for each fuzzer, tests/fault/run.sh --long
 
 SPOT_TEST_MNIST names a folder with the four MNIST files. Unset, ../shared/mnist is taken where it exists, else
 the files are downloaded, else the tests use synthetic digits and say so.
@@ -28,7 +28,7 @@ esac
 cd "$(dirname "$0")/.."
 . cmake/install_packages.sh
 install_packages $build_packages doctest-dev libbenchmark-dev python3 python3-numpy curl
-install_packages --optional python3-torch python3-flatbuffers
+install_packages --optional python3-torch python3-flatbuffers e2fsprogs xfsprogs
 if [ $mode != quick ]; then install_packages --optional clang libclang-rt-14-dev clang-format; fi
 
 jobs=$(nproc)
@@ -100,7 +100,6 @@ run_fuzzers() {
 }
 
 find_mnist
-[ $mode = long ] && export SPOT_TEST_KILLS=500
 if [ $mode != quick ]; then
   check_format
   run_fuzzers
@@ -113,3 +112,4 @@ if [ $mode != quick ]; then
 fi
 build release
 ctest --preset release -j "$jobs"
+[ $mode != long ] || tests/fault/run.sh --long --build build/release

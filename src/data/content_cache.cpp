@@ -1,7 +1,9 @@
 #include "data/content_cache.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/hash.h"
 #include "base/status.h"
 #include "base/text.h"
@@ -24,10 +26,13 @@ ContentCache::ContentCache(std::filesystem::path directory, Log log)
     : directory_(std::move(directory)), log_(std::move(log)) {}
 
 std::optional<std::filesystem::path> ContentCache::path_of(const std::string& key) const {
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(directory_, error)) {
-    const std::string name = entry.path().filename().string();
-    if (name.size() == key.size() + 1 + kHashDigits && name.starts_with(key + ".")) return entry.path();
+  try {
+    // Not std::filesystem's iterator, which ends the process when there is no memory.
+    for (const std::string& name : entry_names(open_file(directory_, O_RDONLY | O_DIRECTORY))) {
+      if (name.size() == key.size() + 1 + kHashDigits && name.starts_with(key + ".")) return directory_ / name;
+    }
+  } catch (const Error& error) {
+    if (error.status() != Status::kNotFound) log_.warning(cat("the cache cannot be read: ", error.what()));
   }
   return std::nullopt;
 }

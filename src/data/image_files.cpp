@@ -1,10 +1,12 @@
 #include "data/image_files.h"
 
 #include <algorithm>
+#include <fcntl.h>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/file.h"
 #include "base/status.h"
 #include "base/text.h"
 
@@ -50,15 +52,8 @@ std::filesystem::path find_part(const std::filesystem::path& folder, const std::
 }  // namespace
 
 ImageFiles find_image_files(const std::filesystem::path& folder) {
-  std::vector<std::string> names;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
-    names.push_back(entry.path().filename().string());
-  }
-  if (error) {
-    fail(error == std::errc::no_such_file_or_directory ? Status::kNotFound : Status::kIo,
-         cat("cannot read dataset folder '", folder.string(), "': ", error.message()), {.os_errno = error.value()});
-  }
+  // Not std::filesystem's iterator, which ends the process when there is no memory.
+  std::vector<std::string> names = entry_names(open_file(folder, O_RDONLY | O_DIRECTORY));
   std::sort(names.begin(), names.end());
   return {.train_images = find_part(folder, names, {{"train"}, "images", "idx3"}),
           .train_labels = find_part(folder, names, {{"train"}, "labels", "idx1"}),

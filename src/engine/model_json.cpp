@@ -1,10 +1,13 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
-
-#include <nlohmann/json.hpp>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "engine/model_spec.h"
@@ -13,7 +16,7 @@
 namespace spot {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using Json = JsonValue;
 
 constexpr std::size_t kMaxText = 1 << 20;  // bytes
 constexpr std::size_t kMaxLayers = 200;
@@ -33,22 +36,21 @@ class Fields {
 
   const Json* find(const char* name) {
     known_.emplace_back(name);
-    const auto found = object_.find(name);
-    return found == object_.end() ? nullptr : &*found;
+    return object_.find(name);
   }
 
   std::string text(const char* name, const std::string& otherwise) {
     const Json* value = find(name);
     if (value == nullptr) return otherwise;
-    if (!value->is_string()) refuse(cat("has a '", name, "' that is no text"));
-    return value->get<std::string>();
+    if (!value->is_text()) refuse(cat("has a '", name, "' that is no text"));
+    return value->text();
   }
 
   double number(const char* name, double otherwise) {
     const Json* value = find(name);
     if (value == nullptr) return otherwise;
     if (!value->is_number()) refuse(cat("has a '", name, "' that is no number"));
-    return value->get<double>();
+    return value->number();
   }
 
   std::int64_t integer(const char* name) {
@@ -65,23 +67,24 @@ class Fields {
       std::fill_n(values, count, as_integer(*value, name));
       return;
     }
-    if (value->size() != count) refuse(cat("needs ", count, " numbers in '", name, "'"));
-    for (std::size_t i = 0; i < count; ++i) values[i] = as_integer((*value)[i], name);
+    const std::vector<Json>& elements = value->elements();
+    if (elements.size() != count) refuse(cat("needs ", count, " numbers in '", name, "'"));
+    for (std::size_t i = 0; i < count; ++i) values[i] = as_integer(elements[i], name);
   }
 
   void refuse_unknown() const {
-    for (const auto& item : object_.items()) {
-      if (std::find(known_.begin(), known_.end(), item.key()) != known_.end()) continue;
+    for (const auto& [field, value] : object_.members()) {
+      if (std::find(known_.begin(), known_.end(), field) != known_.end()) continue;
       std::string names;
       for (const std::string& name : known_) names += (names.empty() ? "" : ", ") + name;
-      refuse(cat("has an unknown field '", printable(item.key()), "'; it takes ", names));
+      refuse(cat("has an unknown field '", printable(field), "'; it takes ", names));
     }
   }
 
  private:
   std::int64_t as_integer(const Json& value, const char* name) const {
-    if (!value.is_number_integer()) refuse(cat("has a '", name, "' that is no integer"));
-    return value.get<std::int64_t>();
+    if (!value.is_integer()) refuse(cat("has a '", name, "' that is no integer"));
+    return value.integer();
   }
 
   const Json& object_;
@@ -105,12 +108,12 @@ LayerKind parse_type(Fields& fields) {
 bool parse_padding(Fields& fields, LayerSpec& layer) {
   const Json* value = fields.find("padding");
   if (value == nullptr) return false;
-  if (value->is_string()) {
-    const std::string mode = value->get<std::string>();
+  if (value->is_text()) {
+    const std::string& mode = value->text();
     if (mode != "valid" && mode != "same") fields.refuse("has a 'padding' that is neither valid nor same");
     return mode == "same";
   }
-  if (value->is_array() && value->size() == 4) {
+  if (value->is_array() && value->elements().size() == 4) {
     fields.integers("padding", layer.padding, 4);
   } else {
     std::int64_t sides[2] = {};
@@ -172,26 +175,48 @@ LayerSpec parse_layer(const Json& json, const std::string& where, bool& same_pad
   return layer;
 }
 
-Json layer_to_json(const LayerSpec& layer) {
-  Json json{{"type", layer_type(layer.kind)}, {"name", layer.name}};
+/// The fields of one object of the output, a line each, indented like the layers of a model.
+class FieldLines {
+ public:
+  explicit FieldLines(std::string indent) : indent_(std::move(indent)) {}
+
+  void add(const char* name, const std::string& json) {
+    lines_ += cat(lines_.empty() ? "" : ",", "\n", indent_, json_text(name), ": ", json);
+  }
+  void add(const char* name, std::span<const std::int64_t> values) {
+    std::string json = "[";
+    for (const std::int64_t value : values) json += cat(json.size() == 1 ? "" : ",", "\n  ", indent_, value);
+    add(name, cat(json, "\n", indent_, "]"));
+  }
+  [[nodiscard]] const std::string& text() const { return lines_; }
+
+ private:
+  std::string indent_;
+  std::string lines_;
+};
+
+std::string layer_to_json(const LayerSpec& layer) {
+  FieldLines fields("      ");
+  fields.add("type", json_text(layer_type(layer.kind)));
+  fields.add("name", json_text(layer.name));
   switch (layer.kind) {
-    case LayerKind::kConv2d: json["filters"] = layer.outputs; [[fallthrough]];
+    case LayerKind::kConv2d: fields.add("filters", to_text(layer.outputs)); [[fallthrough]];
     case LayerKind::kMaxPool:
     case LayerKind::kAveragePool:
-      json["kernel"] = layer.kernel;
-      json["stride"] = layer.stride;
-      json["padding"] = layer.padding;
+      fields.add("kernel", layer.kernel);
+      fields.add("stride", layer.stride);
+      fields.add("padding", layer.padding);
       break;
-    case LayerKind::kDropout: json["rate"] = layer.rate; break;
-    case LayerKind::kDense: json["units"] = layer.outputs; break;
+    case LayerKind::kDropout: fields.add("rate", json_number(layer.rate)); break;
+    case LayerKind::kDense: fields.add("units", to_text(layer.outputs)); break;
     case LayerKind::kBatchNorm:
-      json["momentum"] = layer.momentum;
-      json["epsilon"] = layer.epsilon;
+      fields.add("momentum", json_number(layer.momentum));
+      fields.add("epsilon", json_number(layer.epsilon));
       break;
     case LayerKind::kRelu:
     case LayerKind::kFlatten: break;
   }
-  return json;
+  return cat("{", fields.text(), "\n    }");
 }
 
 }  // namespace
@@ -199,9 +224,9 @@ Json layer_to_json(const LayerSpec& layer) {
 ModelSpec parse_model(const std::string& text, const std::string& origin, Shape3 input, std::int64_t classes) {
   // As values it takes many times its size.
   if (text.size() > kMaxText) fail(Status::kModel, cat(origin, " is longer than ", kMaxText, " bytes"));
-  const Json json = Json::parse(text, nullptr, false);
-  if (json.is_discarded()) fail(Status::kModel, cat(origin, " is not valid JSON"));
-  Fields fields(json, origin);
+  const std::optional<Json> json = Json::parse(text);
+  if (!json) fail(Status::kModel, cat(origin, " is not valid JSON"));
+  Fields fields(*json, origin);
   ModelSpec model;
   model.name = fields.text("name", "custom");
   model.input = input;
@@ -224,7 +249,7 @@ ModelSpec parse_model(const std::string& text, const std::string& origin, Shape3
   }
 
   // Layers are added one by one: what "same" means depends on the shape that reaches the layer.
-  for (const Json& layer : *layers) {
+  for (const Json& layer : layers->elements()) {
     bool same_padding = false;
     LayerSpec spec = parse_layer(layer, cat(origin, ": layer ", model.layers.size() + 1), same_padding);
     if (same_padding) pad_same(spec, shape_behind(model, origin));
@@ -245,12 +270,17 @@ ModelSpec load_model(const std::string& name_or_path, Shape3 input, std::int64_t
 }
 
 std::string model_to_json(const ModelSpec& model) {
-  Json json{{"name", model.name},
-            {"input", {model.input.channels, model.input.height, model.input.width}},
-            {"classes", model.classes},
-            {"layers", Json::array()}};
-  for (const LayerSpec& layer : model.layers) json["layers"].push_back(layer_to_json(layer));
-  return json.dump(2);
+  const std::int64_t input[] = {model.input.channels, model.input.height, model.input.width};
+  std::string layers = "[";
+  for (const LayerSpec& layer : model.layers) {
+    layers += cat(layers.size() == 1 ? "" : ",", "\n    ", layer_to_json(layer));
+  }
+  FieldLines fields("  ");
+  fields.add("name", json_text(model.name));
+  fields.add("input", input);
+  fields.add("classes", to_text(model.classes));
+  fields.add("layers", cat(layers, layers.size() == 1 ? "]" : "\n  ]"));
+  return cat("{", fields.text(), "\n}");
 }
 
 }  // namespace spot

@@ -4,8 +4,7 @@ nobody killed.
 
     kill_storm.py [--kills N] [--seed S] [--full]
 
---full trains keras-cnn on the real digits; otherwise the smaller lenet-5 on synthetic ones. SPOT_TEST_KILLS
-overrides the default number of kills.
+--full trains keras-cnn on the real digits; otherwise the smaller lenet-5 on synthetic ones.
 """
 import argparse
 import os
@@ -18,7 +17,7 @@ import time
 import spotctl
 
 arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-arguments.add_argument("--kills", type=int, default=int(os.environ.get("SPOT_TEST_KILLS", "50")))
+arguments.add_argument("--kills", type=int, default=50)
 arguments.add_argument("--seed", type=int, default=int(time.time()))
 arguments.add_argument("--full", action="store_true")
 options = arguments.parse_args()

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
 
 #include "base/status.h"
 #include "engine/cpu/cpu_engine.h"
@@ -52,6 +53,7 @@ TEST_CASE("a model's JSON reads back to the same model") {
     CAPTURE(name);
     const std::string json = model_to_json(preset_model(name, kDigits, 10));
     CHECK(model_to_json(parse_model(json, "round trip", kDigits, 10)) == json);
+    CHECK(nlohmann::ordered_json::parse(json).dump(2) == json);
   }
 }
 
