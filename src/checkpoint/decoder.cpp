@@ -181,8 +181,8 @@ Checkpoint decode_checkpoint(std::span<const std::byte> bytes, const std::string
   return checkpoint;
 }
 
-Checkpoint load_checkpoint(const std::filesystem::path& path) {
-  return decode_checkpoint(read_file(path, file_size_of(kMaxPayload)), path.string());
+Checkpoint load_checkpoint(const std::filesystem::path& path, Links links) {
+  return decode_checkpoint(read_file(path, file_size_of(kMaxPayload), links), path.string());
 }
 
 std::string checkpoint_library_version() {

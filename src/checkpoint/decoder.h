@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 
+#include "base/file.h"
 #include "checkpoint/checkpoint.h"
 
 namespace spot {
@@ -13,9 +14,9 @@ namespace spot {
 /// (byte offset), or kUnsupported for a newer major format.
 Checkpoint decode_checkpoint(std::span<const std::byte> bytes, const std::string& origin);
 
-/// Reads a file into memory, never mapping it, and decodes it. Throws kNotFound, kIo and like
-/// decode_checkpoint().
-Checkpoint load_checkpoint(const std::filesystem::path& path);
+/// Reads a file into memory, never mapping it, and decodes it. On a volume links are refused; the user's own paths may
+/// be some. Throws kNotFound, kIo and like decode_checkpoint().
+Checkpoint load_checkpoint(const std::filesystem::path& path, Links links);
 
 /// FlatBuffers' version, e.g. "2.0.8".
 std::string checkpoint_library_version();

@@ -12,10 +12,10 @@
 #include <utility>
 #include <vector>
 
-#include <nlohmann/json.hpp>
 #include <sys/random.h>
 #include <sys/stat.h>
 
+#include "base/json.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "checkpoint/checkpoint_file.h"
@@ -57,19 +57,18 @@ std::string owner_of(const Fd& folder, std::uint64_t epoch) {
                          O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   std::array<char, 512> text{};
   const ssize_t size = file.valid() ? ::read(file.get(), text.data(), text.size()) : -1;
-  const auto json = nlohmann::json::parse(text.data(), text.data() + std::max<ssize_t>(size, 0), nullptr, false);
-  if (!json.is_object() || !json.contains("pid") || !json["pid"].is_number_integer() ||
-      !json.value("host", nlohmann::json()).is_string()) {
-    return "another writer";
-  }
-  return cat("process ", json["pid"].get<std::int64_t>(), " on host ", printable(json["host"].get<std::string>()));
+  const auto json = JsonValue::parse({text.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0))});
+  const JsonValue* pid = json ? json->find("pid") : nullptr;
+  const JsonValue* host = json ? json->find("host") : nullptr;
+  if (pid == nullptr || !pid->is_integer() || host == nullptr || !host->is_text()) return "another writer";
+  return cat("process ", pid->integer(), " on host ", printable(host->text()));
 }
 
 std::string own_description(const Clock& clock) {
   std::array<char, HOST_NAME_MAX + 1> host{};
   ::gethostname(host.data(), host.size() - 1);
-  return nlohmann::json({{"pid", ::getpid()}, {"host", host.data()}, {"started_unix_ns", clock.wall_ns()}})
-      .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return cat("{\"pid\":", ::getpid(), ",\"host\":", json_text(host.data()), ",\"started_unix_ns\":", clock.wall_ns(),
+             "}\n");
 }
 
 void remove_tree(const Fd& folder, const std::string& name) {

@@ -26,7 +26,7 @@ std::string boot_id() {
 
 int restore_attempts(const std::filesystem::path& directory, const std::string& name) {
   try {
-    const auto words = split(read_text_file(directory / kAttemptsName, 4096), ' ');
+    const auto words = split(read_text_file(directory / kAttemptsName, 4096, Links::kRefuse), ' ');
     if (words.size() == 3 && words[0] == name && words[2] == boot_id()) return parse_number<int>(words[1]).value_or(0);
   } catch (const Error&) {  // none recorded
   }

@@ -80,7 +80,7 @@ const CheckpointStore::MaybeKnown& CheckpointStore::knowledge_of(const std::file
   const auto [found, is_new] = known_.try_emplace(path.filename().string());
   if (is_new) {
     try {
-      found->second = describe(load_checkpoint(path).meta);
+      found->second = describe(load_checkpoint(path, Links::kRefuse).meta);
     } catch (const Error& error) {
       log_.warning(cat("retention leaves '", path.string(), "' alone: ", error.what()));
     }
@@ -123,7 +123,7 @@ std::optional<Checkpoint> CheckpointStore::recover() {
         fail(Status::kCorrupt, cat("checkpoint '", file.path.string(), "' ended the process that restored it ",
                                    attempts, " times in a row"));
       }
-      Checkpoint checkpoint = load_checkpoint(file.path);
+      Checkpoint checkpoint = load_checkpoint(file.path, Links::kRefuse);
       // Damaged files are renamed only now: while no good one is known, nothing on the volume changes.
       for (const Bad& damaged : bad) {
         workspace_.set_aside(damaged.name);

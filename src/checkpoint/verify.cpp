@@ -33,9 +33,9 @@ std::uint64_t size_of(const fs::path& path) {
   return error ? 0 : size;
 }
 
-void load_into(FileVerdict& verdict, FileState state_when_damaged) {
+void load_into(FileVerdict& verdict, FileState state_when_damaged, Links links) {
   try {
-    const Checkpoint checkpoint = load_checkpoint(verdict.path);
+    const Checkpoint checkpoint = load_checkpoint(verdict.path, links);
     verdict.state = FileState::kWhole;
     verdict.step = checkpoint.meta.step;
     verdict.generation = checkpoint.meta.generation;
@@ -64,7 +64,7 @@ std::vector<FileVerdict> checkpoints_in(const fs::path& directory) {
   bool found = false;
   for (const StoredFile& file : list_by_lineage(directory)) {
     FileVerdict verdict = verdict_of(file);
-    load_into(verdict, FileState::kDamaged);
+    load_into(verdict, FileState::kDamaged, Links::kRefuse);
     const int attempts = restore_attempts(directory, file.path.filename().string());
     if (verdict.state == FileState::kWhole && attempts >= kMaxRestoreAttempts) {
       verdict.error = cat("ended the process that restored it ", attempts, " times in a row: will be set aside");
@@ -82,7 +82,7 @@ FileVerdict set_aside_verdict(const fs::path& path) {
   FileVerdict verdict = verdict_of(parse_checkpoint_file_name(original).value_or(StoredFile{}));
   verdict.path = path;
   verdict.bytes = size_of(path);
-  load_into(verdict, FileState::kSetAside);
+  load_into(verdict, FileState::kSetAside, Links::kRefuse);
   verdict.state = FileState::kSetAside;
   if (verdict.error.empty()) verdict.error = "whole, but set aside: it ended the processes that restored it";
   return verdict;
@@ -153,7 +153,7 @@ std::vector<FileVerdict> verify_checkpoints(const fs::path& path) {
     FileVerdict verdict = verdict_of(parse_checkpoint_file_name(path.filename().string()).value_or(StoredFile{}));
     verdict.path = path;
     verdict.bytes = size_of(path);
-    load_into(verdict, FileState::kDamaged);
+    load_into(verdict, FileState::kDamaged, Links::kFollow);
     return {verdict};
   }
   const fs::path directory = checkpoint_directory(path);
@@ -165,12 +165,12 @@ std::vector<FileVerdict> verify_checkpoints(const fs::path& path) {
 
 FoundCheckpoint find_checkpoint(const fs::path& path) {
   check_exists(path);
-  if (!fs::is_directory(path)) return {path, load_checkpoint(path)};
+  if (!fs::is_directory(path)) return {path, load_checkpoint(path, Links::kFollow)};
   const fs::path directory = checkpoint_directory(path);
   std::optional<Error> damage;
   for (const StoredFile& file : list_by_lineage(directory)) {
     try {
-      return {file.path, load_checkpoint(file.path)};
+      return {file.path, load_checkpoint(file.path, Links::kRefuse)};
     } catch (const Error& error) {
       // One that is gone was pruned by the run that is at work here: there is a newer one then.
       if (error.status() != Status::kCorrupt && error.status() != Status::kNotFound) throw;
@@ -178,7 +178,7 @@ FoundCheckpoint find_checkpoint(const fs::path& path) {
     }
   }
   if (damage) throw Error(*damage);
-  for (const std::string& name : list_set_aside(directory)) load_checkpoint(directory / name);
+  for (const std::string& name : list_set_aside(directory)) load_checkpoint(directory / name, Links::kRefuse);
   fail_no_checkpoint(directory);
 }
 

@@ -244,8 +244,8 @@ ModelSpec parse_model(const std::string& text, const std::string& origin, Shape3
   if (layers == nullptr || !layers->is_array()) fields.refuse("needs 'layers', an array");
   fields.refuse_unknown();
   // Before they are looked at: the shape behind each "same" layer costs a walk over all layers before it.
-  if (layers->size() > kMaxLayers) {
-    fields.refuse(cat("has ", layers->size(), " layers; at most ", kMaxLayers, " are accepted"));
+  if (layers->elements().size() > kMaxLayers) {
+    fields.refuse(cat("has ", layers->elements().size(), " layers; at most ", kMaxLayers, " are accepted"));
   }
 
   // Layers are added one by one: what "same" means depends on the shape that reaches the layer.

@@ -98,7 +98,7 @@ bool Session::resume() {
 }
 
 void Session::restore(const std::filesystem::path& path) {
-  adopt(load_checkpoint(path));
+  adopt(load_checkpoint(path, Links::kFollow));
 }
 
 void Session::adopt(const Checkpoint& checkpoint) {

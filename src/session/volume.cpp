@@ -64,7 +64,7 @@ void renew_files(const fs::path& folder, const Fd& staging) {
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(folder, error)) {
     if (!entry.is_regular_file() || entry.is_symlink()) continue;
-    write_file_atomically(entry.path(), read_file(entry.path(), UINT64_MAX), &staging);
+    write_file_atomically(entry.path(), read_file(entry.path(), UINT64_MAX, Links::kRefuse), &staging);
   }
 }
 

@@ -188,7 +188,7 @@ TEST_CASE("a run trains to its end and leaves checkpoint, logs and model on the 
   CHECK(fs::exists(place / "v" / "models" / "r1.safetensors"));
   const auto files = list_checkpoints(place / "v" / "checkpoints");
   REQUIRE_FALSE(files.empty());
-  const Checkpoint last = load_checkpoint(files.front().path.string());
+  const Checkpoint last = load_checkpoint(files.front().path.string(), Links::kRefuse);
   CHECK(last.meta.step == 30);
   CHECK(last.meta.reason == "final");
   CHECK(last.meta.state_hash == result.state_hash);
@@ -362,7 +362,7 @@ TEST_CASE("checkpoints are saved by steps and epochs, an epoch's after its evalu
   run(*open(config), nullptr, nullptr);
   std::string saved;
   for (const StoredFile& file : list_checkpoints(place / "v" / "checkpoints")) {
-    const CheckpointMeta meta = load_checkpoint(file.path.string()).meta;
+    const CheckpointMeta meta = load_checkpoint(file.path.string(), Links::kRefuse).meta;
     CHECK(meta.history.size() == meta.step / 10);
     saved = cat(meta.reason, meta.step, " ", saved);
   }
@@ -423,7 +423,7 @@ TEST_CASE("a resumed run keeps the checkpoint's run_id, and its parent is that c
   CHECK(finished.resumed);
   CHECK(first->run_id() == run_id);
   const auto files = list_checkpoints(place / "v" / "checkpoints");
-  CHECK(load_checkpoint(files.front().path.string()).meta.parent_hash == begun.state_hash);
+  CHECK(load_checkpoint(files.front().path.string(), Links::kRefuse).meta.parent_hash == begun.state_hash);
 }
 
 TEST_CASE("a checkpoint of another configuration is refused with the key's name, state unchanged") {
