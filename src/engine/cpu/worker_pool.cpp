@@ -19,12 +19,21 @@ void pause_briefly() {
 
 WorkerPool::WorkerPool(int workers) {
   threads_.reserve(static_cast<std::size_t>(workers));
-  for (int worker = 0; worker < workers; ++worker) {
-    threads_.push_back(start_thread(cat("spot-worker-", worker), [this, worker] { work(worker); }));
+  try {
+    for (int worker = 0; worker < workers; ++worker) {
+      threads_.push_back(start_thread(cat("spot-worker-", worker), [this, worker] { work(worker); }));
+    }
+  } catch (...) {
+    stop();  // those that run already would outlive what they wait on
+    throw;
   }
 }
 
 WorkerPool::~WorkerPool() {
+  stop();
+}
+
+void WorkerPool::stop() {
   {
     const std::lock_guard lock(mutex_);
     stop_ = true;

@@ -52,6 +52,7 @@ class WorkerPool {
   void finish_phase(std::uint32_t phase);
   void remember_error();  ///< of the exception being handled
   void work(int worker);
+  void stop();
 
   std::vector<std::thread> threads_;
 
