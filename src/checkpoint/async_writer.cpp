@@ -45,18 +45,42 @@ AsyncWriter::Buffer& AsyncWriter::acquire() {
   return buffer;
 }
 
+void AsyncWriter::release(Buffer& buffer) {
+  {
+    const std::lock_guard lock(mutex_);
+    buffer.free = true;
+  }
+  changed_.notify_all();
+}
+
 std::uint64_t AsyncWriter::submit(CheckpointMeta meta, const std::function<void(std::span<float>)>& fill) {
   const std::int64_t start = clock_.monotonic_ns();
   Buffer& buffer = acquire();
-  fill(buffer.values);
+  try {
+    fill(buffer.values);
+  } catch (...) {
+    release(buffer);
+    throw;
+  }
   buffer.meta = std::move(meta);
   buffer.submitted_ns = start;
   buffer.stall_ns = clock_.monotonic_ns() - start;
   std::uint64_t ticket = 0;
-  {
+  try {
+    buffer.run_id = buffer.meta.run_id;
+    buffer.out_of_memory = {};
+    buffer.out_of_memory.error = Error(Status::kNoMemory, "out of memory while saving a checkpoint");
+    buffer.out_of_memory.report.step = buffer.meta.step;
+    buffer.out_of_memory.report.reason = buffer.meta.reason;
+    buffer.out_of_memory.report.stall_ns = buffer.stall_ns;
     const std::lock_guard lock(mutex_);
+    // The thread, which nobody could tell, is not to run out of memory where it notes the outcome.
+    outcomes_.reserve(outcomes_.size() + queue_.size() + 2);
     queue_.push_back(&buffer);
     ticket = ++submitted_;
+  } catch (...) {
+    release(buffer);
+    throw;
   }
   changed_.notify_all();
   return ticket;
@@ -74,25 +98,38 @@ void AsyncWriter::wait_all() {
 
 std::vector<SaveOutcome> AsyncWriter::take_outcomes() {
   const std::lock_guard lock(mutex_);
-  return std::exchange(outcomes_, {});
+  std::vector<SaveOutcome> taken;
+  taken.reserve(queue_.size() + 2);
+  taken.swap(outcomes_);
+  return taken;
 }
 
-SaveOutcome AsyncWriter::save(const Buffer& buffer) {
+SaveOutcome AsyncWriter::try_to_save(const Buffer& buffer) {
   SaveOutcome outcome;
-  try {
-    outcome.report = store_.commit(buffer.meta, {&layout_, buffer.values});
-    outcome.report.durable_ns = outcome.report.durable_at_ns - buffer.submitted_ns;
-  } catch (const Error& error) {
-    outcome.error = error;
-  } catch (const std::bad_alloc&) {
-    outcome.error = Error(Status::kNoMemory, "out of memory while saving a checkpoint");
-  } catch (const std::exception& error) {
-    outcome.error = Error(Status::kInternal, cat("saving a checkpoint failed: ", error.what()));
-  }
   outcome.report.step = buffer.meta.step;
   outcome.report.reason = buffer.meta.reason;
   outcome.report.stall_ns = buffer.stall_ns;
+  try {
+    SaveReport report = store_.commit(buffer.meta, {&layout_, buffer.values});
+    report.durable_ns = report.durable_at_ns - buffer.submitted_ns;
+    report.stall_ns = buffer.stall_ns;
+    outcome.report = std::move(report);
+  } catch (const Error& error) {
+    outcome.error = error;
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (const std::exception& error) {
+    outcome.error = Error(Status::kInternal, cat("saving a checkpoint failed: ", error.what()));
+  }
   return outcome;
+}
+
+SaveOutcome AsyncWriter::save(Buffer& buffer) {
+  try {
+    return try_to_save(buffer);
+  } catch (const std::bad_alloc&) {
+    return std::move(buffer.out_of_memory);
+  }
 }
 
 bool AsyncWriter::save_is_waiting() {
@@ -103,10 +140,13 @@ bool AsyncWriter::save_is_waiting() {
 /// What can wait until nobody waits: retention after a save of run `run_id`, and a file for the next save.
 void AsyncWriter::tidy_up(const std::string* run_id) {
   try {
-    if (run_id != nullptr) store_.prune(*run_id);
-    store_.prepare(layout_.size() * sizeof(float), [this] { return save_is_waiting(); });
-  } catch (const std::exception& error) {
-    log_.warning(cat("old checkpoints were not removed, or no file made ready for the next: ", error.what()));
+    try {
+      if (run_id != nullptr) store_.prune(*run_id);
+      store_.prepare(layout_.size() * sizeof(float), [this] { return save_is_waiting(); });
+    } catch (const std::exception& error) {
+      log_.warning(cat("old checkpoints were not removed, or no file made ready for the next: ", error.what()));
+    }
+  } catch (const std::bad_alloc&) {  // not even for the warning
   }
 }
 
@@ -124,7 +164,8 @@ void AsyncWriter::work() {
       Buffer& buffer = *queue_.front();
       queue_.pop_front();
       lock.unlock();
-      const std::string run_id = buffer.meta.run_id;
+      std::string run_id;
+      run_id.swap(buffer.run_id);
       SaveOutcome outcome = save(buffer);
       const bool durable = !outcome.error;
       lock.lock();

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <optional>
 #include <span>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -49,6 +50,8 @@ class AsyncWriter {
  private:
   struct Buffer {
     CheckpointMeta meta;
+    std::string run_id;         ///< of meta, for what is done when the save has its outcome
+    SaveOutcome out_of_memory;  ///< the outcome that needs no memory when it is needed
     std::vector<float> values;
     std::int64_t submitted_ns = 0;
     std::int64_t stall_ns = 0;
@@ -56,8 +59,10 @@ class AsyncWriter {
   };
 
   Buffer& acquire();
+  void release(Buffer& buffer);
   void work();
-  SaveOutcome save(const Buffer& buffer);
+  SaveOutcome save(Buffer& buffer);
+  SaveOutcome try_to_save(const Buffer& buffer);
   void tidy_up(const std::string* run_id);
   [[nodiscard]] bool save_is_waiting();
 

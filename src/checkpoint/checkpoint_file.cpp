@@ -46,12 +46,14 @@ struct Descent {
 
 Descent descent_of(const StoredFile& file) {
   const Fd fd(::open(file.path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  if (!fd.valid() && errno == ENOENT) return {};
+  // A file that cannot be read for once says nothing about its place: guessing would resume an older state.
+  if (!fd.valid()) fail_errno(cat("cannot open '", file.path.string(), "'"), errno);
   std::array<std::byte, kTrailerSize> bytes{};
-  if (!fd.valid() || file.bytes < kTrailerSize ||
-      ::pread(fd.get(), bytes.data(), bytes.size(), static_cast<off_t>(file.bytes - kTrailerSize)) !=
-          static_cast<ssize_t>(bytes.size())) {
-    return {};
-  }
+  if (file.bytes < kTrailerSize) return {};
+  const ssize_t size = ::pread(fd.get(), bytes.data(), bytes.size(), static_cast<off_t>(file.bytes - kTrailerSize));
+  if (size < 0) fail_errno(cat("cannot read '", file.path.string(), "'"), errno);
+  if (size != static_cast<ssize_t>(bytes.size())) return {};
   const auto trailer = decode_trailer(bytes);
   // No honest epoch is so large; taking it for one would leave no larger one for the next writer.
   if (trailer && trailer->writer_epoch > kMaxEpoch) return {};

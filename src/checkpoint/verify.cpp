@@ -98,18 +98,16 @@ void add_plain(std::vector<FileVerdict>& verdicts, const fs::path& path, FileSta
 }
 
 void add_workspace(std::vector<FileVerdict>& verdicts, const fs::path& workspace) {
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(workspace, error)) {
-    if (entry.path().filename() == kLockName) continue;
-    add_plain(verdicts, entry.path(), FileState::kInProgress, "a writer's: being written, or spare");
+  for (const std::string& name : entry_names(open_directory(workspace))) {
+    if (name == kLockName) continue;
+    add_plain(verdicts, workspace / name, FileState::kInProgress, "a writer's: being written, or spare");
   }
 }
 
 /// Everything in the folder but checkpoints and our own books.
 void add_others(std::vector<FileVerdict>& verdicts, const fs::path& directory) {
   std::vector<fs::path> paths;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(directory, error)) paths.push_back(entry.path());
+  for (const std::string& name : entry_names(open_directory(directory))) paths.push_back(directory / name);
   std::sort(paths.rbegin(), paths.rend());
   for (const fs::path& path : paths) {
     const std::string name = path.filename().string();

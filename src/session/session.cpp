@@ -89,7 +89,7 @@ bool Session::resume() {
   if (!checkpoint) return false;
   try {
     adopt(*checkpoint);
-  } catch (const Error&) {
+  } catch (...) {
     store_->confirm_restore();  // a refusal is no crash, and must not count as one
     throw;
   }

@@ -61,10 +61,11 @@ Volume open_volume(const Config& config) {
 }
 
 void renew_files(const fs::path& folder, const Fd& staging) {
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder, error)) {
-    if (!entry.is_regular_file() || entry.is_symlink()) continue;
-    write_file_atomically(entry.path(), read_file(entry.path(), UINT64_MAX, Links::kRefuse), &staging);
+  for (const std::string& name : entry_names(open_directory(folder))) {
+    std::error_code error;
+    const fs::path path = folder / name;
+    if (fs::symlink_status(path, error).type() != fs::file_type::regular) continue;
+    write_file_atomically(path, read_file(path, UINT64_MAX, Links::kRefuse), &staging);
   }
 }
 
