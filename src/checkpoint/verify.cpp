@@ -1,6 +1,7 @@
 #include "checkpoint/verify.h"
 
 #include <algorithm>
+#include <fcntl.h>
 #include <optional>
 #include <system_error>
 #include <utility>
@@ -107,7 +108,7 @@ void add_workspace(std::vector<FileVerdict>& verdicts, const fs::path& workspace
 /// Everything in the folder but checkpoints and our own books.
 void add_others(std::vector<FileVerdict>& verdicts, const fs::path& directory) {
   std::vector<fs::path> paths;
-  for (const std::string& name : entry_names(open_directory(directory))) paths.push_back(directory / name);
+  for (const std::string& name : entry_names(open_file(directory, O_RDONLY | O_DIRECTORY))) paths.push_back(directory / name);
   std::sort(paths.rbegin(), paths.rend());
   for (const fs::path& path : paths) {
     const std::string name = path.filename().string();
