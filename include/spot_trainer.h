@@ -43,7 +43,11 @@
  *   becomes it and stays it until it is freed. Another one, in whatever process or machine, waits for
  *   lease_wait_seconds (then SPOT_E_TIMEOUT), or takes the volume over at once with the key takeover. The one
  *   that was taken over from can change nothing on the volume any more and gets SPOT_E_FENCED, even when it was
- *   frozen in the middle of a save. Reading (spot_checkpoint_...) needs no such right.
+ *   frozen in the middle of a save. Reading (spot_checkpoint_...) needs no such right. On a file system without
+ *   locks nobody can tell whether the writer before lives: there the second one does not wait but takes over.
+ *   A volume has room for one checkpoint more than the keep_... keys say: a superseded file is written over by a
+ *   later save rather than removed, so copy a checkpoint of a running trainer through spot_checkpoint_... and not
+ *   file by file.
  *
  * STABILITY
  *   SPOT_ABI_VERSION 0 is unstable: it may change from one release to the next. From 1 on it is a promise.
@@ -407,13 +411,15 @@ SPOT_API spot_status spot_trainer_confusion(spot_trainer* trainer, int32_t split
 SPOT_API spot_status spot_trainer_predict(spot_trainer* trainer, const uint8_t* images, size_t count,
                                           float* probabilities, size_t length, spot_error** error);
 
-/* Saves the present state on the volume and returns when it survives a power cut. `out` may be NULL.
+/* Saves the present state on the volume and returns when it survives a power cut. `out` may be NULL. It becomes the
+ * one that is resumed, whatever its step: restore first what the volume holds, to go on with that. The first call may
+ * wait for the volume's other writer (lease_wait_seconds), and no cancel ends that wait.
  * SPOT_E_IO, _NO_SPACE, _FENCED, _TIMEOUT: earlier checkpoints are as they were; _CALLBACK. Since 0. */
 SPOT_API spot_status spot_trainer_checkpoint(spot_trainer* trainer, spot_save_report* out, spot_error** error);
 /* Takes over the state of the checkpoint file at `path`, or, when that is NULL, of the newest good one on the
- * volume. SPOT_E_NOT_FOUND: there is none; _CORRUPT: it (or every one) is damaged; _MISMATCH: it belongs to
- * another model, dataset or configuration, which the message names; _FENCED, _TIMEOUT. The state is unchanged
- * on failure. Since 0. */
+ * volume (which may wait for its other writer, as above). SPOT_E_NOT_FOUND: there is none; _CORRUPT: it (or every one)
+ * is damaged; _MISMATCH: it belongs to another model, dataset or configuration, which the message names; _FENCED,
+ * _TIMEOUT. The state is unchanged on failure. Since 0. */
 SPOT_API spot_status spot_trainer_restore(spot_trainer* trainer, const char* path, spot_error** error);
 
 /* Since 0. */
@@ -471,12 +477,12 @@ SPOT_API void spot_checkpoint_free(spot_checkpoint* checkpoint);
  * "test_accuracy", "learning_rate"}]}; what was not measured is null. Free with spot_text_free(). Since 0. */
 SPOT_API spot_status spot_checkpoint_describe(const spot_checkpoint* checkpoint, char** json, spot_error** error);
 /* Verifies one file, or every file of a folder (a volume or its checkpoints/), changing nothing: checkpoints first,
- * in the order in which a run looks at them. `good` receives the number of whole checkpoints, `bad` that of damaged
- * ones, those set aside included; `json` an array of {"path", "state", "resume", "valid", "step", "generation",
+ * in the order in which a run looks at them. `good` receives the number of whole checkpoints, `bad` that of the
+ * others, those set aside included; `json` an array of {"path", "state", "resume", "valid", "step", "generation",
  * "writer_epoch", "bytes", "run_id", "state_hash", "error"}, to be freed with spot_text_free(); each may be NULL.
- * "state" is whole, damaged, set aside, in progress (a writer's, being written or spare) or foreign; "resume" is
- * true for the one that a run would go on from; "valid" is true for whole ones, which alone have "run_id" and
- * "state_hash"; "error" says why a file is refused, else null. SPOT_E_NOT_FOUND: no checkpoint there. Since 0. */
+ * "state" is whole, damaged, newer format, set aside, in progress (a writer's, being written or spare) or foreign;
+ * "resume" is true for the one that a run would go on from; "valid" is true for whole ones, which alone have "run_id"
+ * and "state_hash"; "error" says why a file is refused, else null. SPOT_E_NOT_FOUND: no checkpoint there. Since 0. */
 SPOT_API spot_status spot_checkpoint_verify(const char* path, uint64_t* good, uint64_t* bad, char** json,
                                             spot_error** error);
 /* The configuration of its run, the model as JSON unless it is a named one. Keys that this release does not know,

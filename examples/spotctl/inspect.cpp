@@ -27,21 +27,22 @@ void print_description(const Json& c) {
 }
 
 int inspect(const std::string& path, bool json) {
+  Json files;
+  if (std::filesystem::is_directory(path)) {
+    std::uint64_t good = 0, bad = 0;
+    files = Json::parse(make<Text>(spot_checkpoint_verify, path.c_str(), &good, &bad).get());
+    // Before any of them is opened: what there is to see is seen even when none is good.
+    if (!json) print_files(files);
+  }
   const Checkpoint checkpoint = make<Checkpoint>(spot_checkpoint_open, path.c_str());
   const Text text = make<Text>(spot_checkpoint_describe, checkpoint.get());
   Json description = Json::parse(text.get());
-  if (std::filesystem::is_directory(path)) {
-    std::uint64_t good = 0, bad = 0;
-    description["files"] = Json::parse(make<Text>(spot_checkpoint_verify, path.c_str(), &good, &bad).get());
-  }
+  if (!files.is_null()) description["files"] = files;
   if (json) {
-    print_line(description.dump(-1, ' ', true));
+    print_line(description.dump());
     return kDone;
   }
-  if (description.contains("files")) {
-    print_files(description["files"]);
-    std::printf("\n");
-  }
+  if (!files.is_null()) std::printf("\n");
   print_description(description);
   return kDone;
 }

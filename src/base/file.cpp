@@ -177,6 +177,10 @@ Fd place_file(const std::filesystem::path& path, std::span<const std::byte> byte
   int error = fd.valid() ? write_all(fd.get(), bytes.data(), bytes.size()) : errno;
   if (error == 0 && ::fsync(fd.get()) != 0) error = errno;
   if (error == 0 && ::renameat(directory, temporary.c_str(), AT_FDCWD, path.c_str()) != 0) error = errno;
+  if (error == EXDEV && staging != nullptr) {
+    ::unlinkat(directory, temporary.c_str(), 0);
+    return place_file(path, bytes, nullptr);
+  }
   if (error != 0) {
     if (fd.valid()) ::unlinkat(directory, temporary.c_str(), 0);
     fail_errno(cat("cannot write '", path.string(), "'"), error);

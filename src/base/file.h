@@ -67,8 +67,9 @@ void make_directory(const std::filesystem::path& directory);
 
 /// Replaces `path` by the bytes, atomically and durably: a temporary file, fsync, rename, fsync of the
 /// directory. After a crash the old or the new content is there, never a mixture. The temporary file is made
-/// in `staging`, a directory of the same file system, else beside `path`: who loses the staging directory can
-/// replace nothing any more. The file's mode is 0600; where `path` is a symbolic link, the link is replaced.
+/// in `staging`, a directory of the same volume, and who loses the staging directory can replace nothing any more;
+/// else, or when something else is mounted where `path` is, beside `path`. The file's mode is 0600; where `path` is a
+/// symbolic link, the link is replaced.
 void write_file_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes,
                            const Fd* staging = nullptr);
 void write_file_atomically(const std::filesystem::path& path, const std::string& text, const Fd* staging = nullptr);

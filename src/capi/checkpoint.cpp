@@ -147,8 +147,7 @@ spot_status spot_checkpoint_open(const char* path, spot_checkpoint** out, spot_e
   return guard(error, [&] {
     required(out, "out");
     spot::FoundCheckpoint found = spot::find_checkpoint(&required(path, "path"));
-    *out = new spot_checkpoint{
-        {}, found.path.string(), std::filesystem::file_size(found.path), std::move(found.checkpoint)};
+    *out = new spot_checkpoint{{}, found.path.string(), found.bytes, std::move(found.checkpoint)};
   });
 }
 
@@ -172,7 +171,9 @@ spot_status spot_checkpoint_verify(const char* path, uint64_t* good, uint64_t* b
     for (const spot::FileVerdict& verdict : spot::verify_checkpoints(&required(path, "path"))) {
       results.push_back(to_json(verdict));
       whole += verdict.state == spot::FileState::kWhole ? 1 : 0;
-      damaged += verdict.state == spot::FileState::kDamaged || verdict.state == spot::FileState::kSetAside ? 1 : 0;
+      const bool refused = verdict.state == spot::FileState::kDamaged || verdict.state == spot::FileState::kNewer ||
+                           verdict.state == spot::FileState::kSetAside;
+      damaged += refused ? 1 : 0;
     }
     if (json != nullptr) *json = spot::copy_text(dump(results));
     if (good != nullptr) *good = whole;

@@ -93,7 +93,7 @@ void AsyncWriter::wait(std::uint64_t ticket) {
 
 void AsyncWriter::wait_all() {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return queue_.empty() && !busy_; });
+  changed_.wait(lock, [&] { return queue_.empty() && !busy_ && !prepare_; });
 }
 
 std::vector<SaveOutcome> AsyncWriter::take_outcomes() {
@@ -141,7 +141,7 @@ bool AsyncWriter::save_is_waiting() {
 void AsyncWriter::tidy_up(const std::string* run_id) {
   try {
     try {
-      if (run_id != nullptr) store_.prune(*run_id);
+      if (run_id != nullptr) store_.prune(*run_id, [this] { return save_is_waiting(); });
       store_.prepare(layout_.size() * sizeof(float), [this] { return save_is_waiting(); });
     } catch (const std::exception& error) {
       log_.warning(cat("old checkpoints were not removed, or no file made ready for the next: ", error.what()));

@@ -21,7 +21,6 @@ namespace {
 constexpr std::string_view kPrefix = "ckpt-";
 constexpr std::string_view kSuffix = ".spck";
 constexpr std::string_view kCorruptSuffix = ".corrupt";
-constexpr std::uint64_t kMaxEpoch = 1'000'000'000'000;
 constexpr std::size_t kStepDigits = 12, kGenerationDigits = 8;
 
 std::optional<std::uint64_t> parse_digits(std::string_view text) {
@@ -48,15 +47,14 @@ Descent descent_of(const StoredFile& file) {
   const Fd fd(::open(file.path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
   if (!fd.valid() && errno == ENOENT) return {};
   // A file that cannot be read for once says nothing about its place: guessing would resume an older state.
-  if (!fd.valid()) fail_errno(cat("cannot open '", file.path.string(), "'"), errno);
+  if (!fd.valid()) fail_errno(cat("cannot open '", file.path.string(), "' (move it away to go on without it)"), errno);
   std::array<std::byte, kTrailerSize> bytes{};
   if (file.bytes < kTrailerSize) return {};
   const ssize_t size = ::pread(fd.get(), bytes.data(), bytes.size(), static_cast<off_t>(file.bytes - kTrailerSize));
-  if (size < 0) fail_errno(cat("cannot read '", file.path.string(), "'"), errno);
+  if (size < 0) fail_errno(cat("cannot read '", file.path.string(), "' (move it away to go on without it)"), errno);
   if (size != static_cast<ssize_t>(bytes.size())) return {};
   const auto trailer = decode_trailer(bytes);
-  // No honest epoch is so large; taking it for one would leave no larger one for the next writer.
-  if (trailer && trailer->writer_epoch > kMaxEpoch) return {};
+  if (trailer && (trailer->writer_epoch > kMaxWriterEpoch || trailer->generation > kMaxGeneration)) return {};
   return trailer ? Descent{true, trailer->writer_epoch, trailer->generation} : Descent{};
 }
 
@@ -81,7 +79,7 @@ std::optional<StoredFile> parse_checkpoint_file_name(const std::string& name) {
   }
   const auto step = parse_digits(rest.substr(0, dash));
   const auto generation = parse_digits(rest.substr(dash + 1));
-  if (!step || !generation) return std::nullopt;
+  if (!step || !generation || *generation > kMaxGeneration) return std::nullopt;
   return StoredFile{.path = name, .step = *step, .generation = *generation};
 }
 
@@ -135,7 +133,13 @@ std::vector<std::string> list_set_aside(const std::filesystem::path& directory) 
 
 std::uint64_t last_writer_epoch(const std::filesystem::path& directory) {
   std::uint64_t last = 0;
-  for (const StoredFile& file : list_checkpoints(directory)) last = std::max(last, descent_of(file).writer_epoch);
+  for (const StoredFile& file : list_checkpoints(directory)) {
+    try {
+      last = std::max(last, descent_of(file).writer_epoch);
+    } catch (const Error&) {
+      // Which one is resumed is not decided here, and the workspaces know the epoch too.
+    }
+  }
   return last;
 }
 

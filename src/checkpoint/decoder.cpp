@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <vector>
 
 #include "base/file.h"
 #include "base/hash.h"
@@ -182,7 +183,16 @@ Checkpoint decode_checkpoint(std::span<const std::byte> bytes, const std::string
 }
 
 Checkpoint load_checkpoint(const std::filesystem::path& path, Links links) {
-  return decode_checkpoint(read_file(path, file_size_of(kMaxPayload), links), path.string());
+  std::vector<std::byte> bytes;
+  try {
+    bytes = read_file(path, file_size_of(kMaxPayload), links);
+  } catch (const Error& error) {
+    // Larger than any checkpoint.
+    if (error.status() == Status::kData) fail(Status::kCorrupt, error.what());
+    if (error.status() != Status::kIo) throw;
+    throw Error(Status::kIo, cat(error.what(), " (move the file away to go on without it)"), error.details());
+  }
+  return decode_checkpoint(bytes, path.string());
 }
 
 std::string checkpoint_library_version() {

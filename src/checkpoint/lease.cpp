@@ -19,6 +19,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "checkpoint/checkpoint_file.h"
+#include "checkpoint/trailer.h"
 
 namespace spot {
 namespace {
@@ -103,7 +104,7 @@ std::optional<Claim> make_claim(const Fd& folder, const std::filesystem::path& p
     fail_errno(cat("cannot create a lock file in '", path.string(), "'"), error);
   }
   claim.lock = LivenessLock(std::move(file));
-  claim.lock.try_lock();
+  if (claim.lock.try_lock() == LockResult::kHeld) return std::nullopt;  // by one who sweeps it
   return claim;
 }
 
@@ -122,34 +123,53 @@ bool publish_claim(const Fd& folder, const Claim& claim, std::uint64_t epoch) {
   fail_errno(cat("cannot create writer's folder '", name, "'"), error);
 }
 
-/// Claims whose maker died; a living one's lock is held.
+/// Claims whose maker died; a living one's lock is held. Renamed first: one that became a workspace while it was
+/// looked at is not there any more under this name, and so is left alone.
 void sweep_claims(const Fd& folder) {
   for (const std::string& name : entry_names(folder)) {
-    if (!name.starts_with(kClaimPrefix)) continue;
+    if (!is_claim(name)) continue;
     LivenessLock lock(Fd(::openat(folder.get(), cat(name, "/", kLockName).c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC)));
-    if (lock.try_lock() != LockResult::kHeld) remove_tree(folder, name);
+    const std::string doomed = cat(kClaimPrefix, random_hex());
+    if (lock.try_lock() != LockResult::kHeld &&
+        ::renameat(folder.get(), name.c_str(), folder.get(), doomed.c_str()) == 0) {
+      remove_tree(folder, doomed);
+    }
   }
 }
 
-/// Takes a workspace away from its writer. Nothing in it was acknowledged. What it was setting aside is brought to
-/// where it was going; all else is removed and never written to again, for a frozen writer may hold it open.
+/// Nothing in a workspace was acknowledged. What it was setting aside is brought to where it was going; all else is
+/// removed and never written to again, for a frozen writer may hold it open.
+void empty_workspace(const Fd& folder, const Fd& workspace) {
+  std::vector<std::string> names;
+  try {
+    names = entry_names(workspace);
+  } catch (const Error&) {
+    return;  // somebody else has just removed it
+  }
+  for (const std::string& name : names) {
+    if (is_set_aside(name)) {
+      ::renameat(workspace.get(), name.c_str(), folder.get(), name.c_str());
+    } else {
+      ::unlinkat(workspace.get(), name.c_str(), 0);
+    }
+  }
+}
+
+/// Takes a workspace away from its writer.
 void remove_workspace(const Fd& folder, const std::string& name) {
   for (int attempt = 0; attempt < kRemoveAttempts; ++attempt) {
     const Fd workspace = open_workspace(folder, name);
     if (!workspace.valid() && errno == ENOENT) return;
     if (!workspace.valid()) break;
-    for (const std::string& file : entry_names(workspace)) {
-      if (is_set_aside(file)) {
-        ::renameat(workspace.get(), file.c_str(), folder.get(), file.c_str());
-      } else {
-        ::unlinkat(workspace.get(), file.c_str(), 0);
-      }
-    }
+    empty_workspace(folder, workspace);
     if (::unlinkat(folder.get(), name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT) return;
     if (errno != ENOTEMPTY && errno != EEXIST) break;
     std::this_thread::sleep_for(kLookAgain);
   }
-  fail_errno(cat("cannot remove '", name, "', the folder of the writer before: is it still at work? Stop it"), errno);
+  fail_errno(cat("cannot remove '", name,
+                 "', the folder of the writer before: stop that writer if it is still at work on "
+                 "this machine, and remove what is in it"),
+             errno);
 }
 
 /// Waiting for the writer of an epoch.
@@ -194,15 +214,23 @@ std::string workspace_name(std::uint64_t epoch) {
   return name.data();
 }
 
+bool is_claim(std::string_view name) {
+  return name.starts_with(kClaimPrefix);
+}
+
 std::optional<std::uint64_t> parse_workspace_name(std::string_view name) {
   if (!name.starts_with(kWorkspacePrefix) || name.size() < kWorkspacePrefix.size() + kEpochDigits) return std::nullopt;
   const auto epoch = parse_number<std::uint64_t>(name.substr(kWorkspacePrefix.size()));
-  if (!epoch || *epoch == UINT64_MAX || workspace_name(*epoch) != name) return std::nullopt;
+  if (!epoch || *epoch > kMaxWriterEpoch || workspace_name(*epoch) != name) return std::nullopt;
   return epoch;
 }
 
-WriterLease::WriterLease(const Fd& folder, std::uint64_t epoch, bool forced, Fd workspace, LivenessLock lock)
-    : folder_(&folder), epoch_(epoch), forced_(forced), workspace_(std::move(workspace)), lock_(std::move(lock)) {}
+WriterLease::WriterLease(const Fd& folder, std::uint64_t epoch, bool has_predecessor, Fd workspace, LivenessLock lock)
+    : folder_(&folder),
+      epoch_(epoch),
+      has_predecessor_(has_predecessor),
+      workspace_(std::move(workspace)),
+      lock_(std::move(lock)) {}
 
 WriterLease WriterLease::acquire(const Fd& folder, const std::filesystem::path& path, std::uint64_t last_epoch,
                                  const LeaseOptions& options, const Clock& clock, const Log& log,
@@ -213,13 +241,11 @@ WriterLease WriterLease::acquire(const Fd& folder, const std::filesystem::path& 
     const std::uint64_t epoch = std::max(last_epoch, before.empty() ? 0 : before.back()) + 1;
     // Held until our own lock is in place, so that of several who wait one takes over and the others see it.
     LivenessLock lock_before;
-    bool forced = false;
     if (!before.empty()) {
       const std::string lock_path = cat(workspace_name(before.back()), "/", kLockName);
       lock_before =
           LivenessLock(Fd(::openat(folder.get(), lock_path.c_str(), O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)));
       const LockResult result = lock_before.try_lock();
-      forced = result != LockResult::kLocked;
       if (result == LockResult::kHeld && !options.takeover) {
         wait.pause(owner_of(folder, before.back()));
         continue;
@@ -232,17 +258,41 @@ WriterLease WriterLease::acquire(const Fd& folder, const std::filesystem::path& 
     }
     std::optional<Claim> claim = make_claim(folder, path, clock);
     if (!claim || !publish_claim(folder, *claim, epoch)) continue;
-    for (const std::uint64_t old : before) remove_workspace(folder, workspace_name(old));
+    // Let go before its file is removed: a network file system keeps a file that is open here under another name.
+    lock_before = LivenessLock();
+    // Whoever stood still until now may have taken an epoch that was used and removed meanwhile.
+    const std::vector<std::uint64_t> now = epochs_in(folder);
+    if (now.empty() || now.back() != epoch) {
+      remove_workspace(folder, workspace_name(epoch));
+      continue;
+    }
+    for (const std::uint64_t old : now) {
+      if (old < epoch) remove_workspace(folder, workspace_name(old));
+    }
     sweep_claims(folder);
     if (::fsync(folder.get()) != 0) fail_errno(cat("cannot make folder '", path.string(), "' durable"), errno);
-    return {folder, epoch, forced, std::move(claim->workspace), std::move(claim->lock)};
+    return {folder, epoch, !before.empty(), std::move(claim->workspace), std::move(claim->lock)};
   }
 }
 
 void WriterLease::check() const {
-  const bool own = ::faccessat(folder_->get(), workspace_name(epoch_).c_str(), F_OK, 0) == 0 || errno != ENOENT;
-  const bool next = ::faccessat(folder_->get(), workspace_name(epoch_ + 1).c_str(), F_OK, 0) == 0;
-  if (own && !next) return;
+  struct stat own {
+  }, named{};
+  const bool in_place = ::fstat(workspace_.get(), &own) == 0 &&
+                        ::fstatat(folder_->get(), workspace_name(epoch_).c_str(), &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+                        own.st_ino == named.st_ino && own.st_dev == named.st_dev;
+  std::vector<std::uint64_t> epochs;
+  try {
+    epochs = epochs_in(*folder_);
+  } catch (const Error&) {
+    // A folder that cannot be listed for once says nothing; the renames of the workspace will.
+    return;
+  }
+  if (in_place && !epochs.empty() && epochs.back() == epoch_) return;
+  fail_fenced();
+}
+
+void WriterLease::fail_fenced() const {
   fail(Status::kFenced, cat("another writer has taken over the checkpoint folder from writer ", epoch_,
                             ": this run stops and leaves it alone"));
 }

@@ -38,17 +38,18 @@ class WriterLease {
 
   [[nodiscard]] std::uint64_t epoch() const { return epoch_; }
   [[nodiscard]] const Fd& workspace() const { return workspace_; }
-  /// Whether the writer before may still be alive, and hold files open.
-  [[nodiscard]] bool forced() const { return forced_; }
+  /// Whether there was a writer before. Whatever its lock said, it may still be alive and hold files open.
+  [[nodiscard]] bool has_predecessor() const { return has_predecessor_; }
   /// Throws kFenced when another writer has taken over. May be called from any thread.
   void check() const;
+  [[noreturn]] void fail_fenced() const;
 
  private:
-  WriterLease(const Fd& folder, std::uint64_t epoch, bool forced, Fd workspace, LivenessLock lock);
+  WriterLease(const Fd& folder, std::uint64_t epoch, bool has_predecessor, Fd workspace, LivenessLock lock);
 
   const Fd* folder_;
   std::uint64_t epoch_;
-  bool forced_;
+  bool has_predecessor_;
   Fd workspace_;
   LivenessLock lock_;
 };
@@ -56,6 +57,8 @@ class WriterLease {
 /// The epoch of a workspace's name; nothing for any other name.
 std::optional<std::uint64_t> parse_workspace_name(std::string_view name);
 std::string workspace_name(std::uint64_t epoch);
+/// Whether this is the name of a workspace on its way to become one.
+bool is_claim(std::string_view name);
 
 /// What a workspace holds beside files on their way.
 constexpr const char* kLockName = "lock";

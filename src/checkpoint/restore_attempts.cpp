@@ -1,6 +1,7 @@
 #include "checkpoint/restore_attempts.h"
 
 #include <array>
+#include <cstdint>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -24,18 +25,34 @@ std::string boot_id() {
 
 }  // namespace
 
-int restore_attempts(const std::filesystem::path& directory, const std::string& name) {
+void RestoreAttempts::load(const std::filesystem::path& directory) {
+  constexpr std::uint64_t kMaxSize = 1 << 20;
+  path_ = directory / kAttemptsName;
+  attempts_.clear();
+  std::string text;
   try {
-    const auto words = split(read_text_file(directory / kAttemptsName, 4096, Links::kRefuse), ' ');
-    if (words.size() == 3 && words[0] == name && words[2] == boot_id()) return parse_number<int>(words[1]).value_or(0);
-  } catch (const Error&) {  // none recorded
+    text = read_text_file(path_, kMaxSize, Links::kRefuse);
+  } catch (const Error&) {
+    return;  // none recorded
   }
-  return 0;
+  const std::string boot = boot_id();
+  for (const std::string& line : split(text, '\n')) {
+    const auto words = split(line, ' ');
+    if (words.size() == 3 && words[2] == boot) attempts_[words[0]] = parse_number<int>(words[1]).value_or(0);
+  }
 }
 
-void write_restore_attempts(const std::filesystem::path& directory, const Fd& staging, const std::string& name,
-                            int attempts) {
-  write_file_atomically(directory / kAttemptsName, cat(name, " ", attempts, " ", boot_id()), &staging);
+int RestoreAttempts::of(const std::string& name) const {
+  const auto found = attempts_.find(name);
+  return found == attempts_.end() ? 0 : found->second;
+}
+
+void RestoreAttempts::count(const std::string& name, const Fd& staging) {
+  ++attempts_[name];
+  const std::string boot = boot_id();
+  std::string text;
+  for (const auto& [checkpoint, attempts] : attempts_) text += cat(checkpoint, " ", attempts, " ", boot, "\n");
+  write_file_atomically(path_, text, &staging);
 }
 
 }  // namespace spot

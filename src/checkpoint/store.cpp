@@ -88,9 +88,11 @@ const CheckpointStore::MaybeKnown& CheckpointStore::knowledge_of(const std::file
   return found->second;
 }
 
-void CheckpointStore::prune(const std::string& run_id) {
+void CheckpointStore::prune(const std::string& run_id, const StopWaiting& stop) {
   std::vector<RetentionCandidate> candidates;
-  for (const StoredFile& file : list_checkpoints(directory_)) {
+  for (const StoredFile& file : list_by_lineage(directory_)) {
+    // Files of an earlier process have to be read; what was read already is known the next time.
+    if (stop()) return;
     const MaybeKnown& known = knowledge_of(file.path);
     // A damaged one is recovery's business, and no good to keep in place of another.
     if (known && known->run_id == run_id) {
@@ -109,49 +111,66 @@ void CheckpointStore::prepare(std::size_t state_bytes, const StopWaiting& stop) 
   workspace_.prepare_spare(file_size_of(state_bytes + kTables), stop);
 }
 
+std::optional<Checkpoint> CheckpointStore::try_restore(const std::filesystem::path& path) {
+  const std::string name = path.filename().string();
+  const int attempts = attempts_.of(name);
+  if (attempts >= kMaxRestoreAttempts) {
+    fail(Status::kCorrupt,
+         cat("checkpoint '", path.string(), "' ended the process that restored it ", attempts, " times in a row"));
+  }
+  try {
+    // Before it is read: reading is the first thing that could end us.
+    attempts_.count(name, staging());
+  } catch (const Error& error) {
+    lease_.check();
+    // A full volume must not keep a run from going on.
+    log_.warning(cat("cannot count the attempts to restore '", name, "': ", error.what()));
+  }
+  try {
+    Checkpoint checkpoint = load_checkpoint(path, Links::kRefuse);
+    known_[name] = describe(checkpoint.meta);
+    return checkpoint;
+  } catch (const Error& error) {
+    if (error.status() == Status::kNotFound) return std::nullopt;  // somebody removed it
+    throw;
+  }
+}
+
 std::optional<Checkpoint> CheckpointStore::recover() {
   struct Bad {
     std::string name;
     std::string why;
   };
   std::vector<Bad> bad;
+  attempts_.load(directory_);
   for (const StoredFile& file : list_by_lineage(directory_)) {
-    const std::string name = file.path.filename().string();
-    const int attempts = restore_attempts(directory_, name);
     try {
-      if (attempts >= kMaxRestoreAttempts) {
-        fail(Status::kCorrupt, cat("checkpoint '", file.path.string(), "' ended the process that restored it ",
-                                   attempts, " times in a row"));
-      }
-      Checkpoint checkpoint = load_checkpoint(file.path, Links::kRefuse);
+      std::optional<Checkpoint> checkpoint = try_restore(file.path);
+      if (!checkpoint) continue;
       // Damaged files are renamed only now: while no good one is known, nothing on the volume changes.
       for (const Bad& damaged : bad) {
         workspace_.set_aside(damaged.name);
         log_.error(cat("set aside as '", set_aside_name(damaged.name), "': ", damaged.why));
       }
-      known_[name] = describe(checkpoint.meta);
-      try {
-        write_restore_attempts(directory_, staging(), name, attempts + 1);
-      } catch (const Error& error) {
-        lease_.check();
-        // A full volume must not keep a run from going on.
-        log_.warning(cat("cannot count the attempts to restore '", name, "': ", error.what()));
-      }
       return checkpoint;
     } catch (const Error& error) {
-      if (error.status() == Status::kNotFound) continue;  // somebody removed it
-      if (error.status() != Status::kCorrupt) throw;
-      bad.push_back({name, error.what()});
+      if (error.status() != Status::kCorrupt) {
+        confirm_restore();  // an answer is no crash
+        throw;
+      }
+      bad.push_back({file.path.filename().string(), error.what()});
     }
   }
   const std::size_t set_aside_before = list_set_aside(directory_).size();
   if (bad.empty() && set_aside_before == 0) return std::nullopt;
+  confirm_restore();
   fail(Status::kCorrupt, cat("none of the ", bad.size() + set_aside_before, " checkpoints in '", directory_.string(),
                              "' is whole", bad.empty() ? "" : cat(" (", bad.front().why, ")"),
                              ": restore the folder from a snapshot, or start a new run on another volume"));
 }
 
 void CheckpointStore::confirm_restore() {
+  attempts_.clear();
   try {
     workspace_.remove(kAttemptsName);
   } catch (const Error& error) {

@@ -12,6 +12,7 @@
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/encoder.h"
 #include "checkpoint/lease.h"
+#include "checkpoint/restore_attempts.h"
 #include "checkpoint/retention.h"
 #include "checkpoint/workspace.h"
 
@@ -52,8 +53,8 @@ class CheckpointStore {
   SaveReport commit(CheckpointMeta meta, const StateView& state);
 
   /// Takes back the files of run `run_id` that the retention rules do not keep. Only after a commit: what is kept
-  /// then is known to be whole. Other runs' files are theirs.
-  void prune(const std::string& run_id);
+  /// then is known to be whole. Other runs' files are theirs. When `stop` says so it is left for the next time.
+  void prune(const std::string& run_id, const StopWaiting& stop);
   /// Makes a file ready for the next save, of a state of so many bytes, unless there is one or `stop` says so.
   void prepare(std::size_t state_bytes, const StopWaiting& stop);
 
@@ -66,7 +67,7 @@ class CheckpointStore {
   void confirm_restore();
 
   [[nodiscard]] std::uint64_t writer_epoch() const { return lease_.epoch(); }
-  [[nodiscard]] bool forced() const { return lease_.forced(); }
+  [[nodiscard]] bool has_predecessor() const { return lease_.has_predecessor(); }
   /// Throws kFenced when another writer has taken over. From any thread.
   void check_lease() const { lease_.check(); }
   /// Where files are made that are to be renamed into the volume: impossible once the lease is lost.
@@ -82,6 +83,8 @@ class CheckpointStore {
   using MaybeKnown = std::optional<Known>;
 
   static Known describe(const CheckpointMeta& meta);
+  /// Nothing when the file is gone. Throws kCorrupt when it must not be taken.
+  std::optional<Checkpoint> try_restore(const std::filesystem::path& path);
   const MaybeKnown& knowledge_of(const std::filesystem::path& path);
 
   std::filesystem::path directory_;
@@ -93,6 +96,7 @@ class CheckpointStore {
   WriterLease lease_;
   Workspace workspace_;
   std::uint64_t next_generation_ = 1;
+  RestoreAttempts attempts_;
   std::map<std::string, MaybeKnown> known_;  ///< of files that were written or read, by name
 };
 

@@ -85,6 +85,9 @@ std::span<const std::byte> check_trailer(std::span<const std::byte> file, const 
          cat("checkpoint '", origin, "' has format version ", trailer->major, ".", trailer->minor,
              "; this library reads version ", kFormatMajor, ": use the release that wrote it, or a newer one"));
   }
+  if (trailer->writer_epoch > kMaxWriterEpoch || trailer->generation > kMaxGeneration) {
+    fail_corrupt(origin, "its writer epoch or generation is impossible", trailer_at + kEpochAt);
+  }
   if (trailer->payload_size > trailer_at || file_size_of(trailer->payload_size) != file.size()) {
     fail_corrupt(
         origin, cat("its trailer announces a payload of ", trailer->payload_size, " bytes, the file has ", file.size()),

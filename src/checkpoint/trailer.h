@@ -17,6 +17,8 @@ constexpr std::uint16_t kFormatMajor = 1;
 constexpr std::uint16_t kFormatMinor = 0;
 
 constexpr std::size_t kTrailerSize = 64;
+// No honest writer comes so far; a larger number in a file or name would leave none for the next one.
+constexpr std::uint64_t kMaxWriterEpoch = 1'000'000'000'000, kMaxGeneration = 1'000'000'000'000;
 /// A file is whole blocks: payload, zeros, trailer. So one that is recycled for the next save keeps its size.
 constexpr std::size_t kBlock = 4096;
 

@@ -46,7 +46,8 @@ void load_into(FileVerdict& verdict, FileState state_when_damaged, Links links) 
   } catch (const Error& error) {
     // Its run may have taken it back, and be writing over it, while it was read.
     const bool gone = !fs::exists(verdict.path);
-    verdict.state = gone ? FileState::kInProgress : state_when_damaged;
+    const bool newer = error.status() == Status::kUnsupported;
+    verdict.state = gone ? FileState::kInProgress : newer ? FileState::kNewer : state_when_damaged;
     verdict.error = gone ? "taken back by its run while it was verified" : error.what();
   }
 }
@@ -62,16 +63,20 @@ FileVerdict verdict_of(const StoredFile& file) {
 
 std::vector<FileVerdict> checkpoints_in(const fs::path& directory) {
   std::vector<FileVerdict> verdicts;
+  RestoreAttempts restored;
+  restored.load(directory);
   bool found = false;
   for (const StoredFile& file : list_by_lineage(directory)) {
     FileVerdict verdict = verdict_of(file);
     load_into(verdict, FileState::kDamaged, Links::kRefuse);
-    const int attempts = restore_attempts(directory, file.path.filename().string());
+    const int attempts = restored.of(file.path.filename().string());
     if (verdict.state == FileState::kWhole && attempts >= kMaxRestoreAttempts) {
       verdict.error = cat("ended the process that restored it ", attempts, " times in a row: will be set aside");
     } else if (verdict.state == FileState::kWhole && !found) {
       verdict.resume = found = true;
     }
+    // A run refuses there, rather than go on from an older state than a newer release left.
+    found = found || verdict.state == FileState::kNewer;
     verdicts.push_back(std::move(verdict));
   }
   return verdicts;
@@ -99,7 +104,13 @@ void add_plain(std::vector<FileVerdict>& verdicts, const fs::path& path, FileSta
 }
 
 void add_workspace(std::vector<FileVerdict>& verdicts, const fs::path& workspace) {
-  for (const std::string& name : entry_names(open_directory(workspace))) {
+  std::vector<std::string> names;
+  try {
+    names = entry_names(open_directory(workspace));
+  } catch (const Error&) {
+    return;  // removed meanwhile by the next writer
+  }
+  for (const std::string& name : names) {
     if (name == kLockName) continue;
     add_plain(verdicts, workspace / name, FileState::kInProgress, "a writer's: being written, or spare");
   }
@@ -108,7 +119,8 @@ void add_workspace(std::vector<FileVerdict>& verdicts, const fs::path& workspace
 /// Everything in the folder but checkpoints and our own books.
 void add_others(std::vector<FileVerdict>& verdicts, const fs::path& directory) {
   std::vector<fs::path> paths;
-  for (const std::string& name : entry_names(open_file(directory, O_RDONLY | O_DIRECTORY))) paths.push_back(directory / name);
+  for (const std::string& name : entry_names(open_file(directory, O_RDONLY | O_DIRECTORY)))
+    paths.push_back(directory / name);
   std::sort(paths.rbegin(), paths.rend());
   for (const fs::path& path : paths) {
     const std::string name = path.filename().string();
@@ -116,7 +128,7 @@ void add_others(std::vector<FileVerdict>& verdicts, const fs::path& directory) {
     if (name == kAttemptsName || std::any_of(verdicts.begin(), verdicts.end(), known)) continue;
     if (is_set_aside(name)) {
       verdicts.push_back(set_aside_verdict(path));
-    } else if (parse_workspace_name(name)) {
+    } else if (parse_workspace_name(name) || is_claim(name)) {
       add_workspace(verdicts, path);
     } else {
       add_plain(verdicts, path, FileState::kForeign, "none of the library's files: it is left alone");
@@ -125,8 +137,7 @@ void add_others(std::vector<FileVerdict>& verdicts, const fs::path& directory) {
 }
 
 bool is_checkpoint(const FileVerdict& verdict) {
-  return verdict.state == FileState::kWhole || verdict.state == FileState::kDamaged ||
-         verdict.state == FileState::kSetAside;
+  return verdict.state != FileState::kInProgress && verdict.state != FileState::kForeign;
 }
 
 [[noreturn]] void fail_no_checkpoint(const fs::path& directory) {
@@ -139,6 +150,7 @@ const char* to_text(FileState state) {
   switch (state) {
     case FileState::kWhole: return "whole";
     case FileState::kDamaged: return "damaged";
+    case FileState::kNewer: return "newer format";
     case FileState::kSetAside: return "set aside";
     case FileState::kInProgress: return "in progress";
     case FileState::kForeign: return "foreign";
@@ -164,16 +176,17 @@ std::vector<FileVerdict> verify_checkpoints(const fs::path& path) {
 
 FoundCheckpoint find_checkpoint(const fs::path& path) {
   check_exists(path);
-  if (!fs::is_directory(path)) return {path, load_checkpoint(path, Links::kFollow)};
+  if (!fs::is_directory(path)) return {path, size_of(path), load_checkpoint(path, Links::kFollow)};
   const fs::path directory = checkpoint_directory(path);
   std::optional<Error> damage;
   for (const StoredFile& file : list_by_lineage(directory)) {
     try {
-      return {file.path, load_checkpoint(file.path, Links::kRefuse)};
+      return {file.path, file.bytes, load_checkpoint(file.path, Links::kRefuse)};
     } catch (const Error& error) {
-      // One that is gone was pruned by the run that is at work here: there is a newer one then.
-      if (error.status() != Status::kCorrupt && error.status() != Status::kNotFound) throw;
-      if (error.status() == Status::kCorrupt && !damage) damage = error;
+      // One that is gone was taken back by the run that is at work here: there is a newer one then.
+      if (!fs::exists(file.path)) continue;
+      if (error.status() != Status::kCorrupt) throw;
+      if (!damage) damage = error;
     }
   }
   if (damage) throw Error(*damage);

@@ -12,12 +12,13 @@ namespace spot {
 enum class FileState {
   kWhole,       ///< every byte verified
   kDamaged,     ///< has a checkpoint's name and is none; recovery would set it aside
+  kNewer,       ///< of a newer format: recovery would refuse to go on
   kSetAside,    ///< *.corrupt
   kInProgress,  ///< in a writer's workspace: being written, or spare
   kForeign,     ///< none of ours
 };
 
-/// "whole", "damaged", "set aside", "in progress", "foreign".
+/// "whole", "damaged", "newer format", "set aside", "in progress", "foreign".
 const char* to_text(FileState state);
 
 /// What verification found of one file.
@@ -42,6 +43,7 @@ std::vector<FileVerdict> verify_checkpoints(const std::filesystem::path& path);
 /// A checkpoint and where it was found.
 struct FoundCheckpoint {
   std::filesystem::path path;
+  std::uint64_t bytes = 0;
   Checkpoint checkpoint;
 };
 

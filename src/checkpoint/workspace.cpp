@@ -37,7 +37,10 @@ constexpr std::size_t kZeroPiece = std::size_t{1} << 20;
 constexpr int kNewFile = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
 
 int reserve(const Fd& fd, std::size_t size) {
-  const int error = ::posix_fallocate(fd.get(), 0, static_cast<off_t>(size));
+  int error = 0;
+  do {
+    error = ::posix_fallocate(fd.get(), 0, static_cast<off_t>(size));
+  } while (error == EINTR);
   // File systems without the call notice a full disk later.
   return error == EOPNOTSUPP || error == EINVAL ? 0 : error;
 }
@@ -105,8 +108,10 @@ SaveFile Workspace::open_save_file() {
 }
 
 void Workspace::fail_rename(int error, const std::string& what) const {
-  // What can be missing is a file of ours only when our workspace is.
-  if (error == ENOENT || error == ESTALE) lease_.check();
+  // A file of ours can be missing only when our workspace is; a network file system says ESTALE then, and may show the
+  // folder for a while yet.
+  if (error == ESTALE) lease_.fail_fenced();
+  if (error == ENOENT) lease_.check();
   fail_errno(cat("cannot ", what), error);
 }
 
@@ -145,8 +150,15 @@ void Workspace::recycle(const std::string& name) {
 
 void Workspace::make_recycling_durable() {
   if (recycled_.empty()) return;
-  if (::fsync(folder_.get()) != 0) fail_errno("cannot sync the checkpoint folder", errno);
-  for (std::string& name : recycled_) {
+  std::vector<std::string> recycled;
+  recycled.swap(recycled_);
+  if (::fsync(folder_.get()) != 0) {
+    const int error = errno;
+    // Not tried again (see above): they are not written over.
+    for (const std::string& name : recycled) ::unlinkat(lease_.workspace().get(), name.c_str(), 0);
+    fail_errno("cannot sync the checkpoint folder", error);
+  }
+  for (std::string& name : recycled) {
     struct stat info {};
     // One is enough. A second name means that somebody else still wants the content.
     const bool usable = spares_.empty() &&
@@ -158,7 +170,6 @@ void Workspace::make_recycling_durable() {
       ::unlinkat(lease_.workspace().get(), name.c_str(), 0);
     }
   }
-  recycled_.clear();
 }
 
 void Workspace::prepare_spare(std::size_t size, const StopWaiting& stop) {

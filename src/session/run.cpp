@@ -15,6 +15,11 @@ namespace {
 
 constexpr std::int64_t kLeaseCheckPeriodNs = 1'000'000'000;
 
+/// "Not durable: run me again" would be the wrong answer.
+void throw_if_fenced(const SaveOutcome& outcome) {
+  if (outcome.error && outcome.error->status() == Status::kFenced) throw Error(*outcome.error);
+}
+
 /// One call of run().
 class Run {
  public:
@@ -195,6 +200,7 @@ void Run::stop_at_notice() {
   const std::uint64_t ticket = session_.save_soon("notice");
   tell(*notice_);
   const SaveOutcome outcome = session_.finish_save(ticket);
+  throw_if_fenced(outcome);
   result_.durable = !outcome.error;
   if (!result_.durable) return;
   const std::int64_t durable_at = outcome.report.durable_at_ns;
@@ -204,7 +210,9 @@ void Run::stop_at_notice() {
 
 void Run::stop_at_cancel() {
   result_.reason = RunReason::kCancelled;
-  result_.durable = !session_.finish_save(session_.save_soon("request")).error;
+  const SaveOutcome outcome = session_.finish_save(session_.save_soon("request"));
+  throw_if_fenced(outcome);
+  result_.durable = !outcome.error;
 }
 
 bool Run::is_as_resumed() const {

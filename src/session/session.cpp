@@ -69,7 +69,7 @@ void Session::open_store(const StopWaiting& stop) {
   if (!store_) {
     store_ = std::make_unique<CheckpointStore>(volume_.checkpoints(), store_options(config_), clock_, log_, stop);
   }
-  if (store_->forced()) renew_files(volume_.logs(), store_->staging());
+  if (store_->has_predecessor()) renew_logs(volume_.logs(), store_->staging(), log_);
   writer_ = std::make_unique<AsyncWriter>(*store_, engine_->layout(), clock_, log_);
 }
 

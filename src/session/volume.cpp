@@ -41,8 +41,9 @@ void check_writable(const fs::path& directory) {
 Volume open_volume(const Config& config) {
   const std::string& name = config.text("volume");
   if (name.empty()) fail(Status::kConfig, "volume is empty: give the path of a folder");
-  const Volume volume{name};
   std::error_code error;
+  // A host may change its working directory later.
+  const Volume volume{fs::absolute(name, error)};
   const bool exists = fs::is_directory(volume.root, error);
   if (!exists && name == find_config_key("volume").default_value) {
     make_directory(volume.root);
@@ -60,12 +61,17 @@ Volume open_volume(const Config& config) {
   return volume;
 }
 
-void renew_files(const fs::path& folder, const Fd& staging) {
+void renew_logs(const fs::path& folder, const Fd& staging, const Log& log) {
   for (const std::string& name : entry_names(open_directory(folder))) {
-    std::error_code error;
     const fs::path path = folder / name;
-    if (fs::symlink_status(path, error).type() != fs::file_type::regular) continue;
-    write_file_atomically(path, read_file(path, UINT64_MAX, Links::kRefuse), &staging);
+    if (path.extension() != ".csv") continue;
+    try {
+      write_file_atomically(path, read_file(path, UINT64_MAX, Links::kRefuse), &staging);
+    } catch (const Error& error) {
+      if (error.status() == Status::kNotFound) continue;
+      log.warning(cat("'", path.string(),
+                      "' was not renewed, so a writer before, should it still live, may add to it: ", error.what()));
+    }
   }
 }
 

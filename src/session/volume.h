@@ -4,6 +4,7 @@
 
 #include "base/config.h"
 #include "base/file.h"
+#include "base/log.h"
 
 namespace spot {
 
@@ -21,8 +22,8 @@ struct Volume {
 /// does not exist or is not mounted, kIo when it cannot be written.
 Volume open_volume(const Config& config);
 
-/// Replaces each file of the folder by a copy made in `staging`: who holds one open for appending adds to the old
-/// one from then on.
-void renew_files(const std::filesystem::path& folder, const Fd& staging);
+/// Replaces each CSV file of the folder by a copy made in `staging`: who holds one open for appending adds to the old
+/// one from then on. What cannot be copied is reported and left.
+void renew_logs(const std::filesystem::path& folder, const Fd& staging, const Log& log);
 
 }  // namespace spot

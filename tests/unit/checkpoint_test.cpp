@@ -162,13 +162,13 @@ TEST_CASE("retention keeps the newest, and the best, and only after a save") {
   const double accuracies[] = {0.5, 0.9, 0.6, 0.7, 0.8};
   for (std::uint64_t step = 1; step <= 5; ++step) {
     store.commit(meta_at(step, accuracies[step - 1]), State().view());
-    store.prune("run");
+    store.prune("run", [] { return false; });
   }
   CHECK(steps_in(folder.path() / "c") == std::vector<std::uint64_t>{5, 4, 2});
   // What an earlier process left counts too.
   auto next = open_store(folder.path() / "c", {.keep_last = 2, .keep_best = 1}, {.takeover = true});
   next.commit(meta_at(6, 0.1), State().view());
-  next.prune("run");
+  next.prune("run", [] { return false; });
   CHECK(steps_in(folder.path() / "c") == std::vector<std::uint64_t>{6, 5, 2});
 }
 
@@ -246,7 +246,7 @@ TEST_CASE("a save is written over the blocks of a superseded checkpoint, and the
   for (std::uint64_t step = 1; step <= 6; ++step) {
     store.commit(meta_at(step), State(static_cast<float>(step)).view());
     inodes.push_back(inode_of(step));
-    store.prune("run");
+    store.prune("run", [] { return false; });
   }
   CHECK(inodes[3] == inodes[0]);
   CHECK(inodes[5] == inodes[2]);
@@ -263,7 +263,7 @@ TEST_CASE("retention leaves other runs' checkpoints and milestones alone") {
   store.commit(other, State().view());
   for (std::uint64_t step = 2; step <= 8; ++step) {
     store.commit(meta_at(step), State().view());
-    store.prune("run");
+    store.prune("run", [] { return false; });
   }
   CHECK(steps_in(folder.path() / "c") == std::vector<std::uint64_t>{8, 7, 6, 3, 1});
 }
@@ -301,6 +301,23 @@ TEST_CASE("a save that finds no space leaves the earlier ones, and the next one 
   CHECK(store.commit(meta_at(3), State().view()).generation == 3);
 }
 
+TEST_CASE("a name, a size or an epoch that nobody could have written harms nothing") {
+  const TemporaryDirectory folder;
+  const fs::path path = folder.path() / "c";
+  auto store = open_store(path, {.keep_last = 2, .keep_best = 0});
+  store.commit(meta_at(1), State().view());
+  std::ofstream(path / "ckpt-000000000001-18446744073709551615.spck").close();
+  CHECK(last_generation(path) == 1);
+  const fs::path huge = path / checkpoint_file_name(9, 9);
+  std::ofstream(huge).close();
+  fs::resize_file(huge, std::uintmax_t{3} << 30);
+  CHECK(store.recover()->meta.step == 1);
+  CHECK(fs::exists(huge.string() + ".corrupt"));
+  CheckpointMeta meta = meta_at(5);
+  meta.writer_epoch = kMaxWriterEpoch + 1;
+  CHECK(status_of([&] { decode_checkpoint(encoded(meta, State()), "test"); }) == Status::kCorrupt);
+}
+
 TEST_CASE("names: a listing sorts by age, and only our names count") {
   CHECK(checkpoint_file_name(42, 7) == "ckpt-000000000042-00000007.spck");
   CHECK(parse_checkpoint_file_name("ckpt-000000000042-00000007.spck")->generation == 7);
@@ -323,7 +340,7 @@ TEST_CASE("a writer killed at any moment leaves the acknowledged checkpoint, who
       for (std::uint64_t step = 1;; ++step) {
         const std::uint64_t generation = store.commit(meta_at(step), State().view()).generation;
         if (write(acknowledged[1], &generation, sizeof generation) != sizeof generation) _exit(1);
-        store.prune("run");
+        store.prune("run", [] { return false; });
       }
     }
     close(acknowledged[1]);

@@ -1,6 +1,7 @@
 #include "checkpoint/lease.h"
 
 #include <csignal>
+#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -67,8 +68,7 @@ TEST_CASE("epochs grow by one, whether the writer before ended well or was taken
   CHECK_NOTHROW(second.check());
   const WriterLease third = folder.acquire({.takeover = true});
   CHECK(third.epoch() == 3);
-  CHECK(third.forced());
-  CHECK_FALSE(second.forced());
+  CHECK(third.has_predecessor());
   CHECK(status_of([&] { second.check(); }) == Status::kFenced);
   CHECK_NOTHROW(third.check());
 }
@@ -139,7 +139,7 @@ TEST_CASE("a writer whose workspace was taken away changes nothing any more") {
   const auto before = contents(folder.path);
 
   CHECK(status_of([&] { old->commit(meta, state); }) == Status::kFenced);
-  CHECK(status_of([&] { old->prune("run"); }) == Status::kFenced);
+  CHECK(status_of([&] { old->prune("run", [] { return false; }); }) == Status::kFenced);
   CHECK(status_of([&] { old->recover(); }) == Status::kFenced);
   CHECK(status_of([&] { old->prepare(4000, [] { return false; }); }) == Status::kFenced);
   CHECK(status_of([&] { old->check_lease(); }) == Status::kFenced);
@@ -166,8 +166,12 @@ TEST_CASE("claims of dead processes are swept, those of living ones are not") {
   Folder folder;
   fs::create_directory(folder.path / ".claim-dead");
   std::ofstream(folder.path / ".claim-dead" / kLockName) << "{}";
+  fs::create_directory(folder.path / ".claim-living");
+  LivenessLock lock(open_file(folder.path / ".claim-living" / kLockName, O_RDWR | O_CREAT));
+  REQUIRE(lock.try_lock() == LockResult::kLocked);
   const WriterLease lease = folder.acquire();
   CHECK_FALSE(fs::exists(folder.path / ".claim-dead"));
+  CHECK(fs::exists(folder.path / ".claim-living" / kLockName));
 }
 
 TEST_CASE("a lock file that is gone or foreign counts as free: the writer before is fenced, nothing breaks") {
@@ -230,16 +234,31 @@ TEST_CASE("a forked child that lives on does not hold its parent's place") {
   waitpid(host, nullptr, 0);
   const WriterLease next = folder.acquire();
   CHECK(next.epoch() == 2);
-  CHECK_FALSE(next.forced());
   close(hears[1]);
 }
 #endif
+
+TEST_CASE("a writer that thaws onto an epoch that was used and removed is none, and is cleared away") {
+  Folder folder;
+  auto first = std::make_unique<WriterLease>(folder.acquire());
+  const WriterLease second = folder.acquire({.takeover = true});
+  const WriterLease third = folder.acquire({.takeover = true});
+  // Where the claim of one that stood still meanwhile ends up.
+  fs::create_directory(folder.path / workspace_name(2));
+  std::ofstream(folder.path / workspace_name(2) / kLockName) << "{}";
+  CHECK_NOTHROW(third.check());
+  CHECK(status_of([&] { second.check(); }) == Status::kFenced);
+  CHECK(status_of([&] { first->check(); }) == Status::kFenced);
+  const WriterLease fourth = folder.acquire({.takeover = true});
+  CHECK(fourth.epoch() == 4);
+  CHECK_FALSE(fs::exists(folder.path / workspace_name(2)));
+}
 
 TEST_CASE("names of workspaces") {
   CHECK(workspace_name(7) == "writer-00000007");
   CHECK(parse_workspace_name("writer-00000007") == 7);
   CHECK(parse_workspace_name("writer-123456789") == 123456789);
-  for (const char* name : {"writer-7", "writer-", "writer-0000000x", "writer-000000007", "lock"}) {
+  for (const char* name : {"writer-7", "writer-", "writer-0000000x", "writer-000000007", "lock", "writer-18446744073709551614"}) {
     CHECK_FALSE(parse_workspace_name(name));
   }
 }

@@ -319,6 +319,22 @@ TEST_CASE("a run that was taken over from stops as fenced and changes nothing an
   CHECK(run(*successor, nullptr, nullptr).reason == RunReason::kDone);
 }
 
+TEST_CASE("a notice to a run that was taken over from is answered with fenced, not with run me again") {
+  const Place place;
+  Config forceful = place.config("v");
+  forceful.set_text("takeover", "true");
+  std::unique_ptr<Session> successor;
+  const auto poller = quiet_poller();
+  const auto session = open(place.config("v"));
+  session->trainer().set_observer(Observer(bit(Stage::kStep), [&](const Event& event) {
+    if (event.step != 3) return;
+    successor = open(forceful);
+    successor->open_store();
+    poller->notify(NoticeAction::kTerminate, "test");
+  }));
+  message_of(Status::kFenced, [&] { run(*session, poller.get(), nullptr); });
+}
+
 TEST_CASE("a rebalance recommendation saves early and trains on") {
   const Place place;
   const auto session = open(place.config("v"));
