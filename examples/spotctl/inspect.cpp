@@ -39,7 +39,7 @@ int inspect(const std::string& path, bool json) {
   Json description = Json::parse(text.get());
   if (!files.is_null()) description["files"] = files;
   if (json) {
-    print_line(description.dump());
+    print_line(description.dump(-1, ' ', true));
     return kDone;
   }
   if (!files.is_null()) std::printf("\n");

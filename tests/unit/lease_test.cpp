@@ -258,7 +258,8 @@ TEST_CASE("names of workspaces") {
   CHECK(workspace_name(7) == "writer-00000007");
   CHECK(parse_workspace_name("writer-00000007") == 7);
   CHECK(parse_workspace_name("writer-123456789") == 123456789);
-  for (const char* name : {"writer-7", "writer-", "writer-0000000x", "writer-000000007", "lock", "writer-18446744073709551614"}) {
+  for (const char* name :
+       {"writer-7", "writer-", "writer-0000000x", "writer-000000007", "lock", "writer-18446744073709551614"}) {
     CHECK_FALSE(parse_workspace_name(name));
   }
 }

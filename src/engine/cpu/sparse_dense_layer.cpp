@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "engine/cpu/kernels/transpose.h"
 #include "engine/cpu/reduction.h"
 
 namespace spot {
@@ -103,32 +104,33 @@ void SparseDenseOperator::add_parameter_tasks(std::vector<ParameterTask>& tasks)
                    }});
 }
 
-std::size_t SparseDenseOperator::stored_input(std::size_t input) const {
-  if (input_.block() == 1) return input;
+/// Calls visit(first canonical weight, first stored weight, rows, their distance in the stored order) for blocks of
+/// kDenseMultiple outputs by all inputs that are neighbours in the canonical order: one channel's pixels, or all.
+template <typename Visit>
+void SparseDenseOperator::for_each_block(const Visit& visit) const {
   const auto block = static_cast<std::size_t>(input_.block());
-  const std::size_t channel = input / input_.pixels(), pixel = input % input_.pixels();
-  return (channel / block * input_.pixels() + pixel) * block + channel % block;
+  const std::size_t run = block == 1 ? inputs_ : input_.pixels();
+  // A block of sixteen outputs is a cache line of the stored order.
+  for (std::size_t output = 0; output < outputs_; output += kernels::kDenseMultiple) {
+    for (std::size_t channel = 0; channel * run < inputs_; ++channel) {
+      const std::size_t input = channel / block * run * block + channel % block;
+      visit(output * inputs_ + channel * run, input * outputs_ + output, run, block * outputs_);
+    }
+  }
 }
 
 void SparseDenseOperator::add_stored_orders(std::vector<StoredOrder>& orders) {
-  // Sixteen outputs at a time: a cache line of the stored order, and rows of the canonical one that fit a cache.
-  const auto for_each = [this](auto visit) {
-    for (std::size_t output = 0; output < outputs_; output += kernels::kDenseMultiple) {
-      for (std::size_t input = 0; input < inputs_; ++input) {
-        const std::size_t stored = stored_input(input) * outputs_ + output;
-        for (std::size_t i = 0; i < kernels::kDenseMultiple; ++i) visit((output + i) * inputs_ + input, stored + i);
-      }
-    }
+  const auto store = [this](const float* canonical, float* stored) {
+    for_each_block([=, this](std::size_t from, std::size_t to, std::size_t run, std::size_t pitch) {
+      kernels::transpose(canonical + from, inputs_, kernels::kDenseMultiple, run, stored + to, pitch);
+    });
   };
-  orders.push_back({.parameter = &weight_,
-                    .store =
-                        [=](const float* canonical, float* stored) {
-                          for_each([=](std::size_t from, std::size_t to) { stored[to] = canonical[from]; });
-                        },
-                    .load =
-                        [=](const float* stored, float* canonical) {
-                          for_each([=](std::size_t to, std::size_t from) { canonical[to] = stored[from]; });
-                        }});
+  const auto load = [this](const float* stored, float* canonical) {
+    for_each_block([=, this](std::size_t to, std::size_t from, std::size_t run, std::size_t pitch) {
+      kernels::transpose(stored + from, pitch, run, kernels::kDenseMultiple, canonical + to, inputs_);
+    });
+  };
+  orders.push_back({.parameter = &weight_, .store = store, .load = load});
 }
 
 }  // namespace spot

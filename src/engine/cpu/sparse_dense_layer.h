@@ -27,8 +27,8 @@ class SparseDenseOperator final : public Operator {
 
  private:
   double update_bias(std::size_t batch, float learning_rate);
-  /// Where the edge has the input that the model numbers `input`.
-  [[nodiscard]] std::size_t stored_input(std::size_t input) const;
+  template <typename Visit>
+  void for_each_block(const Visit& visit) const;
 
   OperatorContext context_;
   Edge& input_;

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "engine/cpu/kernels/targets.h"
+#include "engine/cpu/kernels/transpose.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "engine/cpu/kernels/sparse_dense.cpp"
@@ -103,32 +104,6 @@ void sparse_dense_forward_here(const DenseForward& pass) {
     const auto value = hn::LoadU(d, pass.output + i);
     hn::StoreU(hn::IfThenElseZero(hn::Gt(value, hn::Zero(d)), value), d, pass.output + i);
   }
-}
-
-/// to[j][i] = from[i][j] for `rows` rows of `columns`, both multiples of four.
-void transpose(const float* from, std::size_t from_pitch, std::size_t rows, std::size_t columns, float* to,
-               std::size_t to_pitch) {
-#if HWY_TARGET == HWY_SCALAR
-  for (std::size_t i = 0; i < rows; ++i) {
-    for (std::size_t j = 0; j < columns; ++j) to[j * to_pitch + i] = from[i * from_pitch + j];
-  }
-#else
-  const hn::FixedTag<float, 4> d;
-  for (std::size_t i = 0; i < rows; i += 4) {
-    for (std::size_t j = 0; j < columns; j += 4) {
-      const float* source = from + i * from_pitch + j;
-      const auto a = hn::LoadU(d, source), b = hn::LoadU(d, source + from_pitch);
-      const auto c = hn::LoadU(d, source + 2 * from_pitch), e = hn::LoadU(d, source + 3 * from_pitch);
-      const auto ab = hn::InterleaveLower(d, a, b), ce = hn::InterleaveLower(d, c, e);
-      const auto upper_ab = hn::InterleaveUpper(d, a, b), upper_ce = hn::InterleaveUpper(d, c, e);
-      float* target = to + j * to_pitch + i;
-      hn::StoreU(hn::ConcatLowerLower(d, ce, ab), d, target);
-      hn::StoreU(hn::ConcatUpperUpper(d, ce, ab), d, target + to_pitch);
-      hn::StoreU(hn::ConcatLowerLower(d, upper_ce, upper_ab), d, target + 2 * to_pitch);
-      hn::StoreU(hn::ConcatUpperUpper(d, upper_ce, upper_ab), d, target + 3 * to_pitch);
-    }
-  }
-#endif
 }
 
 /// result[0 … vectors * kLanes) = sum over the entries of difference * rows[entry.row …].
