@@ -23,7 +23,7 @@ std::uint32_t big_endian(std::span<const std::byte> bytes, std::size_t at) {
 
 IdxArray parse_idx(std::span<const std::byte> bytes, std::size_t rank, const std::string& origin) {
   const std::size_t header = 4 + 4 * rank;
-  if (bytes.size() >= 1 && bytes[0] == std::byte{'<'}) {
+  if (!bytes.empty() && bytes[0] == std::byte{'<'}) {
     refuse(origin, "it looks like a web page; fetch the file itself", 0);
   }
   if (bytes.size() < header) {

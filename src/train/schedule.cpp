@@ -37,7 +37,11 @@ float Schedule::rate(std::uint64_t step) const {
   double rate = base_rate;
   switch (kind) {
     case ScheduleKind::kConstant: break;
-    case ScheduleKind::kStep: rate *= std::pow(gamma, static_cast<double>(step / period_steps)); break;
+    case ScheduleKind::kStep: {
+      const std::uint64_t reductions = step / period_steps;
+      rate *= std::pow(gamma, static_cast<double>(reductions));
+      break;
+    }
     case ScheduleKind::kCosine: rate = anneal(base_rate, 0, fraction); break;
     case ScheduleKind::kOneCycle: rate = one_cycle(base_rate, fraction); break;
   }
