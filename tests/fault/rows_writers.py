@@ -63,18 +63,23 @@ def frozen_at_each_call(context, bench, injector, mark):
             harness.kill(old.process)
             old.process.communicate()
             return
-        what = f"frozen at call {call}, {old.where}, after {mark}"
-        new = bench.run(volume, 14, settings=FORCE)
-        if not (new.code == 0 and new.acknowledged):
-            harness.kill(old.process)
-        context.check(new.code == 0 and new.acknowledged, f"{what}: another one takes over: {new}")
-        bench.check_resume(new, 4, what)
+        # One that stood still while it claimed an epoch meets several that came and went meanwhile.
+        takers = context.random.randint(1, 3) if mark == "restore" else 1
+        what = f"frozen at call {call}, {old.where}, after {mark}, overtaken {takers} times"
+        floor = 4
+        for _ in range(takers):
+            new = bench.run(volume, floor + 10, settings=FORCE)
+            if not (new.code == 0 and new.acknowledged):
+                harness.kill(old.process)
+            context.check(new.code == 0 and new.acknowledged, f"{what}: another one takes over: {new}")
+            bench.check_resume(new, floor, what)
+            floor += 10
         before = harness.contents(volume)
         told = old.thaw()
-        if mark == "restore" and told.at and told.at[0] >= 14:
-            # It had not been the writer yet, and became it when the other one had gone.
+        if mark == "restore" and told.at and told.at[0] >= floor:
+            # It had not been the writer yet, and became it when the others had gone.
             context.check(told.code == 0, f"{what}: {told}")
-            bench.check_resume(told, 14, what)
+            bench.check_resume(told, floor, what)
         else:
             check_fenced(context, bench, volume, told, new, before, what)
         context.count("writers frozen at a system call, overtaken and thawed")

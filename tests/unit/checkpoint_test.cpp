@@ -255,6 +255,15 @@ TEST_CASE("a save is written over the blocks of a superseded checkpoint, and the
   CHECK(load_checkpoint(path / checkpoint_file_name(5, 5), Links::kRefuse).values == State(5).values);
 }
 
+TEST_CASE("on a plateau as many best checkpoints are kept as were asked for") {
+  std::vector<RetentionCandidate> candidates;
+  for (std::uint64_t step = 9; step > 0; --step) candidates.push_back({std::to_string(step), step, 1.0});
+  candidates[7].accuracy = NAN;
+  CHECK(superseded(candidates, {.keep_last = 2, .keep_best = 4}) == std::vector<std::string>{"5", "4", "3", "2", "1"});
+  CHECK(superseded(candidates, {.keep_last = 2, .keep_best = 0, .keep_every = 4}) ==
+        std::vector<std::string>{"7", "6", "5", "3", "2", "1"});
+}
+
 TEST_CASE("retention leaves other runs' checkpoints and milestones alone") {
   const TemporaryDirectory folder;
   auto store = open_store(folder.path() / "c", {.keep_last = 2, .keep_best = 0, .keep_every = 3});

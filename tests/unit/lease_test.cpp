@@ -238,20 +238,33 @@ TEST_CASE("a forked child that lives on does not hold its parent's place") {
 }
 #endif
 
-TEST_CASE("a writer that thaws onto an epoch that was used and removed is none, and is cleared away") {
+TEST_CASE("one that stood still while it claimed an epoch, and others came and went, claims a later one") {
   Folder folder;
-  auto first = std::make_unique<WriterLease>(folder.acquire());
+  const WriterLease first = folder.acquire();
+  std::vector<std::unique_ptr<WriterLease>> others;
+  // It is told of the take-over after it has looked at the folder, and before it claims: there it stands still.
+  const Log log([&](LogLevel, std::string_view) {
+    if (!others.empty()) return;
+    for (int i = 0; i < 3; ++i) others.push_back(std::make_unique<WriterLease>(folder.acquire({.takeover = true})));
+  });
+  const WriterLease late =
+      WriterLease::acquire(folder.fd, folder.path, 0, {.takeover = true}, system_clock(), log, StopWaiting());
+  REQUIRE(others.size() == 3);
+  CHECK(late.epoch() == 5);
+  CHECK_NOTHROW(late.check());
+  for (const auto& other : others) CHECK(status_of([&] { other->check(); }) == Status::kFenced);
+  CHECK(entry_names(folder.fd) == std::vector<std::string>{workspace_name(5)});
+}
+
+TEST_CASE("a folder in the place of a workspace that was taken away does not make its writer one again") {
+  Folder folder;
+  const WriterLease first = folder.acquire();
   const WriterLease second = folder.acquire({.takeover = true});
   const WriterLease third = folder.acquire({.takeover = true});
-  // Where the claim of one that stood still meanwhile ends up.
-  fs::create_directory(folder.path / workspace_name(2));
-  std::ofstream(folder.path / workspace_name(2) / kLockName) << "{}";
-  CHECK_NOTHROW(third.check());
-  CHECK(status_of([&] { second.check(); }) == Status::kFenced);
-  CHECK(status_of([&] { first->check(); }) == Status::kFenced);
   const WriterLease fourth = folder.acquire({.takeover = true});
-  CHECK(fourth.epoch() == 4);
-  CHECK_FALSE(fs::exists(folder.path / workspace_name(2)));
+  fs::create_directory(folder.path / workspace_name(2));
+  CHECK(status_of([&] { second.check(); }) == Status::kFenced);
+  CHECK_NOTHROW(fourth.check());
 }
 
 TEST_CASE("names of workspaces") {
