@@ -278,18 +278,20 @@ WriterLease WriterLease::acquire(const Fd& folder, const std::filesystem::path& 
 void WriterLease::check() const {
   struct stat own {
   }, named{};
-  const bool in_place = ::fstat(workspace_.get(), &own) == 0 &&
-                        ::fstatat(folder_->get(), workspace_name(epoch_).c_str(), &named, AT_SYMLINK_NOFOLLOW) == 0 &&
-                        own.st_ino == named.st_ino && own.st_dev == named.st_dev;
+  if (::fstat(workspace_.get(), &own) != 0) return;
+  if (::fstatat(folder_->get(), workspace_name(epoch_).c_str(), &named, AT_SYMLINK_NOFOLLOW) != 0) {
+    // A folder that cannot be looked at for once says nothing; the renames of the workspace will.
+    if (errno != ENOENT) return;
+    fail_fenced();
+  }
+  if (own.st_ino != named.st_ino || own.st_dev != named.st_dev) fail_fenced();
   std::vector<std::uint64_t> epochs;
   try {
     epochs = epochs_in(*folder_);
   } catch (const Error&) {
-    // A folder that cannot be listed for once says nothing; the renames of the workspace will.
-    return;
+    return;  // likewise
   }
-  if (in_place && !epochs.empty() && epochs.back() == epoch_) return;
-  fail_fenced();
+  if (!epochs.empty() && epochs.back() > epoch_) fail_fenced();
 }
 
 void WriterLease::fail_fenced() const {
