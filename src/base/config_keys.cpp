@@ -94,7 +94,8 @@ constexpr auto kKeys = std::to_array<ConfigKey>({
     integer("checkpoint_steps", "0", 0, 1e12, kFree, "Save every so many steps; 0: not by steps"),
     real("checkpoint_seconds", "60", 0, 1e9, kFree, "Save every so many seconds; 0: not by time"),
     integer("checkpoint_epochs", "1", 0, 1e9, kFree, "Save every so many epochs; 0: not by epochs"),
-    integer("keep_last", "3", 2, 1e6, kFree, "Newest checkpoints that are kept"),
+    integer("keep_last", "3", 2, 1e6, kFree,
+            "Newest checkpoints of the run that are kept; those of other runs on the volume are left alone"),
     integer("keep_best", "1", 0, 1e6, kFree,
             "Best checkpoints (by validation accuracy, or test accuracy without a validation set) that "
             "are kept beside the newest"),

@@ -134,7 +134,12 @@ SaveOutcome AsyncWriter::save(Buffer& buffer) {
 
 bool AsyncWriter::save_is_waiting() {
   const std::lock_guard lock(mutex_);
-  return stop_ || !queue_.empty();
+  return !queue_.empty();
+}
+
+bool AsyncWriter::is_ending() {
+  const std::lock_guard lock(mutex_);
+  return stop_;
 }
 
 /// What can wait until nobody waits: retention after a save of run `run_id`, and a file for the next save.
@@ -142,7 +147,8 @@ void AsyncWriter::tidy_up(const std::string* run_id) {
   try {
     try {
       if (run_id != nullptr) store_.prune(*run_id, [this] { return save_is_waiting(); });
-      store_.prepare(layout_.size() * sizeof(float), [this] { return save_is_waiting(); });
+      // Retention is owed at the end, too; nobody needs a file for a next save then.
+      store_.prepare(layout_.size() * sizeof(float), [this] { return save_is_waiting() || is_ending(); });
     } catch (const std::exception& error) {
       log_.warning(cat("old checkpoints were not removed, or no file made ready for the next: ", error.what()));
     }

@@ -65,6 +65,7 @@ class AsyncWriter {
   SaveOutcome try_to_save(const Buffer& buffer);
   void tidy_up(const std::string* run_id);
   [[nodiscard]] bool save_is_waiting();
+  [[nodiscard]] bool is_ending();
 
   CheckpointStore& store_;
   StateLayout layout_;

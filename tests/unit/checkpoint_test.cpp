@@ -395,6 +395,16 @@ TEST_CASE("saves are committed in order, off the caller's thread") {
   CHECK(list_checkpoints(folder.path() / "c").front().step == 9);
 }
 
+TEST_CASE("retention is done although the writer ends right after the save") {
+  const TemporaryDirectory folder;
+  const State state;
+  for (std::uint64_t step = 1; step <= 8; ++step) {
+    auto store = open_store(folder.path() / "c", {.keep_last = 2, .keep_best = 0});
+    AsyncWriter(store, state.layout, system_clock(), Log()).submit(meta_at(step), [](std::span<float>) {});
+  }
+  CHECK(steps_in(folder.path() / "c") == std::vector<std::uint64_t>{8, 7});
+}
+
 TEST_CASE("a failed save is reported, and the next one works") {
   const TemporaryDirectory folder;
   auto store = open_store(folder.path() / "c");
