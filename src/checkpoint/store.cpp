@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <limits>
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -159,6 +160,9 @@ std::optional<Checkpoint> CheckpointStore::recover() {
         throw;
       }
       bad.push_back({file.path.filename().string(), error.what()});
+    } catch (...) {
+      confirm_restore();  // nor is a lack of memory, once it is answered
+      throw;
     }
   }
   const std::size_t set_aside_before = list_set_aside(directory_).size();
@@ -173,6 +177,8 @@ void CheckpointStore::confirm_restore() {
   attempts_.clear();
   try {
     workspace_.remove(kAttemptsName);
+  } catch (const std::bad_alloc&) {
+    // The count stays, as after a crash.
   } catch (const Error& error) {
     lease_.check();
     log_.warning(cat("the count of attempts to restore stays: ", error.what()));
