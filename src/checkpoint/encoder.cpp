@@ -13,7 +13,6 @@
 #include "base/hash.h"
 #include "base/status.h"
 #include "base/text.h"
-#include "checkpoint/payload_limits.h"
 #include "checkpoint/trailer.h"
 #include "checkpoint_generated.h"
 

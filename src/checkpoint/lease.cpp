@@ -263,6 +263,7 @@ WriterLease WriterLease::acquire(const Fd& folder, const std::filesystem::path& 
     // Whoever stood still until now may have taken an epoch that was used and removed meanwhile.
     const std::vector<std::uint64_t> now = epochs_in(folder);
     if (now.empty() || now.back() != epoch) {
+      claim->lock = LivenessLock();
       remove_workspace(folder, workspace_name(epoch));
       continue;
     }
@@ -276,8 +277,8 @@ WriterLease WriterLease::acquire(const Fd& folder, const std::filesystem::path& 
 }
 
 void WriterLease::check() const {
-  struct stat own {
-  }, named{};
+  struct stat own {};
+  struct stat named {};
   if (::fstat(workspace_.get(), &own) != 0) return;
   if (::fstatat(folder_->get(), workspace_name(epoch_).c_str(), &named, AT_SYMLINK_NOFOLLOW) != 0) {
     // A folder that cannot be looked at for once says nothing; the renames of the workspace will.

@@ -22,6 +22,9 @@ constexpr std::uint64_t kMaxWriterEpoch = 1'000'000'000'000, kMaxGeneration = 1'
 /// A file is whole blocks: payload, zeros, trailer. So one that is recycled for the next save keeps its size.
 constexpr std::size_t kBlock = 4096;
 
+/// FlatBuffers' offsets are signed 32-bit numbers, and its verifier misbehaves beyond.
+constexpr std::size_t kMaxPayload = (std::size_t{1} << 31) - 2;
+
 /// Size of the file with a payload of that size.
 constexpr std::size_t file_size_of(std::size_t payload) {
   return (payload + kTrailerSize + kBlock - 1) / kBlock * kBlock;

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <spot_trainer.h>
 #include <string>
 #include <utility>
@@ -9,26 +8,13 @@
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
 
+#include "handle_owners.h"
 #include "small_dataset.h"
 #include "temporary_directory.h"
 
-// Owners for the handles of the C ABI, for tests.
+// Calls of the C ABI, and what they need, for tests.
 
 namespace spot::test {
-
-template <auto kFree>
-struct Free {
-  template <typename T>
-  void operator()(T* handle) const {
-    kFree(handle);
-  }
-};
-
-using ConfigHandle = std::unique_ptr<spot_config, Free<spot_config_free>>;
-using TrainerHandle = std::unique_ptr<spot_trainer, Free<spot_trainer_free>>;
-using PollerHandle = std::unique_ptr<spot_poller, Free<spot_poller_free>>;
-using CancelHandle = std::unique_ptr<spot_cancel, Free<spot_cancel_free>>;
-using CheckpointHandle = std::unique_ptr<spot_checkpoint, Free<spot_checkpoint_free>>;
 
 /// Receives the error of one call.
 class ErrorSlot {

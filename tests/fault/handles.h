@@ -2,11 +2,12 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <memory>
 #include <spot_trainer.h>
 #include <string>
 
-// Owners for the handles of the C ABI, for programs that end at the first thing that must not be.
+#include "handle_owners.h"
+
+// What makes handles of the C ABI, for programs that end at the first thing that must not be.
 
 namespace spot::test {
 
@@ -15,19 +16,6 @@ namespace spot::test {
   std::fflush(stdout);
   std::_Exit(1);
 }
-
-template <auto kFree>
-struct Free {
-  template <typename T>
-  void operator()(T* handle) const {
-    kFree(handle);
-  }
-};
-
-using ConfigHandle = std::unique_ptr<spot_config, Free<spot_config_free>>;
-using TrainerHandle = std::unique_ptr<spot_trainer, Free<spot_trainer_free>>;
-using PollerHandle = std::unique_ptr<spot_poller, Free<spot_poller_free>>;
-using CheckpointHandle = std::unique_ptr<spot_checkpoint, Free<spot_checkpoint_free>>;
 
 /// `error` is a reference because the call that fills it is an argument, too.
 inline void must(spot_status status, spot_error* const& error, const char* what) {

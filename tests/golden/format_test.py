@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 
+import checks
 import edit
 import golden_run
 import library
@@ -20,16 +21,8 @@ import trailer
 HERE = pathlib.Path(__file__).resolve().parent
 SCHEMA = HERE.parent.parent / "schemas" / "checkpoint.fbs"
 SPOTCTL, LIBRARY = sys.argv[1], library.Library(sys.argv[2])
-failed = held = 0
-
-
-def check(condition, what):
-    global failed, held
-    if condition:
-        held += 1
-    else:
-        failed += 1
-        print(f"FAILED: {what}", flush=True)
+CHECKS = checks.Checks()
+check = CHECKS.check
 
 
 def refusal(path):
@@ -167,8 +160,7 @@ def main():
             test_versions(golden, folder)
             test_fields_of_the_future(golden, expected, folder)
             test_schema_conforms(golden.with_suffix(".fbs"), folder)
-    print(f"{held} checks held, {failed} failed, of {len(goldens)} golden files")
-    sys.exit(1 if failed else 0)
+    sys.exit(CHECKS.exit_code(f", of {len(goldens)} golden files"))
 
 
 main()

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import threading
 
+import checks
 import edit
 import golden_run
 import read_checkpoint
@@ -29,16 +30,8 @@ GOLDEN_NAME = json.loads(GOLDEN.with_suffix(".json").read_text())["name"]
 SPOTCTL = sys.argv[1]
 NOWHERE = {"https_proxy": "http://127.0.0.1:1", "HTTPS_PROXY": "http://127.0.0.1:1"}  # no request leaves this machine
 MEMORY = 2 << 30  # bytes of address space that a refusal may take, the library itself included
-failed = held = 0
-
-
-def check(condition, what):
-    global failed, held
-    if condition:
-        held += 1
-    else:
-        failed += 1
-        print(f"FAILED: {what}", flush=True)
+CHECKS = checks.Checks()
+check = CHECKS.check
 
 
 def run(*arguments, env=None, memory=None):
@@ -381,8 +374,7 @@ def main():
             folder.mkdir()
             golden_run.write_dataset(folder / "data")
             test(folder)
-    print(f"{held} checks held, {failed} failed")
-    sys.exit(1 if failed else 0)
+    sys.exit(CHECKS.exit_code())
 
 
 main()

@@ -21,10 +21,11 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "base/thread.h"
+#include "status_of.h"
 #include "temporary_directory.h"
 
 using namespace spot;
-using spot::test::TemporaryDirectory;
+using spot::test::status_of, spot::test::TemporaryDirectory;
 
 namespace {
 
@@ -35,15 +36,6 @@ std::string message_of(const std::function<void()>& action) {
     return error.what();
   }
   return "";
-}
-
-Status status_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.status();
-  }
-  return Status::kOk;
 }
 
 }  // namespace

@@ -20,10 +20,11 @@
 #include "checkpoint/decoder.h"
 #include "checkpoint/trailer.h"
 #include "checkpoint/verify.h"
+#include "status_of.h"
 #include "temporary_directory.h"
 
 using namespace spot;
-using spot::test::TemporaryDirectory;
+using spot::test::status_of, spot::test::TemporaryDirectory;
 namespace fs = std::filesystem;
 
 namespace {
@@ -66,15 +67,6 @@ std::vector<std::byte> encoded(const CheckpointMeta& meta, const State& state) {
   CheckpointEncoder encoder;
   const EncodedCheckpoint content = encoder.encode(meta, state.view(), nullptr);
   return {content.image.begin(), content.image.end()};
-}
-
-Status status_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.status();
-  }
-  return Status::kOk;
 }
 
 CheckpointStore open_store(const fs::path& folder, Retention retention = {}, LeaseOptions lease = {}) {

@@ -17,23 +17,15 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "checkpoint/store.h"
+#include "status_of.h"
 #include "temporary_directory.h"
 
 using namespace spot;
-using spot::test::TemporaryDirectory;
+using spot::test::status_of, spot::test::TemporaryDirectory;
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
 namespace {
-
-Status status_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.status();
-  }
-  return Status::kOk;
-}
 
 struct Folder {
   TemporaryDirectory temporary;
