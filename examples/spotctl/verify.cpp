@@ -35,9 +35,10 @@ Action add_verify(CLI::App& program) {
       ->type_name("PATH");
   command->add_flag("--json", *json, "One JSON line for each file");
   command->footer(
-      "States: whole, damaged, set aside (*.corrupt), in progress (a writer's: being written or spare), foreign. "
-      "'->' marks the one that a run would go on from. Changes nothing. Exit code 65 when a damaged checkpoint, or one "
-      "that was set aside, is among them.");
+      "States: whole, damaged, newer format, set aside (*.corrupt), in progress (a writer's: being written or spare), "
+      "foreign. "
+      "'->' marks the one that a run would go on from. Changes nothing. Exit code 65 when one that is damaged, of a "
+      "newer format or set aside is among them.");
   return [path, json] { return verify(*path, *json); };
 }
 
