@@ -126,7 +126,8 @@ bool parse_padding(Fields& fields, LayerSpec& layer) {
 void pad_same(LayerSpec& layer, const Shape3& input) {
   const std::int64_t sizes[2] = {input.height, input.width};
   for (int d : {0, 1}) {
-    if (layer.stride[d] < 1) continue;  // refused by the shape check
+    // Refused by the shape check, and their sum might not even be a number.
+    if (layer.stride[d] < 1 || layer.stride[d] > kMaxExtent || layer.kernel[d] > kMaxExtent) continue;
     const std::int64_t positions = (sizes[d] + layer.stride[d] - 1) / layer.stride[d];
     const std::int64_t total =
         std::max<std::int64_t>(0, (positions - 1) * layer.stride[d] + layer.kernel[d] - sizes[d]);

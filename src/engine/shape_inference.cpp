@@ -11,7 +11,6 @@ namespace {
 
 constexpr std::int64_t kMaxValues = std::int64_t{1} << 28;   // floats of one sample's layer output: 1 GiB
 constexpr std::int64_t kMaxWeights = std::int64_t{1} << 30;  // of one layer: 4 GiB
-constexpr std::int64_t kMaxExtent = 1 << 16;
 
 [[noreturn]] void refuse(const std::string& origin, const LayerSpec& layer, const std::string& why) {
   fail(Status::kModel, cat(origin, ": layer '", layer.name, "' (", layer_type(layer.kind), "): ", why));

@@ -1,10 +1,14 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "engine/model_spec.h"
 
 namespace spot {
+
+/// The longest kernel side, stride, and number of filters or units that a layer may have.
+constexpr std::int64_t kMaxExtent = 1 << 16;
 
 /// Gives nameless layers a name ("conv1", "dense2"), fills in every layer's input and output shape from the
 /// model's input, and checks that the model can exist: windows that fit, vectors where vectors are needed, a

@@ -80,6 +80,8 @@ TEST_CASE("an impossible model is refused with the file, the layer and the reaso
   const std::string head = R"({"type":"flatten"},{"type":"dense","units":10})";
   check_refused(R"({"type":"conv2d","filters":4,"kernel":29},)" + head, {"conv1", "kernel"});
   check_refused(R"({"type":"conv2d","name":"first","filters":0,"kernel":3},)" + head, {"first"});
+  check_refused(R"({"type":"conv2d","filters":4,"kernel":9223372036854775807,"padding":"same"},)" + head,
+                {"conv1", "65536"});
   check_refused(R"({"type":"dense","units":10})", {"dense1", "flatten"});
   check_refused(R"({"type":"flatten"},{"type":"dense","units":9})", {"dense1", "10"});
   check_refused(R"({"type":"flatten"},{"type":"conv2d","filters":4,"kernel":3},{"type":"dense","units":10})",
