@@ -9,3 +9,12 @@
 #else
 #define SPOT_SIMD
 #endif
+
+// SPOT_EACH_ALONE before a loop: what an iteration reads, no other one has written, though its arrays may be the same.
+#if defined(__clang__)
+#define SPOT_EACH_ALONE _Pragma("clang loop vectorize(assume_safety)")
+#elif defined(__GNUC__)
+#define SPOT_EACH_ALONE _Pragma("GCC ivdep")
+#else
+#define SPOT_EACH_ALONE
+#endif

@@ -34,6 +34,11 @@ std::thread start_thread(const std::string& name, std::function<void()> body) {
   });
 }
 
+void set_priority(std::thread& thread, Priority priority) {
+  const sched_param none{};
+  pthread_setschedparam(thread.native_handle(), priority == Priority::kBatch ? SCHED_BATCH : SCHED_OTHER, &none);
+}
+
 int available_processors() {
   cpu_set_t set;
   CPU_ZERO(&set);

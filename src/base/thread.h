@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <thread>
@@ -9,6 +10,11 @@ namespace spot {
 /// Starts a thread of the library: named (15 characters at most, as seen in top and gdb), with every signal
 /// blocked, so that a host's signals are never delivered to us.
 std::thread start_thread(const std::string& name, std::function<void()> body);
+
+/// How the scheduler treats a thread that was started here: kBatch lets those that are interactive or in step with
+/// others go first, and is no slower where a processor is idle. Where the system refuses, nothing changes.
+enum class Priority : std::uint8_t { kNormal, kBatch };
+void set_priority(std::thread& thread, Priority priority);
 
 /// Processors that this process may run on.
 int available_processors();

@@ -1,30 +1,55 @@
 #include "checkpoint/async_writer.h"
 
-#include <algorithm>
 #include <exception>
 #include <new>
 #include <utility>
 
 #include "base/text.h"
-#include "base/thread.h"
 
 namespace spot {
 
-AsyncWriter::AsyncWriter(CheckpointStore& store, StateLayout layout, const Clock& clock, Log log)
-    : store_(store), layout_(std::move(layout)), clock_(clock), log_(std::move(log)) {
-  // Zeroed, and so touched: the first save must not pay for page faults.
-  for (Buffer& buffer : buffers_) buffer.values.assign(layout_.size(), 0.0F);
+AsyncWriter::AsyncWriter(CheckpointStore& store, std::size_t state_bytes, const Clock& clock, Log log)
+    : store_(store), state_bytes_(state_bytes), clock_(clock), log_(std::move(log)) {
   thread_ = start_thread("spot-writer", [this] { work(); });
+  const std::lock_guard lock(mutex_);
+  choose_priority();
 }
 
 AsyncWriter::~AsyncWriter() {
   {
     const std::lock_guard lock(mutex_);
     stop_ = true;
+    choose_priority();
   }
   changed_.notify_all();
   thread_.join();
 }
+
+/// With the mutex held.
+void AsyncWriter::choose_priority() {
+  const bool hurry = waiting_ > 0 || finished_ < urgent_ || stop_;
+  const Priority wanted = hurry ? Priority::kNormal : Priority::kBatch;
+  if (wanted != priority_) set_priority(thread_, wanted);
+  priority_ = wanted;
+}
+
+/// With the mutex held at both ends.
+class AsyncWriter::Waiting {
+ public:
+  explicit Waiting(AsyncWriter& writer) : writer_(writer) {
+    ++writer_.waiting_;
+    writer_.choose_priority();
+  }
+  ~Waiting() {
+    --writer_.waiting_;
+    writer_.choose_priority();
+  }
+  Waiting(const Waiting&) = delete;
+  Waiting& operator=(const Waiting&) = delete;
+
+ private:
+  AsyncWriter& writer_;
+};
 
 void AsyncWriter::prepare() {
   {
@@ -34,85 +59,64 @@ void AsyncWriter::prepare() {
   changed_.notify_all();
 }
 
-AsyncWriter::Buffer& AsyncWriter::acquire() {
+std::uint64_t AsyncWriter::submit(CheckpointMeta meta, std::unique_ptr<const StateReader> state, std::int64_t asked_ns,
+                                  bool urgent) {
+  std::list<Save> save(1);
+  save.front().run_id = meta.run_id;
+  save.front().out_of_memory.error = Error(Status::kNoMemory, "out of memory while saving a checkpoint");
+  save.front().out_of_memory.report.step = meta.step;
+  save.front().out_of_memory.report.reason = meta.reason;
+  save.front().meta = std::move(meta);
+  save.front().state = std::move(state);
+  save.front().asked_ns = asked_ns;
+
   std::unique_lock lock(mutex_);
-  const auto find_free = [this] {
-    return std::find_if(buffers_.begin(), buffers_.end(), [](const Buffer& b) { return b.free; });
-  };
-  changed_.wait(lock, [&] { return find_free() != buffers_.end(); });
-  Buffer& buffer = *find_free();
-  buffer.free = false;
-  return buffer;
-}
-
-void AsyncWriter::release(Buffer& buffer) {
-  {
-    const std::lock_guard lock(mutex_);
-    buffer.free = true;
+  if (submitted_ - finished_ >= kMostSaves) {
+    const Waiting waiting(*this);
+    changed_.wait(lock, [this] { return submitted_ - finished_ < kMostSaves; });
   }
-  changed_.notify_all();
-}
-
-std::uint64_t AsyncWriter::submit(CheckpointMeta meta, const std::function<void(std::span<float>)>& fill) {
-  const std::int64_t start = clock_.monotonic_ns();
-  Buffer& buffer = acquire();
-  try {
-    fill(buffer.values);
-  } catch (...) {
-    release(buffer);
-    throw;
-  }
-  buffer.meta = std::move(meta);
-  buffer.submitted_ns = start;
-  buffer.stall_ns = clock_.monotonic_ns() - start;
-  std::uint64_t ticket = 0;
-  try {
-    buffer.run_id = buffer.meta.run_id;
-    buffer.out_of_memory = {};
-    buffer.out_of_memory.error = Error(Status::kNoMemory, "out of memory while saving a checkpoint");
-    buffer.out_of_memory.report.step = buffer.meta.step;
-    buffer.out_of_memory.report.reason = buffer.meta.reason;
-    buffer.out_of_memory.report.stall_ns = buffer.stall_ns;
-    const std::lock_guard lock(mutex_);
-    // The thread, which nobody could tell, is not to run out of memory where it notes the outcome.
-    outcomes_.reserve(outcomes_.size() + queue_.size() + 2);
-    queue_.push_back(&buffer);
-    ticket = ++submitted_;
-  } catch (...) {
-    release(buffer);
-    throw;
-  }
+  // The thread, which nobody could tell, is not to run out of memory where it notes the outcome.
+  outcomes_.reserve(outcomes_.size() + kMostSaves);
+  save.front().stall_ns = clock_.monotonic_ns() - asked_ns;
+  save.front().out_of_memory.report.stall_ns = save.front().stall_ns;
+  queue_.splice(queue_.end(), save);
+  const std::uint64_t ticket = ++submitted_;
+  if (urgent) urgent_ = ticket;
+  choose_priority();
+  lock.unlock();
   changed_.notify_all();
   return ticket;
 }
 
 void AsyncWriter::wait(std::uint64_t ticket) {
   std::unique_lock lock(mutex_);
+  const Waiting waiting(*this);
   changed_.wait(lock, [&] { return finished_ >= ticket; });
 }
 
 void AsyncWriter::wait_all() {
   std::unique_lock lock(mutex_);
+  const Waiting waiting(*this);
   changed_.wait(lock, [&] { return queue_.empty() && !busy_ && !prepare_; });
 }
 
 std::vector<SaveOutcome> AsyncWriter::take_outcomes() {
   const std::lock_guard lock(mutex_);
   std::vector<SaveOutcome> taken;
-  taken.reserve(queue_.size() + 2);
+  taken.reserve(kMostSaves);
   taken.swap(outcomes_);
   return taken;
 }
 
-SaveOutcome AsyncWriter::try_to_save(const Buffer& buffer) {
+SaveOutcome AsyncWriter::try_to_save(const Save& save) {
   SaveOutcome outcome;
-  outcome.report.step = buffer.meta.step;
-  outcome.report.reason = buffer.meta.reason;
-  outcome.report.stall_ns = buffer.stall_ns;
+  outcome.report.step = save.meta.step;
+  outcome.report.reason = save.meta.reason;
+  outcome.report.stall_ns = save.stall_ns;
   try {
-    SaveReport report = store_.commit(buffer.meta, {&layout_, buffer.values});
-    report.durable_ns = report.durable_at_ns - buffer.submitted_ns;
-    report.stall_ns = buffer.stall_ns;
+    SaveReport report = store_.commit(save.meta, *save.state);
+    report.durable_ns = report.durable_at_ns - save.asked_ns;
+    report.stall_ns = save.stall_ns;
     outcome.report = std::move(report);
   } catch (const Error& error) {
     outcome.error = error;
@@ -124,11 +128,11 @@ SaveOutcome AsyncWriter::try_to_save(const Buffer& buffer) {
   return outcome;
 }
 
-SaveOutcome AsyncWriter::save(Buffer& buffer) {
+SaveOutcome AsyncWriter::save(Save& save) {
   try {
-    return try_to_save(buffer);
+    return try_to_save(save);
   } catch (const std::bad_alloc&) {
-    return std::move(buffer.out_of_memory);
+    return std::move(save.out_of_memory);
   }
 }
 
@@ -148,12 +152,29 @@ void AsyncWriter::tidy_up(const std::string* run_id) {
     try {
       if (run_id != nullptr) store_.prune(*run_id, [this] { return save_is_waiting(); });
       // Retention is owed at the end, too; nobody needs a file for a next save then.
-      store_.prepare(layout_.size() * sizeof(float), [this] { return save_is_waiting() || is_ending(); });
+      store_.prepare(state_bytes_, [this] { return save_is_waiting() || is_ending(); });
     } catch (const std::exception& error) {
       log_.warning(cat("old checkpoints were not removed, or no file made ready for the next: ", error.what()));
     }
   } catch (const std::bad_alloc&) {  // not even for the warning
   }
+}
+
+/// A list of one.
+void AsyncWriter::work_on(std::list<Save> save) {
+  std::string run_id;
+  run_id.swap(save.front().run_id);
+  SaveOutcome outcome = this->save(save.front());
+  const bool durable = !outcome.error;
+  save.clear();  // before anybody hears of the outcome: the state is not read any more
+  {
+    const std::lock_guard lock(mutex_);
+    outcomes_.push_back(std::move(outcome));
+    ++finished_;
+    choose_priority();
+  }
+  changed_.notify_all();
+  if (durable) tidy_up(&run_id);
 }
 
 void AsyncWriter::work() {
@@ -162,25 +183,17 @@ void AsyncWriter::work() {
     changed_.wait(lock, [this] { return stop_ || prepare_ || !queue_.empty(); });
     if (queue_.empty() && stop_) return;
     busy_ = true;
+    std::list<Save> save;
     if (queue_.empty()) {
       prepare_ = false;
-      lock.unlock();
+    } else {
+      save.splice(save.end(), queue_, queue_.begin());
+    }
+    lock.unlock();
+    if (save.empty()) {
       tidy_up(nullptr);
     } else {
-      Buffer& buffer = *queue_.front();
-      queue_.pop_front();
-      lock.unlock();
-      std::string run_id;
-      run_id.swap(buffer.run_id);
-      SaveOutcome outcome = save(buffer);
-      const bool durable = !outcome.error;
-      lock.lock();
-      outcomes_.push_back(std::move(outcome));
-      buffer.free = true;
-      ++finished_;
-      lock.unlock();
-      changed_.notify_all();
-      if (durable) tidy_up(&run_id);
+      work_on(std::move(save));
     }
     lock.lock();
     busy_ = false;

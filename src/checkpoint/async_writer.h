@@ -1,18 +1,17 @@
 #pragma once
 
-#include <array>
 #include <condition_variable>
 #include <cstdint>
-#include <deque>
-#include <functional>
+#include <list>
+#include <memory>
 #include <mutex>
 #include <optional>
-#include <span>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "base/status.h"
+#include "base/thread.h"
 #include "checkpoint/store.h"
 
 namespace spot {
@@ -23,12 +22,15 @@ struct SaveOutcome {
   std::optional<Error> error;
 };
 
-/// Commits states on a thread of its own. Two snapshot buffers: while one is being written the next save can
-/// be taken; a third waits, it is never dropped.
+/// Saves that may be under way at the same time.
+constexpr int kMostSaves = 2;
+
+/// Commits frozen states on a thread of its own, in the order in which they were submitted. The thread gives way to
+/// those that compute (Priority::kBatch), but not while somebody waits for it or an urgent save is under way.
 class AsyncWriter {
  public:
   /// `store` and `clock` must outlive it; no one else may use the store while saves are in progress.
-  AsyncWriter(CheckpointStore& store, StateLayout layout, const Clock& clock, Log log);
+  AsyncWriter(CheckpointStore& store, std::size_t state_bytes, const Clock& clock, Log log);
   ~AsyncWriter();  ///< finishes what was submitted
   AsyncWriter(const AsyncWriter&) = delete;
   AsyncWriter& operator=(const AsyncWriter&) = delete;
@@ -36,9 +38,11 @@ class AsyncWriter {
   /// Lets the thread make a file ready for the first save, while there is nothing else to do.
   void prepare();
 
-  /// Waits for a free buffer, lets `fill` copy the state into it and hands it to the thread. Returns a ticket.
-  /// The time spent here is the stall.
-  std::uint64_t submit(CheckpointMeta meta, const std::function<void(std::span<float>)>& fill);
+  /// Hands a state to the thread, which lets go of it when it is saved. While kMostSaves are under way it waits: no
+  /// save is dropped. Returns a ticket. What passed since `asked_ns` of the monotonic clock, when the save was asked
+  /// for, is the stall.
+  std::uint64_t submit(CheckpointMeta meta, std::unique_ptr<const StateReader> state, std::int64_t asked_ns,
+                       bool urgent);
 
   /// Waits until the save of that ticket has an outcome.
   void wait(std::uint64_t ticket);
@@ -48,37 +52,40 @@ class AsyncWriter {
   std::vector<SaveOutcome> take_outcomes();
 
  private:
-  struct Buffer {
+  struct Save {
     CheckpointMeta meta;
+    std::unique_ptr<const StateReader> state;
     std::string run_id;         ///< of meta, for what is done when the save has its outcome
     SaveOutcome out_of_memory;  ///< the outcome that needs no memory when it is needed
-    std::vector<float> values;
-    std::int64_t submitted_ns = 0;
+    std::int64_t asked_ns = 0;
     std::int64_t stall_ns = 0;
-    bool free = true;
   };
+  /// Somebody waits, while in scope.
+  class Waiting;
 
-  Buffer& acquire();
-  void release(Buffer& buffer);
+  void choose_priority();
   void work();
-  SaveOutcome save(Buffer& buffer);
-  SaveOutcome try_to_save(const Buffer& buffer);
+  void work_on(std::list<Save> save);
+  SaveOutcome save(Save& save);
+  SaveOutcome try_to_save(const Save& save);
   void tidy_up(const std::string* run_id);
   [[nodiscard]] bool save_is_waiting();
   [[nodiscard]] bool is_ending();
 
   CheckpointStore& store_;
-  StateLayout layout_;
+  std::size_t state_bytes_;
   const Clock& clock_;
   Log log_;
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::array<Buffer, 2> buffers_;
-  std::deque<Buffer*> queue_;  ///< submitted, oldest first
+  std::list<Save> queue_;  ///< submitted, oldest first
   std::vector<SaveOutcome> outcomes_;
   std::uint64_t submitted_ = 0;
   std::uint64_t finished_ = 0;
+  std::uint64_t urgent_ = 0;  ///< the ticket of the last urgent save
+  int waiting_ = 0;           ///< threads
+  Priority priority_ = Priority::kNormal;
   bool busy_ = false;     ///< the thread uses the store
   bool prepare_ = false;  ///< asked for
   bool stop_ = false;

@@ -135,7 +135,7 @@ class Skeleton {
 /// Fills one image.
 class Filler {
  public:
-  Filler(const Skeleton& skeleton, const CheckpointMeta& meta, const StateView& state, std::span<std::byte> image,
+  Filler(const Skeleton& skeleton, const CheckpointMeta& meta, const StateReader& state, std::span<std::byte> image,
          BlockSink* sink)
       : skeleton_(skeleton),
         state_(state),
@@ -158,7 +158,7 @@ class Filler {
 
  private:
   void fill_tensors() {
-    const auto& tensors = state_.layout->tensors();
+    const auto& tensors = state_.layout().tensors();
     copy_skeleton(tensors.empty() ? trailer_.payload_size : skeleton_.data_at(0));
     front_blocks_ = told_ = (filled_ + kBlock - 1) / kBlock * kBlock;
     for (std::size_t i = 0; i < tensors.size(); ++i) {
@@ -178,11 +178,13 @@ class Filler {
   void copy_tensor(const TensorSpec& tensor) {
     state_hasher_.begin(tensor);
     tensor_hasher_.reset();
-    const auto bytes = std::as_bytes(state_.tensor(tensor));
+    // Tensors lie aligned in the image: a state that is not stored as it is written is put in order there.
+    const std::span<float> room(reinterpret_cast<float*>(image_.data() + filled_), tensor.size);
+    const auto bytes = std::as_bytes(state_.read(tensor, room));
     for (std::size_t at = 0; at < bytes.size(); at += kPiece) {
       const auto piece = bytes.subspan(at, std::min(kPiece, bytes.size() - at));
       std::byte* copy = image_.data() + filled_;
-      std::memcpy(copy, piece.data(), piece.size());
+      if (copy != piece.data()) std::memcpy(copy, piece.data(), piece.size());
       // Of the copy: what is hashed is what is written, even should the source change meanwhile.
       tensor_hasher_.update(copy, piece.size());
       state_hasher_.update(copy, piece.size());
@@ -218,7 +220,7 @@ class Filler {
   }
 
   const Skeleton& skeleton_;
-  const StateView& state_;
+  const StateReader& state_;
   std::span<std::byte> image_;
   BlockSink* sink_;
   StateHasher state_hasher_;
@@ -240,15 +242,15 @@ struct CheckpointEncoder::Buffers {
 CheckpointEncoder::CheckpointEncoder() : buffers_(std::make_unique<Buffers>()) {}
 CheckpointEncoder::~CheckpointEncoder() = default;
 
-EncodedCheckpoint CheckpointEncoder::encode(const CheckpointMeta& meta, const StateView& state, BlockSink* sink) {
+EncodedCheckpoint CheckpointEncoder::encode(const CheckpointMeta& meta, const StateReader& state, BlockSink* sink) {
   constexpr std::size_t kRoomForTheRest = std::size_t{1} << 24;
-  if (state.values.size_bytes() > kMaxPayload - kRoomForTheRest) {
-    fail(Status::kUnsupported,
-         cat("a state of ", state.values.size_bytes(), " bytes does not fit into a checkpoint file (2 GiB)"));
+  const std::size_t state_bytes = state.layout().size() * sizeof(float);
+  if (state_bytes > kMaxPayload - kRoomForTheRest) {
+    fail(Status::kUnsupported, cat("a state of ", state_bytes, " bytes does not fit into a checkpoint file (2 GiB)"));
   }
   // At its full size from the start: a builder that grows copies the blanks, and so touches their memory.
-  if (!buffers_->builder) buffers_->builder.emplace(state.values.size_bytes() + (std::size_t{1} << 20));
-  const Skeleton skeleton(*buffers_->builder, meta, *state.layout);
+  if (!buffers_->builder) buffers_->builder.emplace(state_bytes + (std::size_t{1} << 20));
+  const Skeleton skeleton(*buffers_->builder, meta, state.layout());
   const std::span<std::byte> image = buffers_->image.resize(file_size_of(skeleton.payload().size()));
   if (sink != nullptr) sink->begin(image);
   const std::string hash = Filler(skeleton, meta, state, image, sink).fill();

@@ -36,7 +36,7 @@ class CheckpointEncoder {
 
   /// The image is valid until the next call; meta.state_hash is not read but computed. `sink` may be null.
   /// Throws kUnsupported for a state that does not fit into a file (2 GiB), and whatever the sink throws.
-  EncodedCheckpoint encode(const CheckpointMeta& meta, const StateView& state, BlockSink* sink);
+  EncodedCheckpoint encode(const CheckpointMeta& meta, const StateReader& state, BlockSink* sink);
 
  private:
   struct Buffers;

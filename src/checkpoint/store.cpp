@@ -41,7 +41,7 @@ CheckpointStore::CheckpointStore(const std::filesystem::path& directory, const S
   }
 }
 
-SaveReport CheckpointStore::commit(CheckpointMeta meta, const StateView& state) {
+SaveReport CheckpointStore::commit(CheckpointMeta meta, const StateReader& state) {
   const std::int64_t start = clock_.monotonic_ns();
   lease_.check();
   // A generation is used up even when its commit fails: a file of that name may have become durable all the same.

@@ -50,7 +50,7 @@ class CheckpointStore {
   /// Makes one state durable; generation, writer epoch and state hash of `meta` are filled in here. When it
   /// returns, the checkpoint survives a power cut; old ones are then pruned by prune(). Throws kNoSpace, kIo or
   /// kFenced and leaves every earlier checkpoint as it was.
-  SaveReport commit(CheckpointMeta meta, const StateView& state);
+  SaveReport commit(CheckpointMeta meta, const StateReader& state);
 
   /// Takes back the files of run `run_id` that the retention rules do not keep. Only after a commit: what is kept
   /// then is known to be whole. Other runs' files are theirs. When `stop` says so it is left for the next time.

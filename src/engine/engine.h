@@ -77,6 +77,11 @@ class Engine {
   /// Class probabilities, [samples][classes], of up to batch_size samples.
   virtual void predict(const BatchView& batch, std::span<float> probabilities) = 0;
 
+  /// The present state, which stays as it is until the reader is destroyed: the next step writes elsewhere. Costs no
+  /// copy. May be read and destroyed on another thread, during steps too, but not after the engine.
+  virtual std::unique_ptr<StateReader> freeze_state() = 0;
+  /// Makes room for `count` states that are frozen at the same time, so that no step has to.
+  virtual void reserve_frozen_states(int count) = 0;
   /// Copies the canonical state out or in; the span has layout().size() elements.
   virtual void read_state(std::span<float> state) const = 0;
   virtual void write_state(std::span<const float> state) = 0;

@@ -42,7 +42,7 @@ void StateHasher::begin(const TensorSpec& tensor) {
 
 Hash128 state_hash(const StateView& state, std::uint64_t step, std::uint64_t seed) {
   StateHasher hasher(step, seed);
-  for (const TensorSpec& tensor : state.layout->tensors()) {
+  for (const TensorSpec& tensor : state.layout().tensors()) {
     hasher.begin(tensor);
     const auto values = state.tensor(tensor);
     hasher.update(values.data(), values.size_bytes());

@@ -46,14 +46,31 @@ class StateLayout {
   std::size_t size_ = 0;
 };
 
-/// A canonical state somewhere in memory.
-struct StateView {
-  const StateLayout* layout;
-  std::span<const float> values;
+/// A canonical state, tensor by tensor, wherever it is kept and in whatever order.
+class StateReader {
+ public:
+  virtual ~StateReader() = default;
+  [[nodiscard]] virtual const StateLayout& layout() const = 0;
+  /// The values of one of the layout's tensors: where they lie, or else made in `room`, which has the tensor's size.
+  [[nodiscard]] virtual std::span<const float> read(const TensorSpec& tensor, std::span<float> room) const = 0;
+};
 
+/// A canonical state somewhere in memory, which must outlive it.
+class StateView final : public StateReader {
+ public:
+  StateView(const StateLayout* layout, std::span<const float> values) : layout_(layout), values_(values) {}
+
+  [[nodiscard]] const StateLayout& layout() const override { return *layout_; }
   [[nodiscard]] std::span<const float> tensor(const TensorSpec& spec) const {
-    return values.subspan(spec.offset, spec.size);
+    return values_.subspan(spec.offset, spec.size);
   }
+  [[nodiscard]] std::span<const float> read(const TensorSpec& tensor, std::span<float> /*room*/) const override {
+    return StateView::tensor(tensor);
+  }
+
+ private:
+  const StateLayout* layout_;
+  std::span<const float> values_;
 };
 
 /// The hash of everything that determines the future of a run under its configuration: every tensor's name,

@@ -70,7 +70,7 @@ void Session::open_store(const StopWaiting& stop) {
     store_ = std::make_unique<CheckpointStore>(volume_.checkpoints(), store_options(config_), clock_, log_, stop);
   }
   if (store_->has_predecessor()) renew_logs(volume_.logs(), store_->staging(), log_);
-  writer_ = std::make_unique<AsyncWriter>(*store_, engine_->layout(), clock_, log_);
+  writer_ = std::make_unique<AsyncWriter>(*store_, engine_->layout().size() * sizeof(float), clock_, log_);
 }
 
 void Session::check_lease() const {
@@ -79,6 +79,7 @@ void Session::check_lease() const {
 
 void Session::prepare_save() {
   open_store();
+  engine_->reserve_frozen_states(kMostSaves);
   writer_->prepare();
 }
 
@@ -136,9 +137,9 @@ CheckpointMeta Session::describe(const std::string& reason) const {
 }
 
 std::uint64_t Session::save_soon(const std::string& reason) {
+  const std::int64_t asked_ns = clock_.monotonic_ns();
   open_store();
-  const std::uint64_t ticket =
-      writer_->submit(describe(reason), [this](std::span<float> buffer) { engine_->read_state(buffer); });
+  const std::uint64_t ticket = writer_->submit(describe(reason), engine_->freeze_state(), asked_ns, reason == "notice");
   ++unreported_saves_;
   return ticket;
 }

@@ -61,7 +61,8 @@ class Session {
   /// Takes over the checkpoint in that file. The state is unchanged on failure.
   void restore(const std::filesystem::path& path);
 
-  /// Copies the present state and lets the writer's thread make it durable. Returns a ticket.
+  /// Freezes the present state and lets the writer's thread make it durable, at once when the reason is "notice".
+  /// Returns a ticket.
   std::uint64_t save_soon(const std::string& reason);
   /// Waits for the outcome of that save and reports all outcomes since the last report.
   SaveOutcome finish_save(std::uint64_t ticket);

@@ -35,17 +35,17 @@ std::string header_text(const StateLayout& layout, const std::map<std::string, s
 
 /// Length of the header in eight bytes, the header, the values in the order of the header.
 std::vector<std::byte> safetensors(const StateView& state, const std::map<std::string, std::string>& metadata) {
-  const std::string header = header_text(*state.layout, metadata);
+  const std::string header = header_text(state.layout(), metadata);
   const auto header_size = std::uint64_t{header.size()};
   std::vector<std::byte> file;
-  file.reserve(sizeof header_size + header.size() + state.values.size_bytes());
+  file.reserve(sizeof header_size + header.size() + state.layout().size() * sizeof(float));
   const auto append = [&](const void* bytes, std::size_t size) {
     const auto* data = static_cast<const std::byte*>(bytes);
     file.insert(file.end(), data, data + size);
   };
   append(&header_size, sizeof header_size);
   append(header.data(), header.size());
-  for (const TensorSpec& tensor : state.layout->tensors()) {
+  for (const TensorSpec& tensor : state.layout().tensors()) {
     if (is_exported(tensor)) append(state.tensor(tensor).data(), tensor.size * sizeof(float));
   }
   return file;

@@ -58,13 +58,13 @@ void save_and_wait(benchmark::State& state) {
   const std::vector<float> values(layout.size(), 0.5F);
   std::vector<double> stall, encode, write, fsync, durable;
   spot::CheckpointStore store(folder.path(), {}, spot::system_clock(), spot::Log());
-  spot::AsyncWriter writer(store, layout, spot::system_clock(), spot::Log());
+  spot::AsyncWriter writer(store, values.size() * sizeof(float), spot::system_clock(), spot::Log());
   writer.prepare();
   writer.wait_all();
   for (auto _ : state) {
-    writer.wait(writer.submit(meta_of(stall.size()), [&](std::span<float> buffer) {
-      std::copy(values.begin(), values.end(), buffer.begin());
-    }));
+    const std::int64_t asked_ns = spot::system_clock().monotonic_ns();
+    writer.wait(
+        writer.submit(meta_of(durable.size()), std::make_unique<spot::StateView>(&layout, values), asked_ns, true));
     state.PauseTiming();
     writer.wait_all();  // retention is not what is waited for
     const spot::SaveOutcome outcome = writer.take_outcomes().front();
@@ -92,7 +92,8 @@ void recover_from_damage(benchmark::State& state) {
   const std::vector<float> values(layout.size(), 0.5F);
   {
     spot::CheckpointStore store(folder.path(), {}, spot::system_clock(), spot::Log());
-    for (std::uint64_t step = 1; step <= kCheckpoints; ++step) store.commit(meta_of(step), {&layout, values});
+    for (std::uint64_t step = 1; step <= kCheckpoints; ++step)
+      store.commit(meta_of(step), spot::StateView(&layout, values));
   }
   for (const spot::StoredFile& file : spot::list_checkpoints(folder.path())) {
     if (file.step <= kCheckpoints - kDamaged) continue;

@@ -16,7 +16,7 @@
 
 namespace {
 
-void check(spot_status status, spot_error* error) {
+void check(spot_status status, spot_error* const& error) {
   if (status == SPOT_OK) return;
   std::fprintf(stderr, "%s\n", spot_error_message(error));
   std::exit(1);

@@ -20,11 +20,12 @@
 #include "checkpoint/decoder.h"
 #include "checkpoint/trailer.h"
 #include "checkpoint/verify.h"
+#include "kept_state.h"
 #include "status_of.h"
 #include "temporary_directory.h"
 
 using namespace spot;
-using spot::test::status_of, spot::test::TemporaryDirectory;
+using spot::test::KeptState, spot::test::status_of, spot::test::TemporaryDirectory;
 namespace fs = std::filesystem;
 
 namespace {
@@ -44,6 +45,7 @@ struct State {
     for (std::size_t i = 0; i < values.size(); ++i) values[i] = first + 0.1F * static_cast<float>(i);
   }
   [[nodiscard]] StateView view() const { return {&layout, values}; }
+  [[nodiscard]] std::size_t bytes() const { return values.size() * sizeof(float); }
 };
 
 CheckpointMeta meta_at(std::uint64_t step, double accuracy = NAN) {
@@ -61,6 +63,11 @@ CheckpointMeta meta_at(std::uint64_t step, double accuracy = NAN) {
                           .validation_accuracy = NAN,
                           .test_accuracy = accuracy});
   return meta;
+}
+
+std::uint64_t submit(AsyncWriter& writer, std::uint64_t step, const State& state) {
+  return writer.submit(meta_at(step), std::make_unique<KeptState>(state.layout, state.values),
+                       system_clock().monotonic_ns(), false);
 }
 
 std::vector<std::byte> encoded(const CheckpointMeta& meta, const State& state) {
@@ -367,11 +374,9 @@ TEST_CASE("saves are committed in order, off the caller's thread") {
   auto store = open_store(folder.path() / "c", {.keep_last = 100, .keep_best = 0});
   const State state;
   {
-    AsyncWriter writer(store, state.layout, system_clock(), Log());
+    AsyncWriter writer(store, state.bytes(), system_clock(), Log());
     for (std::uint64_t step = 1; step <= 8; ++step) {
-      writer.submit(meta_at(step), [&](std::span<float> buffer) {
-        std::fill(buffer.begin(), buffer.end(), static_cast<float>(step));
-      });
+      submit(writer, step, State(static_cast<float>(step)));
     }
     writer.wait_all();
     const auto outcomes = writer.take_outcomes();
@@ -381,7 +386,7 @@ TEST_CASE("saves are committed in order, off the caller's thread") {
       CHECK(outcomes[i].report.step == i + 1);
       CHECK(load_checkpoint(outcomes[i].report.path, Links::kRefuse).values[0] == static_cast<float>(i + 1));
     }
-    writer.submit(meta_at(9), [](std::span<float>) {});
+    submit(writer, 9, state);
   }
   // The destructor has finished what was submitted.
   CHECK(list_checkpoints(folder.path() / "c").front().step == 9);
@@ -392,7 +397,8 @@ TEST_CASE("retention is done although the writer ends right after the save") {
   const State state;
   for (std::uint64_t step = 1; step <= 8; ++step) {
     auto store = open_store(folder.path() / "c", {.keep_last = 2, .keep_best = 0});
-    AsyncWriter(store, state.layout, system_clock(), Log()).submit(meta_at(step), [](std::span<float>) {});
+    AsyncWriter writer(store, state.bytes(), system_clock(), Log());
+    submit(writer, step, state);
   }
   CHECK(steps_in(folder.path() / "c") == std::vector<std::uint64_t>{8, 7});
 }
@@ -401,9 +407,9 @@ TEST_CASE("a failed save is reported, and the next one works") {
   const TemporaryDirectory folder;
   auto store = open_store(folder.path() / "c");
   const State state;
-  AsyncWriter writer(store, state.layout, system_clock(), Log());
+  AsyncWriter writer(store, state.bytes(), system_clock(), Log());
   const auto save = [&](std::uint64_t step) {
-    writer.wait(writer.submit(meta_at(step), [](std::span<float>) {}));
+    writer.wait(submit(writer, step, state));
     return writer.take_outcomes().front();
   };
   // Somebody else's file stands where the first save wants to go.

@@ -190,7 +190,7 @@ TEST_CASE("checkpoints saved after the workspaces were lost are the newer ones")
     CheckpointStore store(folder.path, {}, system_clock(), Log());
     CheckpointMeta meta;
     meta.step = step;
-    store.commit(meta, {&layout, values});
+    store.commit(meta, StateView(&layout, values));
     return store.writer_epoch();
   };
   for (std::uint64_t step = 10; step <= 30; step += 10) save(step);

@@ -120,6 +120,8 @@ class ObservedEngine final : public Engine {
     return inner_.evaluate(batch);
   }
   void predict(const BatchView& batch, std::span<float> result) override { inner_.predict(batch, result); }
+  std::unique_ptr<StateReader> freeze_state() override { return inner_.freeze_state(); }
+  void reserve_frozen_states(int count) override { inner_.reserve_frozen_states(count); }
   void read_state(std::span<float> state) const override { inner_.read_state(state); }
   void write_state(std::span<const float> state) override { inner_.write_state(state); }
   void read_gradients(std::span<float> gradients) const override { inner_.read_gradients(gradients); }

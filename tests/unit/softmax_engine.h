@@ -8,6 +8,7 @@
 
 #include "base/philox.h"
 #include "engine/engine.h"
+#include "kept_state.h"
 
 namespace spot::test {
 
@@ -77,6 +78,8 @@ class SoftmaxEngine final : public Engine {
     }
   }
 
+  std::unique_ptr<StateReader> freeze_state() override { return std::make_unique<KeptState>(layout_, state_); }
+  void reserve_frozen_states(int /*count*/) override {}
   void read_state(std::span<float> state) const override { std::copy(state_.begin(), state_.end(), state.begin()); }
   void write_state(std::span<const float> state) override { std::copy(state.begin(), state.end(), state_.begin()); }
   void read_gradients(std::span<float> gradients) const override {

@@ -89,18 +89,21 @@ void BatchNormalisationOperator::use_batch_moments(const ShardTask& task) {
     moments[channel] = {static_cast<float>(mean), static_cast<float>(1.0 / std::sqrt(variance + epsilon_))};
     if (task.shard != 0) continue;
     // One shard speaks for all; nobody reads the running statistics during training.
-    float& running_mean = context_.state[running_mean_.offset + channel];
-    float& running_variance = context_.state[running_variance_.offset + channel];
-    running_mean = static_cast<float>(momentum_ * running_mean + (1 - momentum_) * mean);
-    running_variance = static_cast<float>(momentum_ * running_variance + (1 - momentum_) * variance);
+    const auto move = [&](const TensorSpec& statistic, double value) {
+      const std::size_t place = statistic.offset + channel;
+      context_.state->next()[place] =
+          static_cast<float>(momentum_ * context_.state->now()[place] + (1 - momentum_) * value);
+    };
+    move(running_mean_, mean);
+    move(running_variance_, variance);
   }
 }
 
 void BatchNormalisationOperator::use_running_moments(const ShardTask& task) {
   auto& moments = moments_[static_cast<std::size_t>(task.slot)];
   for (std::size_t channel = 0; channel < channels_; ++channel) {
-    const double variance = context_.state[running_variance_.offset + channel];
-    moments[channel] = {context_.state[running_mean_.offset + channel],
+    const double variance = context_.state->now()[running_variance_.offset + channel];
+    moments[channel] = {context_.state->now()[running_mean_.offset + channel],
                         static_cast<float>(1.0 / std::sqrt(variance + epsilon_))};
   }
 }
@@ -112,8 +115,8 @@ void BatchNormalisationOperator::forward(const ShardTask& task, bool training) {
     use_running_moments(task);
   }
   const auto& moments = moments_[static_cast<std::size_t>(task.slot)];
-  const float* scale = context_.state + scale_.offset;
-  const float* shift = context_.state + shift_.offset;
+  const float* scale = context_.state->now() + scale_.offset;
+  const float* shift = context_.state->now() + shift_.offset;
   const float* values = input_.value(task);
   float* outputs = output_.value(task);
   for_each_value(input_, task.count, [&](std::size_t channel, std::size_t i) {
@@ -141,7 +144,7 @@ void BatchNormalisationOperator::backward_data(const ShardTask& task) {
   const auto count = static_cast<float>(values_per_channel(task.batch));
   const std::vector<Sums> sums = total(backward_sums_, shards_of(task.batch));
   const auto& moments = moments_[static_cast<std::size_t>(task.slot)];
-  const float* scale = context_.state + scale_.offset;
+  const float* scale = context_.state->now() + scale_.offset;
   const float* values = input_.value(task);
   const float* differences = output_.difference(task);
   float* inputs = input_.difference(task);

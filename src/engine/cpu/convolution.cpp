@@ -84,7 +84,7 @@ std::string ConvolutionOperator::implementation(std::string_view pass) const {
 void ConvolutionOperator::forward(const ShardTask& task, bool /*training*/) {
   forward_.run(task.slot, {{DNNL_ARG_SRC, input_.value(task)},
                            {DNNL_ARG_WEIGHTS, forward_weight_.data()},
-                           {DNNL_ARG_BIAS, context_.state + bias_.offset},
+                           {DNNL_ARG_BIAS, onednn::input(context_.state->now() + bias_.offset)},
                            {DNNL_ARG_DST, output_.value(task)}});
 }
 
@@ -119,7 +119,7 @@ void ConvolutionOperator::for_each_row(Visit visit) {
 }
 
 float* ConvolutionOperator::whole_blocks_weight() {
-  float* weight = context_.state + weight_.offset;
+  float* weight = context_.state->next() + weight_.offset;
   if (whole_weights_.size() == 0) return weight;
   for_each_row([&](std::size_t row, std::size_t size, float* whole, std::size_t whole_size) {
     std::copy_n(weight + row * size, size, whole);

@@ -11,6 +11,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "base/thread.h"
+#include "engine/cpu/frozen_state.h"
 #include "engine/cpu/isa.h"
 #include "engine/cpu/plan.h"
 #include "engine/cpu/reduction.h"
@@ -63,6 +64,8 @@ class CpuEngine final : public Engine {
   StepMetrics train_step(const BatchView& batch, std::uint64_t step, float learning_rate) override;
   EvaluationMetrics evaluate(const BatchView& batch) override;
   void predict(const BatchView& batch, std::span<float> probabilities) override;
+  std::unique_ptr<StateReader> freeze_state() override;
+  void reserve_frozen_states(int count) override;
   void read_state(std::span<float> state) const override;
   void write_state(std::span<const float> state) override;
   void read_gradients(std::span<float> gradients) const override;
@@ -83,12 +86,11 @@ class CpuEngine final : public Engine {
   void train_on_worker(const Pass& pass);
   template <typename Head>
   void infer(const BatchView& batch, const Head& head);
-  template <typename Copy>
-  void for_each_stored(bool with_accumulators, const Copy& copy) const;
+  void find_stored_orders();
 
   EngineSpec spec_;
   StateLayout layout_;
-  AlignedBuffer<float> state_;
+  StateArenas state_;
   AlignedBuffer<float> gradients_;
   Updater updater_;
   std::vector<std::uint8_t> labels_;      // [sample of the batch]
@@ -96,6 +98,7 @@ class CpuEngine final : public Engine {
   Profile* profile_ = nullptr;
   // Behind what they refer to, before what runs them.
   std::optional<Plan> plan_;
+  StoredOrders stored_orders_;
   WorkerPool pool_;
 };
 
@@ -104,7 +107,7 @@ CpuEngine::CpuEngine(const EngineSpec& spec)
       layout_(make_layout(spec.model, spec.optimizer)),
       state_(layout_.size()),
       gradients_(layout_.parameter_count()),
-      updater_(spec.optimizer, layout_, state_.data(), gradients_.data()),
+      updater_(spec.optimizer, layout_, state_, gradients_.data()),
       labels_(static_cast<std::size_t>(spec.batch_size)),
       pool_(spec.threads > 0 ? spec.threads : available_processors()) {
   const OperatorContext context = {
@@ -113,7 +116,7 @@ CpuEngine::CpuEngine(const EngineSpec& spec)
       .workers = pool_.size(),
       .seed = spec.seed,
       .layout = &layout_,
-      .state = state_.data(),
+      .state = &state_,
       .gradients = gradients_.data(),
       .update =
           [this](std::size_t offset, std::size_t size, float learning_rate) {
@@ -123,11 +126,13 @@ CpuEngine::CpuEngine(const EngineSpec& spec)
   };
   pool_.run_alone(
       [&] { plan_.emplace(spec_.model, context, static_cast<std::size_t>(spec_.batch_size), spec_.kernels); });
+  find_stored_orders();
   gradient_squares_.resize(plan_->parameter_tasks().size());
   std::vector<float> initial(layout_.size());
   initialise_state(layout_, spec.initializer, spec.seed, initial);
   write_state(initial);
 }
+
 void CpuEngine::check_batch(const BatchView& batch) const {
   if (batch.indices.empty() || batch.indices.size() > labels_.size()) {
     fail(Status::kInternal,
@@ -200,9 +205,11 @@ void CpuEngine::train_on_worker(const Pass& pass) {
 
 StepMetrics CpuEngine::train_step(const BatchView& batch, std::uint64_t step, float learning_rate) {
   check_batch(batch);
+  state_.begin_step();
   updater_.begin_step(step);
   plan_->set_labels(labels_.data());
   pool_.run([&](int worker) { train_on_worker({batch, step, learning_rate, worker}); });
+  state_.end_step();
 
   const std::size_t samples = batch.indices.size();
   double squares = 0;
@@ -242,38 +249,42 @@ void CpuEngine::predict(const BatchView& batch, std::span<float> probabilities) 
   infer(batch, [&](const ShardTask& task) { plan_->head().predict(task, probabilities.data()); });
 }
 
-/// Calls copy(order, offset of the tensor) for each tensor whose stored order is an operator's own.
-template <typename Copy>
-void CpuEngine::for_each_stored(bool with_accumulators, const Copy& copy) const {
+/// A parameter's accumulators have its order.
+void CpuEngine::find_stored_orders() {
   for (const StoredOrder& order : plan_->stored_orders()) {
-    copy(order, order.parameter->offset);
-    if (!with_accumulators) continue;
     for (const TensorSpec& tensor : layout_.tensors()) {
-      if (tensor.name.starts_with(order.parameter->name + "/")) copy(order, tensor.offset);
+      const bool is_its_own = tensor.name == order.parameter->name;
+      if (is_its_own || tensor.name.starts_with(order.parameter->name + "/")) stored_orders_[tensor.offset] = &order;
     }
   }
 }
 
+std::unique_ptr<StateReader> CpuEngine::freeze_state() {
+  return std::make_unique<FrozenState>(layout_, stored_orders_, state_.freeze());
+}
+
+void CpuEngine::reserve_frozen_states(int count) {
+  state_.reserve(static_cast<std::size_t>(count));
+}
+
 void CpuEngine::read_state(std::span<float> state) const {
-  std::memcpy(state.data(), state_.data(), layout_.size() * sizeof(float));
-  for_each_stored(true, [&](const StoredOrder& order, std::size_t offset) {
-    order.load(state_.data() + offset, state.data() + offset);
-  });
+  std::memcpy(state.data(), state_.now(), layout_.size() * sizeof(float));
+  for (const auto& [offset, order] : stored_orders_) order->load(state_.now() + offset, state.data() + offset);
 }
 
 void CpuEngine::write_state(std::span<const float> state) {
-  std::memcpy(state_.data(), state.data(), layout_.size() * sizeof(float));
-  for_each_stored(true, [&](const StoredOrder& order, std::size_t offset) {
-    order.store(state.data() + offset, state_.data() + offset);
-  });
+  state_.begin_step();
+  std::memcpy(state_.next(), state.data(), layout_.size() * sizeof(float));
+  for (const auto& [offset, order] : stored_orders_) order->store(state.data() + offset, state_.next() + offset);
+  state_.end_step();
   pool_.run_alone([&] { plan_->repack(); });
 }
 
 void CpuEngine::read_gradients(std::span<float> gradients) const {
   std::memcpy(gradients.data(), gradients_.data(), gradients_.size() * sizeof(float));
-  for_each_stored(false, [&](const StoredOrder& order, std::size_t offset) {
-    order.load(gradients_.data() + offset, gradients.data() + offset);
-  });
+  for (const StoredOrder& order : plan_->stored_orders()) {
+    order.load(gradients_.data() + order.parameter->offset, gradients.data() + order.parameter->offset);
+  }
 }
 
 std::vector<OperatorTime> CpuEngine::profile(const BatchView& batch, int steps) {

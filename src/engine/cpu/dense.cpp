@@ -61,14 +61,14 @@ std::string DenseOperator::implementation(std::string_view pass) const {
 void DenseOperator::forward(const ShardTask& task, bool /*training*/) {
   forward_.run(task.slot, {{DNNL_ARG_SRC, input_.value(task)},
                            {DNNL_ARG_WEIGHTS, forward_weight_.data()},
-                           {DNNL_ARG_BIAS, context_.state + bias_.offset},
+                           {DNNL_ARG_BIAS, onednn::input(context_.state->now() + bias_.offset)},
                            {DNNL_ARG_DST, output_.value(task)}});
 }
 
 void DenseOperator::backward_data(const ShardTask& task) {
   if (!backward_data_) return;
   backward_data_.run(task.slot, {{DNNL_ARG_DIFF_SRC, input_.difference(task)},
-                                 {DNNL_ARG_WEIGHTS, context_.state + weight_.offset},
+                                 {DNNL_ARG_WEIGHTS, onednn::input(context_.state->now() + weight_.offset)},
                                  {DNNL_ARG_DIFF_DST, output_.difference(task)}});
 }
 

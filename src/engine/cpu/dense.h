@@ -17,7 +17,7 @@ class DenseOperator final : public Operator {
   void forward(const ShardTask& task, bool training) override;
   void backward_data(const ShardTask& task) override;
   void add_parameter_tasks(std::vector<ParameterTask>& tasks) override;
-  void repack() override { forward_weight_.pack(context_.state + weight_.offset); }
+  void repack() override { forward_weight_.pack(context_.state->next() + weight_.offset); }
   void repack_shared() override { repack(); }
 
  private:

@@ -82,9 +82,9 @@ void FirstConvolutionOperator::repack() {
   const std::size_t taps = shape_.taps();
   for (std::size_t output = 0; output < bias_.size; ++output) {
     for (std::size_t tap = 0; tap < taps; ++tap) {
-      weights_[tap * shape_.output_channels + output] = context_.state[weight_.offset + output * taps + tap];
+      weights_[tap * shape_.output_channels + output] = context_.state->next()[weight_.offset + output * taps + tap];
     }
-    const float bias = context_.state[bias_.offset + output];
+    const float bias = context_.state->next()[bias_.offset + output];
     weights_[taps * shape_.output_channels + output] = bias;
     output_.background_value()[output] = shape_.relu ? std::max(bias, 0.0F) : bias;
   }

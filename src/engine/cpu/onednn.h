@@ -14,6 +14,11 @@ using Desc = dnnl::memory::desc;
 using Dims = dnnl::memory::dims;
 using Tag = dnnl::memory::format_tag;
 
+/// Values that a primitive only reads, in the type that it takes all of its memory in.
+inline void* input(const float* values) {
+  return const_cast<float*>(values);
+}
+
 inline Desc f32(const Dims& dims, Tag tag) {
   return {dims, dnnl::memory::data_type::f32, tag};
 }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/cpu/edge.h"
+#include "engine/cpu/state_arenas.h"
 
 namespace spot {
 
@@ -36,9 +37,10 @@ struct OperatorContext {
   int workers = 0;
   std::uint64_t seed = 0;
   const StateLayout* layout = nullptr;
-  float* state = nullptr;      ///< the arena, canonical but for stored orders
-  float* gradients = nullptr;  ///< of the parameters, same offsets and orders
-  /// Updates parameters [offset, offset + size) from their gradients; returns the gradients' sum of squares.
+  StateArenas* state = nullptr;  ///< canonical but for stored orders
+  float* gradients = nullptr;    ///< of the parameters, same offsets and orders
+  /// Computes the next values of parameters [offset, offset + size) from their gradients; returns the gradients' sum
+  /// of squares.
   std::function<double(std::size_t offset, std::size_t size, float learning_rate)> update;
 };
 

@@ -234,7 +234,7 @@ void PooledConvolutionOperator::repack() {
 }
 
 void PooledConvolutionOperator::pack() {
-  const float* weight = context_.state + weight_.offset;
+  const float* weight = context_.state->next() + weight_.offset;
   const std::size_t chunk = kernels::pooled_forward_chunk(shape_), block = shape_.block, taps = shape_.taps();
   for_each_weight([&](std::size_t output, std::size_t tap, std::size_t channel, std::size_t place) {
     forward_weights_[((output / chunk * (shape_.input_channels + 1) + channel) * taps + tap) * chunk + output % chunk] =
@@ -243,7 +243,7 @@ void PooledConvolutionOperator::pack() {
     backward_weights_[((channel / block * shape_.output_channels + output) * taps + tap) * block + channel % block] =
         weight[place];
   });
-  std::copy_n(context_.state + bias_.offset, bias_.size, bias_values_.data());
+  std::copy_n(context_.state->next() + bias_.offset, bias_.size, bias_values_.data());
 }
 
 /// The background's weights: they need the layer before to be up to date, too.

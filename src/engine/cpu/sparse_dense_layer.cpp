@@ -52,8 +52,8 @@ void SparseDenseOperator::forward(const ShardTask& task, bool /*training*/) {
                                  .samples = task.count,
                                  .input = input_.value(task),
                                  .input_pitch = input_.sample_size(),
-                                 .weights = context_.state + weight_.offset,
-                                 .bias = context_.state + bias_.offset,
+                                 .weights = context_.state->now() + weight_.offset,
+                                 .bias = context_.state->now() + bias_.offset,
                                  .relu = relu_,
                                  .output = output_.value(task)});
 }
@@ -77,7 +77,7 @@ void SparseDenseOperator::backward_tile(const ShardTask& task) {
        .first = first,
        .count = count,
        .lists = {by_sample_.data(), sample_counts_.data(), by_output_.data(), output_counts_.data(), rows},
-       .weights = context_.state + weight_.offset,
+       .weights = context_.state->now() + weight_.offset,
        .gradient = context_.gradients + weight_.offset,
        .input = input_.value(ShardTask{}),
        .input_difference = input_difference,

@@ -11,36 +11,46 @@
 namespace spot {
 namespace {
 
+/// Values before and after a step: the same ones where it works in place.
+struct Values {
+  const float* before = nullptr;
+  float* after = nullptr;
+};
+
 /// One range: parameters, gradients and the accumulators of the rule.
 struct Range {
-  float* parameter;
+  Values parameter;
   const float* gradient;
-  float* first;
-  float* second;
+  Values first;
+  Values second;
   std::size_t size;
 };
 
 SPOT_SIMD void sgd(const Range& range, float learning_rate, float decay) {
-  float* p = range.parameter;
-  for (std::size_t i = 0; i < range.size; ++i) {
-    p[i] -= learning_rate * (range.gradient[i] + decay * p[i]);
+  const auto [p, p_after] = range.parameter;
+  SPOT_EACH_ALONE for (std::size_t i = 0; i < range.size; ++i) {
+    p_after[i] = p[i] - learning_rate * (range.gradient[i] + decay * p[i]);
   }
 }
 
 SPOT_SIMD void sgd_momentum(const Range& range, float learning_rate, float decay, float momentum) {
-  float *p = range.parameter, *velocity = range.first;
-  for (std::size_t i = 0; i < range.size; ++i) {
-    velocity[i] = momentum * velocity[i] + (range.gradient[i] + decay * p[i]);
-    p[i] -= learning_rate * velocity[i];
+  const auto [p, p_after] = range.parameter;
+  const auto [velocity, velocity_after] = range.first;
+  SPOT_EACH_ALONE for (std::size_t i = 0; i < range.size; ++i) {
+    const float moved = momentum * velocity[i] + (range.gradient[i] + decay * p[i]);
+    velocity_after[i] = moved;
+    p_after[i] = p[i] - learning_rate * moved;
   }
 }
 
 SPOT_SIMD void sgd_nesterov(const Range& range, float learning_rate, float decay, float momentum) {
-  float *p = range.parameter, *velocity = range.first;
-  for (std::size_t i = 0; i < range.size; ++i) {
+  const auto [p, p_after] = range.parameter;
+  const auto [velocity, velocity_after] = range.first;
+  SPOT_EACH_ALONE for (std::size_t i = 0; i < range.size; ++i) {
     const float gradient = range.gradient[i] + decay * p[i];
-    velocity[i] = momentum * velocity[i] + gradient;
-    p[i] -= learning_rate * (gradient + momentum * velocity[i]);
+    const float moved = momentum * velocity[i] + gradient;
+    velocity_after[i] = moved;
+    p_after[i] = p[i] - learning_rate * (gradient + momentum * moved);
   }
 }
 
@@ -53,48 +63,57 @@ struct AdamTerms {
 };
 
 SPOT_SIMD void adam(const Range& range, const AdamTerms& terms) {
-  float *p = range.parameter, *m = range.first, *v = range.second;
-  for (std::size_t i = 0; i < range.size; ++i) {
+  const auto [p, p_after] = range.parameter;
+  const auto [m, m_after] = range.first;
+  const auto [v, v_after] = range.second;
+  SPOT_EACH_ALONE for (std::size_t i = 0; i < range.size; ++i) {
     const float parameter = p[i] * terms.shrink;
     const float gradient = range.gradient[i] + terms.decay * parameter;
-    m[i] = terms.beta1 * m[i] + (1.0F - terms.beta1) * gradient;
-    v[i] = terms.beta2 * v[i] + (1.0F - terms.beta2) * (gradient * gradient);
-    const float divisor = __builtin_sqrtf(v[i]) * terms.inverse_root_second + terms.epsilon;
-    p[i] = parameter - terms.step_size * (m[i] / divisor);
+    const float first = terms.beta1 * m[i] + (1.0F - terms.beta1) * gradient;
+    const float second = terms.beta2 * v[i] + (1.0F - terms.beta2) * (gradient * gradient);
+    m_after[i] = first;
+    v_after[i] = second;
+    const float divisor = __builtin_sqrtf(second) * terms.inverse_root_second + terms.epsilon;
+    p_after[i] = parameter - terms.step_size * (first / divisor);
   }
 }
 
 SPOT_SIMD void adadelta(const Range& range, float learning_rate, float decay, float rho, float epsilon) {
-  float *p = range.parameter, *square = range.first, *delta_square = range.second;
-  for (std::size_t i = 0; i < range.size; ++i) {
+  const auto [p, p_after] = range.parameter;
+  const auto [square, square_after] = range.first;
+  const auto [delta_square, delta_square_after] = range.second;
+  SPOT_EACH_ALONE for (std::size_t i = 0; i < range.size; ++i) {
     const float gradient = range.gradient[i] + decay * p[i];
-    square[i] = rho * square[i] + (1.0F - rho) * (gradient * gradient);
-    const float delta = __builtin_sqrtf(delta_square[i] + epsilon) / __builtin_sqrtf(square[i] + epsilon) * gradient;
-    delta_square[i] = rho * delta_square[i] + (1.0F - rho) * (delta * delta);
-    p[i] -= learning_rate * delta;
+    const float mean = rho * square[i] + (1.0F - rho) * (gradient * gradient);
+    square_after[i] = mean;
+    const float delta = __builtin_sqrtf(delta_square[i] + epsilon) / __builtin_sqrtf(mean + epsilon) * gradient;
+    delta_square_after[i] = rho * delta_square[i] + (1.0F - rho) * (delta * delta);
+    p_after[i] = p[i] - learning_rate * delta;
   }
 }
 
 SPOT_SIMD void rmsprop(const Range& range, float learning_rate, float decay, float rho, float epsilon) {
-  float *p = range.parameter, *square = range.first;
-  for (std::size_t i = 0; i < range.size; ++i) {
+  const auto [p, p_after] = range.parameter;
+  const auto [square, square_after] = range.first;
+  SPOT_EACH_ALONE for (std::size_t i = 0; i < range.size; ++i) {
     const float gradient = range.gradient[i] + decay * p[i];
-    square[i] = rho * square[i] + (1.0F - rho) * (gradient * gradient);
-    p[i] -= learning_rate * (gradient / (__builtin_sqrtf(square[i]) + epsilon));
+    const float mean = rho * square[i] + (1.0F - rho) * (gradient * gradient);
+    square_after[i] = mean;
+    p_after[i] = p[i] - learning_rate * (gradient / (__builtin_sqrtf(mean) + epsilon));
   }
 }
 
 }  // namespace
 
-Updater::Updater(const OptimizerSpec& optimizer, const StateLayout& layout, float* state, const float* gradients)
+Updater::Updater(const OptimizerSpec& optimizer, const StateLayout& layout, const StateArenas& state,
+                 const float* gradients)
     : optimizer_(optimizer), state_(state), gradients_(gradients) {
   // The first accumulator of the first parameter begins the first block, and so on.
   const std::string& first_parameter = layout.tensors().front().name;
   for (const TensorSpec& tensor : layout.tensors()) {
-    if (tensor.role != TensorRole::kAccumulator || !tensor.name.starts_with(first_parameter + "/")) {
-      continue;
+    if (tensor.role == TensorRole::kAccumulator && tensor.name.starts_with(first_parameter + "/")) {
+      accumulators_[accumulator_count_++] = tensor.offset;
     }
-    (first_ == nullptr ? first_ : second_) = state + tensor.offset;
   }
 }
 
@@ -105,15 +124,18 @@ void Updater::begin_step(std::uint64_t step) {
 }
 
 void Updater::update(std::size_t offset, std::size_t size, float learning_rate) const {
-  const Range range = {state_ + offset, gradients_ + offset, first_ == nullptr ? nullptr : first_ + offset,
-                       second_ == nullptr ? nullptr : second_ + offset, size};
+  const auto values = [&](std::size_t first) { return Values{state_.now() + first, state_.next() + first}; };
+  const auto accumulator = [&](std::size_t i) {
+    return i < accumulator_count_ ? values(accumulators_[i] + offset) : Values{};
+  };
+  const Range range = {values(offset), gradients_ + offset, accumulator(0), accumulator(1), size};
   const auto decay = static_cast<float>(optimizer_.weight_decay);
   const auto momentum = static_cast<float>(optimizer_.momentum);
   const auto rho = static_cast<float>(optimizer_.rho);
   const auto epsilon = static_cast<float>(optimizer_.epsilon);
   switch (optimizer_.kind) {
     case OptimizerKind::kSgd:
-      if (first_ == nullptr) return sgd(range, learning_rate, decay);
+      if (accumulator_count_ == 0) return sgd(range, learning_rate, decay);
       if (optimizer_.nesterov) return sgd_nesterov(range, learning_rate, decay, momentum);
       return sgd_momentum(range, learning_rate, decay, momentum);
     case OptimizerKind::kAdam:
