@@ -80,6 +80,11 @@ constexpr auto kKeys = std::to_array<ConfigKey>({
     integer("schedule_epochs", "5", 1, 1e9, kExact, "Epochs between two reductions of the schedule step"),
     real("schedule_gamma", "0.1", 0, 1, kExact, "Factor of each reduction of the schedule step"),
 
+    integer("augment_shift", "0", 0, 1024, kExact,
+            "Pixels by which a training image is moved at random, at most, up or down and left or right; 0: not"),
+    real("augment_rotation", "0", 0, 180, kExact,
+         "Degrees by which a training image is turned at random, at most, either way; 0: not"),
+
     // Where it is computed.
     choice("device", "auto", "auto|cpu|cuda", kFree, "Engine that computes"),
     integer("threads", "0", 0, 1024, kFree, "Worker threads; 0: one for each processor. Never changes a result"),

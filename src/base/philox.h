@@ -34,6 +34,7 @@ enum class RandomPurpose : std::uint32_t {
   kDropout = 3,
   kSyntheticData = 4,
   kBackOff = 5,
+  kAugmentation = 6,
 };
 
 /// A sequence of random numbers: words 0, 1, 2 … of stream (seed, purpose, a, b).

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "engine/augmentation.h"
 #include "engine/model_spec.h"
 
 namespace spot {
@@ -52,6 +53,7 @@ struct EngineSpec {
   int shards = 8;
   int threads = 0;  ///< 0: one for each processor
   Kernels kernels = Kernels::kAuto;
+  AugmentationSpec augmentation;  ///< of what train_step() is given
   std::uint64_t seed = 1;
 };
 

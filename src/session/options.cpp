@@ -98,6 +98,7 @@ EngineSpec engine_spec(const Config& config, const Dataset& dataset) {
   const auto threads = static_cast<int>(config.integer("threads"));
   spec.threads = threads == 0 ? available_processors() : threads;
   spec.kernels = config.text("kernels") == "general" ? Kernels::kGeneral : Kernels::kAuto;
+  spec.augmentation = {.shift = config.integer("augment_shift"), .rotation = config.real("augment_rotation")};
   spec.seed = count(config, "seed");
   return spec;
 }

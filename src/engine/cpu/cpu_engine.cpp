@@ -7,10 +7,10 @@
 #include <ctime>
 #include <optional>
 
-#include "base/simd.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "base/thread.h"
+#include "engine/cpu/batch_loader.h"
 #include "engine/cpu/frozen_state.h"
 #include "engine/cpu/isa.h"
 #include "engine/cpu/plan.h"
@@ -20,10 +20,6 @@
 
 namespace spot {
 namespace {
-
-SPOT_SIMD void scale_pixels(const std::uint8_t* pixels, std::size_t size, float* values) {
-  for (std::size_t i = 0; i < size; ++i) values[i] = static_cast<float>(pixels[i]) / 255.0F;
-}
 
 /// Time that this thread has had a processor: what others compute at the same time does not count.
 std::int64_t thread_nanoseconds() {
@@ -52,6 +48,10 @@ void timed(std::atomic<std::int64_t>* total, const Work& work) {
   total->fetch_add(thread_nanoseconds() - start, std::memory_order_relaxed);
 }
 
+int worker_count(const EngineSpec& spec) {
+  return spec.threads > 0 ? spec.threads : available_processors();
+}
+
 class CpuEngine final : public Engine {
  public:
   explicit CpuEngine(const EngineSpec& spec);
@@ -72,8 +72,6 @@ class CpuEngine final : public Engine {
   std::vector<OperatorTime> profile(const BatchView& batch, int steps) override;
 
  private:
-  void check_batch(const BatchView& batch) const;
-  void load_images(const BatchView& batch, const ShardTask& task);
   /// What the tasks of a segment run on: the step, and who runs them.
   struct Pass {
     const BatchView& batch;
@@ -81,8 +79,10 @@ class CpuEngine final : public Engine {
     float learning_rate;
     int worker;
   };
+  /// What a segment's tasks begin with.
+  enum class Load : std::uint8_t { kNothing, kImages, kTrainingImages };
   template <typename Calls>
-  void share_segment(const Segment& segment, const Pass& pass, bool loads_images, const Calls& calls);
+  void share_segment(const Segment& segment, const Pass& pass, Load load, const Calls& calls);
   void train_on_worker(const Pass& pass);
   template <typename Head>
   void infer(const BatchView& batch, const Head& head);
@@ -93,7 +93,7 @@ class CpuEngine final : public Engine {
   StateArenas state_;
   AlignedBuffer<float> gradients_;
   Updater updater_;
-  std::vector<std::uint8_t> labels_;      // [sample of the batch]
+  BatchLoader loader_;
   std::vector<double> gradient_squares_;  // [parameter task]
   Profile* profile_ = nullptr;
   // Behind what they refer to, before what runs them.
@@ -108,8 +108,9 @@ CpuEngine::CpuEngine(const EngineSpec& spec)
       state_(layout_.size()),
       gradients_(layout_.parameter_count()),
       updater_(spec.optimizer, layout_, state_, gradients_.data()),
-      labels_(static_cast<std::size_t>(spec.batch_size)),
-      pool_(spec.threads > 0 ? spec.threads : available_processors()) {
+      loader_(spec.model.input, spec.augmentation, spec.seed, static_cast<std::size_t>(spec.batch_size),
+              worker_count(spec)),
+      pool_(worker_count(spec)) {
   const OperatorContext context = {
       .engine = dnnl::engine(dnnl::engine::kind::cpu, 0),
       .shards = spec.shards,
@@ -133,35 +134,17 @@ CpuEngine::CpuEngine(const EngineSpec& spec)
   write_state(initial);
 }
 
-void CpuEngine::check_batch(const BatchView& batch) const {
-  if (batch.indices.empty() || batch.indices.size() > labels_.size()) {
-    fail(Status::kInternal,
-         cat("a batch of ", batch.indices.size(), " samples; 1 to ", labels_.size(), " are possible"));
-  }
-}
-
-void CpuEngine::load_images(const BatchView& batch, const ShardTask& task) {
-  Edge& input = plan_->input();
-  const std::size_t size = input.sample_size();
-  float* values = input.value(task);
-  for (std::size_t i = 0; i < task.count; ++i) {
-    const std::size_t sample = task.first + i;
-    const std::size_t index = batch.indices[sample];
-    scale_pixels(batch.images + index * size, size, values + i * size);
-    if (batch.labels != nullptr) labels_[sample] = batch.labels[index];
-  }
-  if (task.whole) std::fill(values + task.count * size, values + plan_->shard_size() * size, 0.0F);
-}
-
 /// Calls calls(task) for each task of the segment, spread over the workers.
 template <typename Calls>
-void CpuEngine::share_segment(const Segment& segment, const Pass& pass, bool loads_images, const Calls& calls) {
+void CpuEngine::share_segment(const Segment& segment, const Pass& pass, Load load, const Calls& calls) {
   const std::size_t samples = pass.batch.indices.size();
   switch (segment.over) {
     case Segment::Over::kShards:
       return pool_.share(plan_->shards_of(samples), [&](int shard) {
         plan_->for_each_part(segment, plan_->task(shard, pass.worker, samples, pass.step), [&](const ShardTask& task) {
-          if (loads_images) load_images(pass.batch, task);
+          if (load != Load::kNothing) {
+            loader_.load(pass.batch, task, load == Load::kTrainingImages, plan_->input());
+          }
           calls(task);
         });
       });
@@ -182,7 +165,7 @@ void CpuEngine::share_segment(const Segment& segment, const Pass& pass, bool loa
 void CpuEngine::train_on_worker(const Pass& pass) {
   const auto& segments = plan_->training();
   for (std::size_t s = 0; s < segments.size(); ++s) {
-    share_segment(segments[s], pass, s == 0, [&](const ShardTask& task) {
+    share_segment(segments[s], pass, s == 0 ? Load::kTrainingImages : Load::kNothing, [&](const ShardTask& task) {
       for (std::size_t c = 0; c < segments[s].calls.size(); ++c) {
         timed(profile_ ? &profile_->calls[s][c] : nullptr, [&] { segments[s].calls[c].run(task); });
       }
@@ -204,10 +187,10 @@ void CpuEngine::train_on_worker(const Pass& pass) {
 }
 
 StepMetrics CpuEngine::train_step(const BatchView& batch, std::uint64_t step, float learning_rate) {
-  check_batch(batch);
+  loader_.check(batch);
   state_.begin_step();
   updater_.begin_step(step);
-  plan_->set_labels(labels_.data());
+  plan_->set_labels(loader_.labels());
   pool_.run([&](int worker) { train_on_worker({batch, step, learning_rate, worker}); });
   state_.end_step();
 
@@ -223,22 +206,22 @@ StepMetrics CpuEngine::train_step(const BatchView& batch, std::uint64_t step, fl
 /// Runs the inference pass and then, for each shard, head(task).
 template <typename Head>
 void CpuEngine::infer(const BatchView& batch, const Head& head) {
-  check_batch(batch);
+  loader_.check(batch);
   const std::size_t samples = batch.indices.size();
   pool_.run([&](int worker) {
-    bool is_first = true;
+    Load load = Load::kImages;
     for (const Segment& segment : plan_->inference()) {
-      share_segment(segment, {batch, 0, 0.0F, worker}, is_first, [&](const ShardTask& task) {
+      share_segment(segment, {batch, 0, 0.0F, worker}, load, [&](const ShardTask& task) {
         for (const PlanCall& call : segment.calls) call.run(task);
       });
-      is_first = false;
+      load = Load::kNothing;
     }
     pool_.share(plan_->shards_of(samples), [&](int shard) { head(plan_->task(shard, worker, samples, 0)); });
   });
 }
 
 EvaluationMetrics CpuEngine::evaluate(const BatchView& batch) {
-  infer(batch, [&](const ShardTask& task) { plan_->head().evaluate(task, labels_.data(), false); });
+  infer(batch, [&](const ShardTask& task) { plan_->head().evaluate(task, loader_.labels(), false); });
   const std::size_t samples = batch.indices.size();
   return {.loss_sum = plan_->head().loss_sum(samples),
           .correct = plan_->head().correct(samples),
