@@ -4,6 +4,7 @@
 
 #include "base/simd.h"
 #include "engine/cpu/kernels/pooled_forward.h"
+#include "engine/cpu/kernels/unfold.h"
 #include "engine/cpu/reduction.h"
 
 namespace spot {
@@ -103,21 +104,13 @@ const float* PooledConvolutionOperator::image(const ShardTask& task, std::size_t
   const float* framed = frame_.around(input_.value(task) + i * input_.sample_size(), task.worker);
   if (!unfolds_) return framed;
   float* unfolded = scratch_[static_cast<std::size_t>(task.worker)].unfolded.data();
-  unfold(framed, unfolded);
+  kernels::unfold({.channels = static_cast<std::size_t>(input_.shape().channels),
+                   .rows = frame_.rows(),
+                   .columns = frame_.columns(),
+                   .kernel = convolution_kernel_,
+                   .block = shape_.block},
+                  framed, unfolded);
   return unfolded;
-}
-
-void PooledConvolutionOperator::unfold(const float* framed, float* unfolded) const {
-  const std::size_t kernel = convolution_kernel_, block = shape_.block;
-  const auto channels = static_cast<std::size_t>(input_.shape().channels) * kernel * kernel;
-  for (std::size_t channel = 0; channel < channels; ++channel) {
-    const std::size_t plane = channel / (kernel * kernel), row = channel / kernel % kernel, column = channel % kernel;
-    for (std::size_t y = 0; y < shape_.rows; ++y) {
-      const float* from = framed + (plane * frame_.rows() + y + row) * frame_.columns() + column;
-      float* to = unfolded + (channel / block * shape_.pixels() + y * shape_.columns) * block + channel % block;
-      for (std::size_t x = 0; x < shape_.columns; ++x) to[x * block] = from[x];
-    }
-  }
 }
 
 /// Windows of which every input pixel is background and none is padding; null where no such thing is known.

@@ -42,7 +42,6 @@ class PooledConvolutionOperator final : public Operator {
   void make_shape(const LayerSpec& convolution);
   void make_scratch();
   const float* image(const ShardTask& task, std::size_t i);
-  void unfold(const float* framed, float* unfolded) const;
   /// Which pixels of the image are background; null where that is not known, or the image has a frame.
   const std::uint8_t* background_pixels(const ShardTask& task, std::size_t i);
   const std::uint8_t* background_windows(const ShardTask& task, std::size_t i, Scratch& scratch);
