@@ -7,8 +7,8 @@ Edge::Edge(Shape3 shape, std::int64_t block, bool batch_wide, const EdgeSize& si
       block_(block),
       batch_wide_(batch_wide),
       shard_size_(size.shard_size),
-      sample_size_(
-          static_cast<std::size_t>((shape.channels + block - 1) / block * block * shape.height * shape.width)) {
+      sample_size_(static_cast<std::size_t>((shape.channels + block - 1) / block * block * shape.height * shape.width)),
+      slots_(static_cast<std::size_t>(size.slots)) {
   // Rows a multiple of a page apart would all compete for the same few places of a cache. Only operators that
   // know sample_size() see images of the whole batch.
   if (batch_wide && block > 1 && sample_size_ % 1024 == 0) sample_size_ += 16;
@@ -21,7 +21,7 @@ Edge::Edge(Shape3 shape, std::int64_t block, bool batch_wide, const EdgeSize& si
 void Edge::keep_background() {
   background_counts_ = true;
   background_value_ = AlignedBuffer<float>(static_cast<std::size_t>(blocks() * block_));
-  for (std::size_t i = 0; i < value_.size(); ++i) background_.emplace_back(shard_size_ * pixels());
+  for (std::size_t i = 0; i < slots_; ++i) background_.emplace_back(shard_size_ * pixels());
 }
 
 onednn::Desc Edge::image_desc() const {

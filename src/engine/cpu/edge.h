@@ -88,6 +88,7 @@ class Edge {
   bool batch_wide_;
   std::size_t shard_size_;
   std::size_t sample_size_;
+  std::size_t slots_;
   std::vector<AlignedBuffer<float>> value_, difference_;
   std::vector<AlignedBuffer<std::uint8_t>> background_;
   bool background_counts_ = false;

@@ -28,7 +28,9 @@ Fusion::Match Fusion::match_convolution(std::size_t index, bool plain) const {
   if (relu_first || pool_first) {
     const std::size_t pool = relu_first ? index + 2 : index + 1;
     if (PooledConvolutionOperator::can_compute(convolution, model_->layers[pool], plain)) {
-      return {.kind = Kind::kPooledConvolution, .layers = 3, .weighted = index, .pool = pool, .relu = true};
+      const bool direct = plain && FirstConvolutionOperator::can_compute(convolution);
+      const Kind kind = direct ? Kind::kFirstPooledConvolution : Kind::kPooledConvolution;
+      return {.kind = kind, .layers = 3, .weighted = index, .pool = pool, .relu = true};
     }
   }
   if (!plain || relu_first || !FirstConvolutionOperator::can_compute(convolution)) return {};

@@ -9,6 +9,7 @@
 #include "engine/cpu/dense.h"
 #include "engine/cpu/dropout.h"
 #include "engine/cpu/first_convolution.h"
+#include "engine/cpu/first_pooled_convolution.h"
 #include "engine/cpu/flatten.h"
 #include "engine/cpu/isa.h"
 #include "engine/cpu/pooled_convolution.h"
@@ -106,6 +107,11 @@ std::size_t Plan::add_fused(const ModelSpec& model, std::size_t index) {
       Edge& output = add_edge(model.layers[match.pool].output, true, true, fusion_->feeds_dense(index + match.layers));
       add<PooledConvolutionOperator>(context_, layer, input, output);
       if (input.has_background()) shared_packs_.push_back(operators_.back().get());
+      break;
+    }
+    case Fusion::Kind::kFirstPooledConvolution: {
+      Edge& output = add_edge(model.layers[match.pool].output, true, true, fusion_->feeds_dense(index + match.layers));
+      add<FirstPooledConvolutionOperator>(context_, layer, input, output);
       break;
     }
     case Fusion::Kind::kFirstConvolution:

@@ -17,6 +17,8 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include "engine/cpu/kernels/window_maximum-inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace spot::kernels::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
@@ -72,25 +74,6 @@ template <typename T, std::size_t... pixel>
 HWY_INLINE void at_pixels(Vector (&sums)[T::kSums], const ActiveList& active, std::size_t origin, std::size_t columns,
                           const float* weights, std::index_sequence<pixel...> /*field*/) {
   (at_pixel<T, pixel>(sums, active, origin, columns, weights), ...);
-}
-
-/// The maximum of the sums at a, b, c and d, and who it was.
-HWY_INLINE void store_maximum(Vector a, Vector b, Vector c, Vector d, float* output, std::uint8_t* winner) {
-  const hn::RebindToSigned<Tag> di;
-  const hn::Rebind<std::uint8_t, Tag> du8;
-  Vector best = a;
-  auto who = hn::Zero(di);
-  const Vector others[3] = {b, c, d};
-  for (int i = 0; i < 3; ++i) {
-    const auto larger = hn::Gt(others[i], best);
-    best = hn::IfThenElse(larger, others[i], best);
-    who = hn::IfThenElse(hn::RebindMask(di, larger), hn::Set(di, i + 1), who);
-  }
-  const auto positive = hn::Gt(best, hn::Zero(Tag()));
-  hn::StoreU(hn::IfThenElseZero(positive, best), Tag(), output);
-  if (winner == nullptr) return;
-  who = hn::IfThenElse(hn::RebindMask(di, positive), who, hn::Set(di, kNoWinner));
-  hn::StoreU(hn::DemoteTo(du8, who), du8, winner);
 }
 
 template <typename T, std::size_t part>
