@@ -5,6 +5,7 @@
 #include <numeric>
 #include <vector>
 
+#include "base/recipes.h"
 #include "base/status.h"
 #include "base/text.h"
 
@@ -87,6 +88,17 @@ Config::Config() {
 void Config::store(const ConfigKey& key, std::string value) {
   values_.find(key.name)->second = std::move(value);
   set_[std::string(key.name)] = true;
+  if (key.name == "recipe") apply_recipe();
+}
+
+/// Whatever came before, the caller's own values stand.
+void Config::apply_recipe() {
+  for (const ConfigKey& key : config_keys()) {
+    if (!is_set(key.name)) values_.find(key.name)->second = key.default_value;
+  }
+  for (const auto& [name, value] : recipe(text("recipe"))) {
+    if (!is_set(name)) values_.find(name)->second = value;
+  }
 }
 
 void Config::set_integer(std::string_view name, std::int64_t value) {

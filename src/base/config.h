@@ -38,8 +38,8 @@ const ConfigKey& find_config_key(std::string_view name);
 /// "boolean", "integer", "number" or "text".
 std::string_view type_name(KeyType type);
 
-/// Values for the keys; a key that was not set has its default. Values are kept as canonical text, so that
-/// equal values have equal text.
+/// Values for the keys; a key that was not set has the recipe's value, else its default. Values are kept as canonical
+/// text, so that equal values have equal text.
 class Config {
  public:
   /// Each throws kConfig with the key, the value and what is allowed.
@@ -53,6 +53,7 @@ class Config {
   [[nodiscard]] double real(std::string_view key) const;
   [[nodiscard]] const std::string& text(std::string_view key) const;
 
+  /// By the caller, not by a recipe.
   [[nodiscard]] bool is_set(std::string_view key) const;
   /// All keys with their values, defaults included.
   [[nodiscard]] const std::map<std::string, std::string, std::less<>>& values() const { return values_; }
@@ -61,6 +62,7 @@ class Config {
 
  private:
   void store(const ConfigKey& key, std::string value);
+  void apply_recipe();
 
   std::map<std::string, std::string, std::less<>> values_;
   std::map<std::string, bool, std::less<>> set_;

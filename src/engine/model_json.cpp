@@ -265,7 +265,7 @@ ModelSpec load_model(const std::string& name_or_path, Shape3 input, std::int64_t
   if (name_or_path.starts_with('{')) return parse_model(name_or_path, "the model given as JSON", input, classes);
   if (!std::filesystem::exists(name_or_path)) {
     fail(Status::kModel, cat("there is no model '", printable(name_or_path),
-                             "': give keras-cnn, lenet-5, mlp, the path of a JSON file, or JSON"));
+                             "': give keras-cnn, light-cnn, lenet-5, mlp, the path of a JSON file, or JSON"));
   }
   return parse_model(read_text_file(name_or_path, kMaxText), cat("model file '", name_or_path, "'"), input, classes);
 }

@@ -56,7 +56,7 @@ struct ModelSpec {
 
 bool is_preset_model(const std::string& name);
 
-/// keras-cnn, lenet-5 or mlp for images of that shape. Throws kModel for another name.
+/// keras-cnn, light-cnn, lenet-5 or mlp for images of that shape. Throws kModel for another name.
 ModelSpec preset_model(const std::string& name, Shape3 input, std::int64_t classes);
 
 /// The model of a JSON text (the format is in src/engine/README.md). `input` and `classes` come from the

@@ -18,6 +18,7 @@
 #include "base/fork_guard.h"
 #include "base/hash.h"
 #include "base/philox.h"
+#include "base/recipes.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "base/thread.h"
@@ -139,6 +140,34 @@ TEST_CASE("configuration: equal values have equal text, however they were set") 
   CHECK(a.real("learning_rate") == 1.0);
   CHECK(a.is_set("learning_rate"));
   CHECK_FALSE(a.is_set("momentum"));
+}
+
+TEST_CASE("configuration: a recipe sets what is not set otherwise, before or after it") {
+  for (const std::string_view name : split(find_config_key("recipe").choices, '|')) {
+    CAPTURE(std::string(name));
+    Config plain, config;
+    config.set_text("recipe", name);
+    for (const auto& [key, value] : recipe(name)) {
+      CHECK(config.text(key) == value);
+      CHECK_FALSE(config.is_set(key));
+      // In the form in which it would be kept had it been set.
+      plain.set_text(key, value);
+      CHECK(plain.text(key) == value);
+    }
+    config.set_text("recipe", "none");
+    for (const ConfigKey& key : config_keys()) CHECK(config.text(key.name) == key.default_value);
+  }
+  Config config;
+  config.set_text("batch_size", "32");
+  config.set_text("recipe", "fastest");
+  config.set_text("learning_rate", "0.5");
+  CHECK(config.integer("batch_size") == 32);
+  CHECK(config.real("learning_rate") == 0.5);
+  CHECK(config.text("model") == "light-cnn");
+  config.set_text("recipe", "fastest-keras-cnn");
+  CHECK(config.integer("batch_size") == 32);
+  CHECK(config.text("model") == "keras-cnn");
+  CHECK(config.integer("augment_shift") == 0);
 }
 
 TEST_CASE("an atomic write replaces the whole file and leaves nothing beside it") {

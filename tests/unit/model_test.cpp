@@ -44,12 +44,13 @@ TEST_CASE("the presets have the published numbers of parameters") {
   };
   CHECK(parameters("keras-cnn") == 1'199'882);
   CHECK(parameters("lenet-5") == 61'706);
+  CHECK(parameters("light-cnn") == 215'914);
   CHECK(parameters("mlp") > 0);
   CHECK_THROWS_AS(preset_model("resnet", kDigits, 10), Error);
 }
 
 TEST_CASE("a model's JSON reads back to the same model") {
-  for (const std::string name : {"keras-cnn", "lenet-5", "mlp"}) {
+  for (const std::string name : {"keras-cnn", "light-cnn", "lenet-5", "mlp"}) {
     CAPTURE(name);
     const std::string json = model_to_json(preset_model(name, kDigits, 10));
     CHECK(model_to_json(parse_model(json, "round trip", kDigits, 10)) == json);
@@ -118,7 +119,7 @@ TEST_CASE("weights are drawn by seed and layer: Glorot's variance, biases zero")
 }
 
 TEST_CASE("no preset meets oneDNN's reference code, which is a hundred times slower") {
-  for (const std::string name : {"keras-cnn", "lenet-5", "mlp"}) {
+  for (const std::string name : {"keras-cnn", "light-cnn", "lenet-5", "mlp"}) {
     EngineSpec spec;
     spec.model = preset_model(name, kDigits, 10);
     spec.batch_size = 8;
