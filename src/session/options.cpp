@@ -98,6 +98,7 @@ EngineSpec engine_spec(const Config& config, const Dataset& dataset) {
   const auto threads = static_cast<int>(config.integer("threads"));
   spec.threads = threads == 0 ? available_processors() : threads;
   spec.kernels = config.text("kernels") == "general" ? Kernels::kGeneral : Kernels::kAuto;
+  spec.mode = config.text("mode") == "fast" ? Mode::kFast : Mode::kExact;
   spec.seed = count(config, "seed");
   return spec;
 }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/cpu/edge.h"
+#include "engine/engine.h"
 
 namespace spot {
 
@@ -35,6 +36,7 @@ struct OperatorContext {
   int difference_slots = 0;  ///< sets of difference buffers
   int workers = 0;
   std::uint64_t seed = 0;
+  Mode mode = Mode::kExact;
   const StateLayout* layout = nullptr;
   float* state = nullptr;      ///< the arena, canonical but for stored orders
   float* gradients = nullptr;  ///< of the parameters, same offsets and orders
