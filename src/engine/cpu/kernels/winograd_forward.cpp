@@ -313,7 +313,7 @@ HWY_INLINE void multiply(const float* inputs, std::size_t channels, const float*
     weights += P::kBlock * P::kChunk;
   }
   ((hn::StoreU(sums[index], d,
-               products + index / P::kVectors * kWinogradPoints * P::kChunk + index % P::kVectors * kLanes)),
+               products + kWinogradPoints * (index / P::kVectors * P::kChunk + index % P::kVectors * kLanes))),
    ...);
 }
 
@@ -328,11 +328,11 @@ void multiply_point(const float* inputs, std::size_t channels, const float* weig
     std::size_t tile = 0;
     for (; tile + kTilesAtOnce <= count; tile += kTilesAtOnce) {
       multiply<Many>(inputs + tile * block, channels, weights + vector,
-                     products + tile * kWinogradPoints * chunk + vector, std::make_index_sequence<Many::kSums>());
+                     products + kWinogradPoints * (tile * chunk + vector), std::make_index_sequence<Many::kSums>());
     }
     for (; tile < count; tile += kFewTilesAtOnce) {
       multiply<Few>(inputs + tile * block, channels, weights + vector,
-                    products + tile * kWinogradPoints * chunk + vector, std::make_index_sequence<Few::kSums>());
+                    products + kWinogradPoints * (tile * chunk + vector), std::make_index_sequence<Few::kSums>());
     }
   }
 }
@@ -344,7 +344,7 @@ HWY_INLINE void finish_tile(const WinogradShape& shape, const WinogradForward& p
   Vector columns[kField][kOutputs];  // A' m by column
   for (std::size_t x = 0; x < kField; ++x) {
     Vector in[kField];
-    for (std::size_t y = 0; y < kField; ++y) in[y] = hn::LoadU(d, products + (kField * y + x) * shape.chunk);
+    for (std::size_t y = 0; y < kField; ++y) in[y] = hn::LoadU(d, products + (kField * y + x) * kLanes);
     transform_output(in, columns[x]);
   }
   const auto bias = hn::LoadU(d, pass.bias + channel);
@@ -368,11 +368,11 @@ void compute_tiles(const WinogradShape& shape, const WinogradForward& pass, cons
     const float* weights = pass.weights + first / chunk * kWinogradPoints * size_of_point;
     for (std::size_t point = 0; point < kWinogradPoints; ++point) {
       multiply_point<block, chunk>(scratch.inputs + point * point_pitch(shape), shape.input_channels,
-                                   weights + point * size_of_point, count, scratch.products + point * chunk);
+                                   weights + point * size_of_point, count, scratch.products + point * kLanes);
     }
     for (std::size_t t = 0; t < count; ++t) {
       for (std::size_t at = 0; at < chunk; at += kLanes) {
-        finish_tile(shape, pass, scratch.tiles[t], scratch.products + t * kWinogradPoints * chunk + at, first + at);
+        finish_tile(shape, pass, scratch.tiles[t], scratch.products + kWinogradPoints * (t * chunk + at), first + at);
       }
     }
   }

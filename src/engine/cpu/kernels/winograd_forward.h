@@ -47,7 +47,7 @@ struct WinogradScratch {
   std::uint8_t* kinds = nullptr;  // [winograd_kinds()]
   WinogradTile* tiles = nullptr;  // [kWinogradTiles]
   float* inputs = nullptr;        // [winograd_inputs()]
-  float* products = nullptr;      // [kWinogradTiles][kWinogradPoints][chunk]
+  float* products = nullptr;      // [kWinogradTiles][chunk / vector][kWinogradPoints][vector]
 };
 std::size_t winograd_kinds(const WinogradShape& shape);
 std::size_t winograd_inputs(const WinogradShape& shape);
