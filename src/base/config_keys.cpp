@@ -97,6 +97,9 @@ constexpr auto kKeys = std::to_array<ConfigKey>({
     choice("kernels", "auto", "auto|general", kExact,
            "What computes: auto takes kernels that fuse layers and skip zeros wherever a pattern of layers has "
            "one; general takes one operation a layer. Sums are ordered differently"),
+    choice("mode", "exact", "exact|fast", kExact,
+           "fast, with kernels auto, computes convolutions of 3 x 3 that a max-pool of 2 x 2 follows by Winograd's "
+           "algorithm: rounding errors are others, and larger; exact leaves out only products with zero"),
 
     // When it is saved.
     integer("checkpoint_steps", "0", 0, 1e12, kFree, "Save every so many steps; 0: not by steps"),

@@ -45,6 +45,10 @@ struct OperatorTime {
 /// `kGeneral` takes one for each layer, whatever its shape.
 enum class Kernels : std::uint8_t { kAuto, kGeneral };
 
+/// How the fused operators compute. `kExact` leaves out nothing but products with an exact zero; `kFast` permits
+/// algorithms that compute the same with fewer operations and somewhat larger rounding errors.
+enum class Mode : std::uint8_t { kExact, kFast };
+
 struct EngineSpec {
   ModelSpec model;
   OptimizerSpec optimizer;
@@ -54,6 +58,7 @@ struct EngineSpec {
   int threads = 0;  ///< 0: one for each processor
   Kernels kernels = Kernels::kAuto;
   AugmentationSpec augmentation;  ///< of what train_step() is given
+  Mode mode = Mode::kExact;
   std::uint64_t seed = 1;
 };
 

@@ -72,16 +72,11 @@ std::vector<LayerSpec> lenet_5(std::int64_t classes) {
 
 /// Small and quick to train: it reaches 99 % on MNIST within an epoch (the recipe "fastest"). 215,914 parameters.
 std::vector<LayerSpec> light_cnn(std::int64_t classes) {
-  return {convolution(16, 5),
-          simple(LayerKind::kRelu),
-          pool(LayerKind::kMaxPool, 2),
-          convolution(64, 3),
-          simple(LayerKind::kRelu),
-          pool(LayerKind::kMaxPool, 2),
-          simple(LayerKind::kFlatten),
-          dense(128),
-          simple(LayerKind::kRelu),
-          dense(classes)};
+  return {convolution(16, 5),           simple(LayerKind::kRelu),
+          pool(LayerKind::kMaxPool, 2), convolution(64, 3),
+          simple(LayerKind::kRelu),     pool(LayerKind::kMaxPool, 2),
+          simple(LayerKind::kFlatten),  dense(128),
+          simple(LayerKind::kRelu),     dense(classes)};
 }
 
 /// The network of Keras's mnist_mlp.py.

@@ -99,6 +99,7 @@ EngineSpec engine_spec(const Config& config, const Dataset& dataset) {
   spec.threads = threads == 0 ? available_processors() : threads;
   spec.kernels = config.text("kernels") == "general" ? Kernels::kGeneral : Kernels::kAuto;
   spec.augmentation = {.shift = config.integer("augment_shift"), .rotation = config.real("augment_rotation")};
+  spec.mode = config.text("mode") == "fast" ? Mode::kFast : Mode::kExact;
   spec.seed = count(config, "seed");
   return spec;
 }

@@ -156,6 +156,8 @@ const Pattern kPatterns[] = {
      kZeros},
 };
 
+constexpr Mode kModes[] = {Mode::kExact, Mode::kFast};
+
 /// A problem whose images are mostly background.
 Problem make_problem(const Pattern& pattern, std::uint32_t samples) {
   Problem problem(pattern.layers, pattern.input, samples);
@@ -180,14 +182,19 @@ TEST_CASE("fused operators agree with the general ones, whatever shape, batch an
         const Problem problem = make_problem(pattern, samples);
         EngineSpec spec = spec_of(problem, {});
         const StateLayout layout = make_layout(spec.model, spec.optimizer);
-        const Result fused = run(problem, spec, 1, random_biases);
-        CHECK(has_operator(fused, pattern.layer, pattern.implementation));
         spec.kernels = Kernels::kGeneral;
         const Result general = run(problem, spec, 1, random_biases);
         CHECK_FALSE(has_operator(general, pattern.layer, pattern.implementation));
-        CHECK(distance(layout, fused.gradients, general.gradients) < 2e-6);
-        CHECK(fused.loss == doctest::Approx(general.loss).epsilon(1e-6));
-        CHECK(fused.evaluation_loss == doctest::Approx(general.evaluation_loss).epsilon(1e-5));
+        spec.kernels = Kernels::kAuto;
+        for (const Mode mode : kModes) {
+          CAPTURE(static_cast<int>(mode));
+          spec.mode = mode;
+          const Result fused = run(problem, spec, 1, random_biases);
+          CHECK(has_operator(fused, pattern.layer, pattern.implementation));
+          CHECK(distance(layout, fused.gradients, general.gradients) < 2e-6);
+          CHECK(fused.loss == doctest::Approx(general.loss).epsilon(1e-6));
+          CHECK(fused.evaluation_loss == doctest::Approx(general.evaluation_loss).epsilon(1e-5));
+        }
       }
     }
   }
@@ -200,16 +207,19 @@ TEST_CASE("a smaller batch after a larger one leaves nothing of it behind") {
     EngineSpec spec = spec_of(problem, {});
     const BatchView whole = problem.view();
     const BatchView part = {whole.images, whole.labels, whole.indices.first(std::max(1U, pattern.samples / 2))};
-    std::vector<float> fresh, used;
-    for (const bool larger_first : {false, true}) {
-      const auto engine = create_cpu_engine(spec, Log());
-      if (larger_first) engine->train_step(whole, 0, 0.0F);
-      engine->train_step(part, 1, 0.0F);
-      std::vector<float>& gradients = larger_first ? used : fresh;
-      gradients.resize(engine->layout().parameter_count());
-      engine->read_gradients(gradients);
+    for (const Mode mode : kModes) {
+      spec.mode = mode;
+      std::vector<float> fresh, used;
+      for (const bool larger_first : {false, true}) {
+        const auto engine = create_cpu_engine(spec, Log());
+        if (larger_first) engine->train_step(whole, 0, 0.0F);
+        engine->train_step(part, 1, 0.0F);
+        std::vector<float>& gradients = larger_first ? used : fresh;
+        gradients.resize(engine->layout().parameter_count());
+        engine->read_gradients(gradients);
+      }
+      CHECK(fresh == used);
     }
-    CHECK(fresh == used);
   }
 }
 
@@ -217,12 +227,16 @@ TEST_CASE("the number of threads changes no bit of a fused network") {
   for (const Pattern& pattern : kPatterns) {
     CAPTURE(std::string(pattern.layers));
     const Problem problem = make_problem(pattern, pattern.samples);
-    std::vector<std::vector<float>> states;
-    for (const int threads : {1, 2, 4}) {
-      states.push_back(run(problem, spec_of(problem, {.kind = OptimizerKind::kAdam}, threads), 4, true).state);
+    for (const Mode mode : kModes) {
+      std::vector<std::vector<float>> states;
+      for (const int threads : {1, 2, 4}) {
+        EngineSpec spec = spec_of(problem, {.kind = OptimizerKind::kAdam}, threads);
+        spec.mode = mode;
+        states.push_back(run(problem, spec, 4, true).state);
+      }
+      CHECK(states[0] == states[1]);
+      CHECK(states[0] == states[2]);
     }
-    CHECK(states[0] == states[1]);
-    CHECK(states[0] == states[2]);
   }
 }
 
@@ -231,14 +245,19 @@ TEST_CASE("every instruction set gives the same bits, as far as the kernels are 
   for (const Pattern& pattern : kPatterns) {
     CAPTURE(std::string(pattern.layers));
     const Problem problem = make_problem(pattern, pattern.samples);
-    std::vector<std::vector<float>> states;
+    std::vector<std::vector<float>> states[2];  // by mode
     for (const std::int64_t target : {std::int64_t{HWY_AVX3}, std::int64_t{HWY_AVX2}, std::int64_t{HWY_NEON}}) {
       if ((best & target) == 0) continue;
       hwy::SetSupportedTargetsForTest(target);
       hwy::GetChosenTarget().Update(target);
       CAPTURE(std::string(kernels::target_name()));
-      states.push_back(run(problem, spec_of(problem, {.kind = OptimizerKind::kAdam}), 4, true).state);
-      CHECK(states.back() == states.front());
+      for (const Mode mode : kModes) {
+        EngineSpec spec = spec_of(problem, {.kind = OptimizerKind::kAdam});
+        spec.mode = mode;
+        std::vector<std::vector<float>>& of_mode = states[static_cast<std::size_t>(mode)];
+        of_mode.push_back(run(problem, spec, 4, true).state);
+        CHECK(of_mode.back() == of_mode.front());
+      }
     }
     hwy::SetSupportedTargetsForTest(0);
     hwy::GetChosenTarget().DeInit();

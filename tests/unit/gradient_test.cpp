@@ -29,9 +29,11 @@ double difference_quotient(const Problem& problem, const StateLayout& layout, st
   return (right + left) / 2;
 }
 
-void check_gradients(const Problem& problem, bool random_biases) {
+void check_gradients(const Problem& problem, bool random_biases, Mode mode = Mode::kExact) {
   CAPTURE(random_biases);
-  const auto engine = create_cpu_engine(spec_of(problem, {}), Log());
+  EngineSpec spec = spec_of(problem, {});
+  spec.mode = mode;
+  const auto engine = create_cpu_engine(spec, Log());
   const std::vector<float> start = start_state(*engine, random_biases);
   const std::vector<double> state(start.begin(), start.end());
   constexpr std::uint64_t kStep = 11;
@@ -71,10 +73,10 @@ void check_gradients(const Problem& problem, bool random_biases) {
   CHECK(compared > 4 * kinks);
 }
 
-void check_both(const std::string& layers, Shape3 input, std::uint32_t samples) {
+void check_both(const std::string& layers, Shape3 input, std::uint32_t samples, Mode mode = Mode::kExact) {
   const Problem problem(layers, input, samples);
-  check_gradients(problem, false);
-  check_gradients(problem, true);
+  check_gradients(problem, false, mode);
+  check_gradients(problem, true, mode);
 }
 
 const std::string kHead = R"(,{"type":"flatten"},{"type":"dense","units":5})";
@@ -121,6 +123,23 @@ TEST_CASE("gradients of fused blocks of convolution, ReLU and pool agree") {
                 {"type":"max_pool","kernel":2})" +
                  kHead,
              {1, 9, 11}, 5);
+}
+
+TEST_CASE("gradients agree in fast mode") {
+  check_both(R"({"type":"conv2d","filters":16,"kernel":3},{"type":"relu"},{"type":"conv2d","filters":16,"kernel":3},
+                {"type":"relu"},{"type":"max_pool","kernel":2},{"type":"dropout","rate":0.25})" +
+                 kHead,
+             {1, 13, 12}, 4, Mode::kFast);
+  check_both(R"({"type":"conv2d","filters":7,"kernel":3,"padding":1},{"type":"max_pool","kernel":2},{"type":"relu"},
+                {"type":"conv2d","filters":18,"kernel":3,"padding":"same"},{"type":"relu"},
+                {"type":"max_pool","kernel":2})" +
+                 kHead,
+             {1, 17, 18}, 3, Mode::kFast);
+  check_both(R"({"type":"conv2d","filters":5,"kernel":5},{"type":"relu"},{"type":"dropout","rate":0.2},
+                {"type":"conv2d","filters":9,"kernel":3,"padding":[1,0,2,1]},{"type":"max_pool","kernel":2},
+                {"type":"relu"})" +
+                 kHead,
+             {1, 13, 12}, 4, Mode::kFast);
 }
 
 TEST_CASE("gradients of a large dense layer agree, behind an image and behind a vector") {

@@ -116,6 +116,7 @@ CpuEngine::CpuEngine(const EngineSpec& spec)
       .shards = spec.shards,
       .workers = pool_.size(),
       .seed = spec.seed,
+      .mode = spec.mode,
       .layout = &layout_,
       .state = &state_,
       .gradients = gradients_.data(),

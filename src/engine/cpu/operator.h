@@ -7,6 +7,7 @@
 
 #include "engine/cpu/edge.h"
 #include "engine/cpu/state_arenas.h"
+#include "engine/engine.h"
 
 namespace spot {
 
@@ -36,6 +37,7 @@ struct OperatorContext {
   int difference_slots = 0;  ///< sets of difference buffers
   int workers = 0;
   std::uint64_t seed = 0;
+  Mode mode = Mode::kExact;
   const StateLayout* layout = nullptr;
   StateArenas* state = nullptr;  ///< canonical but for stored orders
   float* gradients = nullptr;    ///< of the parameters, same offsets and orders

@@ -57,6 +57,9 @@ PooledConvolutionOperator::PooledConvolutionOperator(const OperatorContext& cont
   gradient_size_ = weights + shape_.output_channels;
   gradients_ = AlignedBuffer<float>(shards * gradient_size_);
   gradient_sum_ = AlignedBuffer<float>(gradient_size_);
+  if (context.mode == Mode::kFast && WinogradConvolution::can_compute(convolution, input)) {
+    winograd_.emplace(convolution, shape_, input, output, context.workers);
+  }
   make_scratch();
 }
 
@@ -84,6 +87,8 @@ void PooledConvolutionOperator::make_scratch() {
     scratch.offsets = AlignedBuffer<std::uint32_t>(listed);
     scratch.counts = AlignedBuffer<std::uint32_t>(shape_.pixels());
     if (input_.has_background()) scratch.background = AlignedBuffer<std::uint8_t>(shape_.windows());
+    if (winograd_) scratch.windows = AlignedBuffer<std::uint8_t>(shape_.windows());
+    if (winograd_) scratch.needed = AlignedBuffer<std::uint8_t>(shape_.pixels());
     if (input_.has_difference() && frame_.needed()) scratch.differences = AlignedBuffer<float>(frame_.size());
     scratch.entry_values = AlignedBuffer<float>(shape_.windows() * shape_.output_channels);
     scratch.winners = AlignedBuffer<std::uint64_t>(shape_.windows() * kernels::channel_groups(shape_) * 4);
@@ -94,6 +99,7 @@ void PooledConvolutionOperator::make_scratch() {
 
 std::string PooledConvolutionOperator::implementation(std::string_view pass) const {
   const std::string unfolded = unfolds_ ? ", unfolded image" : "";
+  if (pass == "forward" && winograd_) return "Winograd F(4x4,3x3), ReLU and pool in one";
   if (pass == "forward") return "convolution, ReLU and pool in one, skips zeros" + unfolded;
   if (pass == "backward_weights") return "list of winners" + unfolded;
   return input_.has_difference() ? "list of winners" : "";
@@ -141,18 +147,49 @@ const std::uint8_t* PooledConvolutionOperator::background_pixels(const ShardTask
   return input_.background(task) + i * input_.pixels();
 }
 
+/// What is known of each window; null: nothing of any.
+const std::uint8_t* PooledConvolutionOperator::known_windows(const ShardTask& task, std::size_t i, Scratch& scratch) {
+  const std::uint8_t* background = background_windows(task, i, scratch);
+  if (!winograd_) return background;
+  const std::uint8_t* done = winograd_->done(task, i);
+  for (std::size_t window = 0; window < shape_.windows(); ++window) {
+    const std::uint8_t otherwise = background == nullptr ? kernels::kUnknownWindow : background[window];
+    scratch.windows[window] = done[window] != 0 ? kernels::kDoneWindow : otherwise;
+  }
+  return scratch.windows.data();
+}
+
+/// The pixels under the windows that are still to be computed; null: all.
+const std::uint8_t* PooledConvolutionOperator::needed_pixels(const std::uint8_t* windows, Scratch& scratch) const {
+  if (!winograd_) return nullptr;
+  std::uint8_t* needed = scratch.needed.data();
+  std::fill_n(needed, shape_.pixels(), std::uint8_t{0});
+  const std::size_t field = shape_.kernel + 1;
+  for (std::size_t window = 0; window < shape_.windows(); ++window) {
+    if (windows[window] == kernels::kDoneWindow) continue;
+    const std::size_t y = 2 * (window / shape_.windows_across), x = 2 * (window % shape_.windows_across);
+    for (std::size_t row = y; row < y + field; ++row) {
+      std::fill_n(needed + row * shape_.columns + x, field, std::uint8_t{1});
+    }
+  }
+  return needed;
+}
+
 void PooledConvolutionOperator::forward(const ShardTask& task, bool training) {
   Scratch& scratch = scratch_[static_cast<std::size_t>(task.worker)];
   const kernels::ActiveList active = {scratch.values.data(), scratch.offsets.data(), scratch.counts.data(),
                                       shape_.input_channels};
   const std::size_t weights_of_channel = shape_.taps() * kernels::pooled_forward_chunk(shape_);
+  if (winograd_) winograd_->forward(task, bias_values_.data(), training ? winners(task, 0) : nullptr);
   for (std::size_t i = 0; i < task.count; ++i) {
-    kernels::list_active(image(task, i), background_pixels(task, i), shape_.pixels(), shape_.block, weights_of_channel,
-                         active);
+    if (winograd_ && winograd_->is_done(task, i)) continue;
+    const std::uint8_t* windows = known_windows(task, i, scratch);
+    kernels::list_active(image(task, i), background_pixels(task, i), needed_pixels(windows, scratch), shape_.pixels(),
+                         shape_.block, weights_of_channel, active);
     kernels::pooled_forward(shape_, {.active = active,
                                      .weights = forward_weights_.data(),
                                      .bias = bias_values_.data(),
-                                     .background = background_windows(task, i, scratch),
+                                     .windows = windows,
                                      .output = output_.value(task) + i * output_.sample_size(),
                                      .winners = training ? winners(task, i) : nullptr});
   }
@@ -237,6 +274,7 @@ void PooledConvolutionOperator::pack() {
         weight[place];
   });
   std::copy_n(context_.state->next() + bias_.offset, bias_.size, bias_values_.data());
+  if (winograd_) winograd_->pack(forward_weights_.data());
 }
 
 /// The background's weights: they need the layer before to be up to date, too.
@@ -252,6 +290,7 @@ void PooledConvolutionOperator::repack_shared() {
       if (value[channel] != 0) add_multiple(weights + channel * size, value[channel], size, sums);
     }
   }
+  if (winograd_) winograd_->pack_background();
 }
 
 void PooledConvolutionOperator::add_parameter_tasks(std::vector<ParameterTask>& tasks) {

@@ -1,8 +1,11 @@
 #pragma once
 
+#include <optional>
+
 #include "engine/cpu/image_frame.h"
 #include "engine/cpu/kernels/sparse_convolution.h"
 #include "engine/cpu/operator.h"
+#include "engine/cpu/winograd_convolution.h"
 
 namespace spot {
 
@@ -10,6 +13,7 @@ namespace spot {
 /// pass forward that skips the input's zeros, and backward a sparse list of differences (kernels/pooled_shape.h and
 /// its neighbours). Over the network's plain image, whose few channels fill no vector, it works on the image
 /// unfolded: each pixel of the convolution's output with all pixels under its taps as channels, a kernel of 1 x 1.
+/// In fast mode a convolution of 3 x 3 has a forward pass of its own (winograd_convolution.h).
 class PooledConvolutionOperator final : public Operator {
  public:
   /// `output` is the pool's.
@@ -32,6 +36,8 @@ class PooledConvolutionOperator final : public Operator {
     AlignedBuffer<float> values;    // the list of active input channels
     AlignedBuffer<std::uint32_t> offsets, counts;
     AlignedBuffer<std::uint8_t> background;  // [window]
+    AlignedBuffer<std::uint8_t> windows;     // likewise, what is known of each
+    AlignedBuffer<std::uint8_t> needed;      // [pixel]
     AlignedBuffer<float> differences;        // by the framed input
     AlignedBuffer<float> entry_values;       // the list of differences
     AlignedBuffer<std::uint64_t> winners;
@@ -45,6 +51,8 @@ class PooledConvolutionOperator final : public Operator {
   /// Which pixels of the image are background; null where that is not known, or the image has a frame.
   const std::uint8_t* background_pixels(const ShardTask& task, std::size_t i);
   const std::uint8_t* background_windows(const ShardTask& task, std::size_t i, Scratch& scratch);
+  const std::uint8_t* known_windows(const ShardTask& task, std::size_t i, Scratch& scratch);
+  const std::uint8_t* needed_pixels(const std::uint8_t* windows, Scratch& scratch) const;
   kernels::SparseDifference differences_of(Scratch& scratch) const;
   /// visit(output, tap, channel, place in the canonical weight) for every weight.
   template <typename Visit>
@@ -74,6 +82,7 @@ class PooledConvolutionOperator final : public Operator {
   AlignedBuffer<float> gradients_;         // [shard][gradient_size_]
   AlignedBuffer<float> gradient_sum_;      // [gradient_size_]
   std::vector<Scratch> scratch_;           // [worker]
+  std::optional<WinogradConvolution> winograd_;
 };
 
 }  // namespace spot

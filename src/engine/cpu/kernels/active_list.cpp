@@ -15,12 +15,13 @@ HWY_BEFORE_NAMESPACE();
 namespace spot::kernels::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-void list_active_here(const float* image, const std::uint8_t* background, std::size_t pixels, std::size_t block,
-                      std::size_t offset_of_channel, const ActiveList& list) {
+void list_active_here(const float* image, const std::uint8_t* background, const std::uint8_t* needed,
+                      std::size_t pixels, std::size_t block, std::size_t offset_of_channel, const ActiveList& list) {
   const hn::CappedTag<float, 16> d;
   const hn::RebindToUnsigned<decltype(d)> du;
   const auto steps = hn::Mul(hn::Iota(du, 0), hn::Set(du, static_cast<std::uint32_t>(offset_of_channel)));
   for (std::size_t pixel = 0; pixel < pixels; ++pixel) {
+    if (needed != nullptr && needed[pixel] == 0) continue;
     float* values = list.values + pixel * list.pitch;
     std::uint32_t* offsets = list.offsets + pixel * list.pitch;
     if (background != nullptr && background[pixel] != 0) {
@@ -50,9 +51,9 @@ namespace spot::kernels {
 
 HWY_EXPORT(list_active_here);
 
-void list_active(const float* image, const std::uint8_t* background, std::size_t pixels, std::size_t block,
-                 std::size_t offset_of_channel, const ActiveList& list) {
-  HWY_DYNAMIC_DISPATCH(list_active_here)(image, background, pixels, block, offset_of_channel, list);
+void list_active(const float* image, const std::uint8_t* background, const std::uint8_t* needed, std::size_t pixels,
+                 std::size_t block, std::size_t offset_of_channel, const ActiveList& list) {
+  HWY_DYNAMIC_DISPATCH(list_active_here)(image, background, needed, pixels, block, offset_of_channel, list);
 }
 
 }  // namespace spot::kernels

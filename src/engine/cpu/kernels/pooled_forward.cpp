@@ -126,6 +126,18 @@ void copy_window(const PooledShape& shape, const PooledForward& pass, std::size_
   }
 }
 
+HWY_INLINE bool is(const PooledForward& pass, std::size_t window, std::uint8_t kind) {
+  return pass.windows != nullptr && pass.windows[window] == kind;
+}
+
+template <std::size_t count>
+HWY_INLINE bool is_any(const PooledForward& pass, std::size_t window, std::uint8_t kind) {
+  for (std::size_t i = 0; i < count; ++i) {
+    if (is(pass, window + i, kind)) return true;
+  }
+  return false;
+}
+
 /// All windows for kVectors vectors of output channels from `channel` on.
 template <std::size_t kernel, std::size_t chunk, std::size_t group, std::size_t vectors>
 void compute_channels(const PooledShape& shape, const PooledForward& pass, std::size_t channel) {
@@ -133,11 +145,15 @@ void compute_channels(const PooledShape& shape, const PooledForward& pass, std::
   std::size_t background = kNone;  // the first window of that kind
   const std::size_t across = shape.windows_across;
   for (std::size_t window = 0; window < shape.windows();) {
+    if (is(pass, window, kDoneWindow)) {
+      ++window;
+      continue;
+    }
     const std::size_t x = window % across;
-    const bool whole_group = x + group <= across;
+    const bool whole_group = x + group <= across && !is_any<group>(pass, window, kDoneWindow);
     const std::size_t count = whole_group ? group : 1;
     std::size_t known = 0;
-    while (pass.background != nullptr && known < count && pass.background[window + known] != 0) ++known;
+    while (known < count && is(pass, window + known, kBackgroundWindow)) ++known;
     if (known == count && background != kNone) {
       for (std::size_t i = 0; i < count; ++i) {
         copy_window(shape, pass, channel, vectors * kLanes, background, window + i);

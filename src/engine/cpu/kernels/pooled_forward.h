@@ -19,12 +19,10 @@ struct PooledForward {
   /// are: the sum over the channels of weight * what the background has there. It takes part in the place of all
   /// channels of a background pixel.
   const float* weights;
-  const float* bias;  // [output channel]
-  /// Null, or one byte a window: not zero where the whole receptive field has the one value that the
-  /// background has, so that all such windows have one result.
-  const std::uint8_t* background;  // [window]
-  float* output;                   // blocked, [output channel / block][window][block]
-  std::uint8_t* winners;           // likewise; null when nothing will flow back
+  const float* bias;            // [output channel]
+  const std::uint8_t* windows;  ///< null, or one byte a window: kUnknownWindow, kBackgroundWindow or kDoneWindow
+  float* output;                // blocked, [output channel / block][window][block]
+  std::uint8_t* winners;        // likewise; null when nothing will flow back
 };
 
 /// output = max(0, the maximum over each window of bias + weights * input).

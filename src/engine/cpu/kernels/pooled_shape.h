@@ -30,4 +30,8 @@ struct PooledShape {
 /// row by row; the first of equals), or that none did because the maximum was not positive.
 constexpr std::uint8_t kNoWinner = 4;
 
+/// What the forward pass knows of a window: nothing; that its whole receptive field has the one value that the
+/// background has, so that all such windows have one result; or that its result is there already.
+constexpr std::uint8_t kUnknownWindow = 0, kBackgroundWindow = 1, kDoneWindow = 2;
+
 }  // namespace spot::kernels
