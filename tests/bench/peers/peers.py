@@ -61,6 +61,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--no-tensorflow", action="store_true")
     parser.add_argument("--others", type=float, default=0.1)
     parser.add_argument("--attempts", type=int, default=1)
+    parser.add_argument("--patience", type=float, default=0)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--plot", type=Path)
     options = parser.parse_args()
@@ -174,10 +175,20 @@ def run_once(options: argparse.Namespace, contestant: Contestant) -> Result:
     return json.loads(text.splitlines()[-1]) | {"others_busy": max(0.0, others)}
 
 
+def wait_for_quiet(options: argparse.Namespace) -> None:
+    end = time.monotonic() + options.patience
+    while time.monotonic() < end:
+        busy = busy_seconds()
+        time.sleep(1)
+        if busy_seconds() - busy <= options.others:
+            return
+
+
 def run_quietly(options: argparse.Namespace, contestant: Contestant) -> Result:
     """The first result that others hardly disturbed, else the least disturbed one."""
     results = []
     for _ in range(options.attempts):
+        wait_for_quiet(options)
         results.append(run_once(options, contestant))
         if results[-1]["others_busy"] <= options.others:
             break
@@ -257,7 +268,7 @@ def verdicts(contestants: list[Contestant]) -> list[str]:
 def plot(path: Path, title: str, contestants: list[Contestant]) -> None:
     import matplotlib  # pylint: disable=import-outside-toplevel
     matplotlib.use("svg")
-    matplotlib.rcParams["svg.hashsalt"] = "peers"
+    matplotlib.rcParams.update({"svg.hashsalt": "peers", "svg.fonttype": "none"})
     from matplotlib import pyplot  # pylint: disable=import-outside-toplevel
 
     ordered = sorted(contestants, key=lambda c: c.median("train_samples_per_second"))

@@ -33,6 +33,7 @@ What is measured: options of peers.py
                        [all that this process may use]
   --attempts N         Repeat a run during which others kept more than --others processors busy; so often at most, then
                        the quietest attempt counts [1]
+  --patience SECONDS   Before each run, wait so long at most until others are quiet for a second [0]
   --others N           What is still quiet, in processors [0.1]
   --only REGEX         Only contestants whose name matches; spot-trainer always takes part
   --dataset FOLDER     MNIST as IDX files [$SPOT_TEST_MNIST, else ../shared/mnist, else synthetic digits]
