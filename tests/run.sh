@@ -28,7 +28,7 @@ esac
 cd "$(dirname "$0")/.."
 . cmake/install_packages.sh
 install_packages $build_packages doctest-dev libbenchmark-dev python3 python3-numpy curl
-install_packages --optional python3-torch python3-flatbuffers e2fsprogs xfsprogs
+install_packages --optional python3-torch python3-flatbuffers e2fsprogs xfsprogs g++-aarch64-linux-gnu
 if [ $mode != quick ]; then install_packages --optional clang libclang-rt-14-dev clang-format; fi
 
 jobs=$(nproc)

@@ -41,6 +41,7 @@ BatchNormalisationOperator::BatchNormalisationOperator(const OperatorContext& co
       running_variance_(*context.layout->find(layer.name + ".running_variance")),
       forward_sums_(static_cast<std::size_t>(context.shards) * channels_),
       backward_sums_(forward_sums_.size()),
+      totals_(static_cast<std::size_t>(context.slots), std::vector<Sums>(channels_)),
       moments_(static_cast<std::size_t>(context.slots), std::vector<Moments>(channels_)) {}
 
 std::string BatchNormalisationOperator::implementation(std::string_view pass) const {
@@ -56,9 +57,10 @@ int BatchNormalisationOperator::shards_of(std::size_t batch) const {
   return static_cast<int>((batch + context_.shard_size - 1) / context_.shard_size);
 }
 
-std::vector<BatchNormalisationOperator::Sums> BatchNormalisationOperator::total(const std::vector<Sums>& sums,
-                                                                                int shards) const {
-  std::vector<Sums> total(channels_);
+const std::vector<BatchNormalisationOperator::Sums>& BatchNormalisationOperator::total(const std::vector<Sums>& sums,
+                                                                                       int shards, int slot) {
+  std::vector<Sums>& total = totals_[static_cast<std::size_t>(slot)];
+  std::fill(total.begin(), total.end(), Sums{});
   for (std::size_t shard = 0; shard < static_cast<std::size_t>(shards); ++shard) {
     for (std::size_t channel = 0; channel < channels_; ++channel) {
       total[channel].first += sums[shard * channels_ + channel].first;
@@ -81,7 +83,7 @@ void BatchNormalisationOperator::gather_forward(const ShardTask& task) {
 
 void BatchNormalisationOperator::use_batch_moments(const ShardTask& task) {
   const double count = values_per_channel(task.batch);
-  const std::vector<Sums> sums = total(forward_sums_, shards_of(task.batch));
+  const std::vector<Sums>& sums = total(forward_sums_, shards_of(task.batch), task.slot);
   auto& moments = moments_[static_cast<std::size_t>(task.slot)];
   for (std::size_t channel = 0; channel < channels_; ++channel) {
     const double mean = sums[channel].first / count;
@@ -142,7 +144,7 @@ void BatchNormalisationOperator::gather_backward(const ShardTask& task) {
 void BatchNormalisationOperator::backward_data(const ShardTask& task) {
   if (!input_.has_difference()) return;
   const auto count = static_cast<float>(values_per_channel(task.batch));
-  const std::vector<Sums> sums = total(backward_sums_, shards_of(task.batch));
+  const std::vector<Sums>& sums = total(backward_sums_, shards_of(task.batch), task.slot);
   const auto& moments = moments_[static_cast<std::size_t>(task.slot)];
   const float* scale = context_.state->now() + scale_.offset;
   const float* values = input_.value(task);
@@ -160,7 +162,7 @@ void BatchNormalisationOperator::backward_data(const ShardTask& task) {
 }
 
 double BatchNormalisationOperator::update(int shards, float learning_rate) {
-  const std::vector<Sums> sums = total(backward_sums_, shards);
+  const std::vector<Sums>& sums = total(backward_sums_, shards, 0);
   for (std::size_t channel = 0; channel < channels_; ++channel) {
     context_.gradients[shift_.offset + channel] = static_cast<float>(sums[channel].first);
     context_.gradients[scale_.offset + channel] = static_cast<float>(sums[channel].second);

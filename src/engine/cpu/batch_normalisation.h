@@ -31,7 +31,7 @@ class BatchNormalisationOperator final : public Operator {
     float inverse_deviation = 0;
   };
 
-  [[nodiscard]] std::vector<Sums> total(const std::vector<Sums>& sums, int shards) const;
+  const std::vector<Sums>& total(const std::vector<Sums>& sums, int shards, int slot);
   [[nodiscard]] double values_per_channel(std::size_t batch) const;
   [[nodiscard]] int shards_of(std::size_t batch) const;
   void use_batch_moments(const ShardTask& task);
@@ -48,7 +48,8 @@ class BatchNormalisationOperator final : public Operator {
   const TensorSpec& running_mean_;
   const TensorSpec& running_variance_;
   std::vector<Sums> forward_sums_, backward_sums_;  // [shard][channel]
-  std::vector<std::vector<Moments>> moments_;       // [slot][channel]
+  std::vector<std::vector<Sums>> totals_;           // [slot][channel]
+  std::vector<std::vector<Moments>> moments_;       // likewise
 };
 
 }  // namespace spot

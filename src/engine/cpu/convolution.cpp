@@ -59,7 +59,7 @@ void ConvolutionOperator::make_backward_weights(const LayerSpec& layer) {
   shard_weight_gradients_ = AlignedBuffer<float>(shards * gradient_size_);
   shard_bias_gradients_ = AlignedBuffer<float>(shards * bias_.size);
   gradient_sum_ = AlignedBuffer<float>(gradient_size_);
-  unpack_gradient_ = dnnl::reorder({context_.engine, gradient_desc_, context_.engine, weight_desc_});
+  unpack_gradient_ = Reorder(context_.engine, gradient_desc_, weight_desc_);
 }
 
 void ConvolutionOperator::make_backward_data() {
@@ -131,8 +131,7 @@ float* ConvolutionOperator::whole_blocks_weight() {
 double ConvolutionOperator::update(int shards, float learning_rate) {
   sum_parts(shard_weight_gradients_.data(), gradient_size_, shards, gradient_size_, gradient_sum_.data());
   float* gradient = context_.gradients + weight_.offset;
-  run_reorder(unpack_gradient_, context_.engine, gradient_desc_, gradient_sum_.data(), weight_desc_,
-              whole_weights_.size() == 0 ? gradient : whole_weights_.data());
+  unpack_gradient_.run(gradient_sum_.data(), whole_weights_.size() == 0 ? gradient : whole_weights_.data());
   if (whole_weights_.size() != 0) {
     for_each_row([&](std::size_t row, std::size_t size, const float* whole, std::size_t /*whole_size*/) {
       std::copy_n(whole, size, gradient + row * size);

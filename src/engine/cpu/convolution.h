@@ -56,7 +56,7 @@ class ConvolutionOperator final : public Operator {
   AlignedBuffer<float> shard_weight_gradients_;  // [shard][gradient_size_]
   AlignedBuffer<float> shard_bias_gradients_;    // [shard][outputs]
   AlignedBuffer<float> gradient_sum_;
-  dnnl::reorder unpack_gradient_;
+  Reorder unpack_gradient_;
 };
 
 }  // namespace spot

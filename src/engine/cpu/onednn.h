@@ -5,6 +5,7 @@
 // arguments differently. Every function here has the same meaning under both.
 
 #include <string>
+#include <vector>
 
 #include <dnnl.hpp>
 
@@ -189,6 +190,18 @@ inline dnnl::inner_product_backward_data::primitive_desc inner_product_backward_
 #else
   return {{source, weights, destination}, user_scratchpad(), engine, forward};
 #endif
+}
+
+inline dnnl::reorder::primitive_desc reorder(const dnnl::engine& engine, const Desc& source, const Desc& destination) {
+  return {engine, source, engine, destination, user_scratchpad()};
+}
+
+/// dnnl::primitive::execute() would make the table of the arguments anew each time.
+inline void execute(const dnnl::primitive& primitive, const dnnl::stream& stream,
+                    const std::vector<dnnl_exec_arg_t>& arguments) {
+  dnnl::error::wrap_c_api(
+      dnnl_primitive_execute(primitive.get(), stream.get(), static_cast<int>(arguments.size()), arguments.data()),
+      "could not execute a primitive");
 }
 
 /// The library that is loaded, e.g. "2.6.3".

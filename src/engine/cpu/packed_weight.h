@@ -1,39 +1,43 @@
 #pragma once
 
-#include <utility>
-
 #include "engine/cpu/aligned_buffer.h"
 #include "engine/cpu/onednn.h"
+#include "engine/cpu/primitive.h"
 
 namespace spot {
 
-/// Copies `source` to `destination`, from one layout into another, in the calling thread.
-inline void run_reorder(dnnl::reorder& reorder, const dnnl::engine& engine, const onednn::Desc& source_desc,
-                        float* source, const onednn::Desc& destination_desc, float* destination) {
-  dnnl::stream stream(engine);
-  dnnl::memory from(source_desc, engine, source);
-  dnnl::memory to(destination_desc, engine, destination);
-  reorder.execute(stream, from, to);
-}
+/// Copies a tensor from one layout into another.
+class Reorder {
+ public:
+  Reorder() = default;
+  Reorder(const dnnl::engine& engine, const onednn::Desc& source, const onednn::Desc& destination)
+      : Reorder(engine, source, destination, onednn::reorder(engine, source, destination)) {}
+
+  /// Runs in the calling thread, one call at a time.
+  void run(float* source, float* destination) {
+    primitive_.run(0, {{DNNL_ARG_FROM, source}, {DNNL_ARG_TO, destination}});
+  }
+
+ private:
+  Reorder(const dnnl::engine& engine, const onednn::Desc& source, const onednn::Desc& destination,
+          const dnnl::reorder::primitive_desc& desc)
+      : primitive_(dnnl::reorder(desc), desc, engine, 1, {{DNNL_ARG_FROM, source}, {DNNL_ARG_TO, destination}}) {}
+
+  Primitive primitive_;
+};
 
 /// A copy of a weight tensor in the layout that a primitive chose; to be packed anew after each update.
 class PackedWeight {
  public:
   PackedWeight() = default;
-  PackedWeight(const dnnl::engine& engine, onednn::Desc canonical, onednn::Desc packed)
-      : engine_(engine),
-        canonical_(std::move(canonical)),
-        packed_(std::move(packed)),
-        reorder_({engine_, canonical_, engine_, packed_}),
-        data_(packed_.get_size() / sizeof(float)) {}
+  PackedWeight(const dnnl::engine& engine, const onednn::Desc& canonical, const onednn::Desc& packed)
+      : reorder_(engine, canonical, packed), data_(packed.get_size() / sizeof(float)) {}
 
   float* data() { return data_.data(); }
-  void pack(float* canonical) { run_reorder(reorder_, engine_, canonical_, canonical, packed_, data_.data()); }
+  void pack(float* canonical) { reorder_.run(canonical, data_.data()); }
 
  private:
-  dnnl::engine engine_;
-  onednn::Desc canonical_, packed_;
-  dnnl::reorder reorder_;
+  Reorder reorder_;
   AlignedBuffer<float> data_;
 };
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -9,7 +10,8 @@
 
 namespace spot {
 
-/// A oneDNN primitive with, for each slot, its argument handles and its scratchpad. Slots run concurrently.
+/// A oneDNN primitive with, for each slot, its arguments and its scratchpad, so that a run allocates nothing. Slots
+/// run concurrently.
 class Primitive {
  public:
   Primitive() = default;
@@ -20,13 +22,14 @@ class Primitive {
             const std::unordered_map<int, onednn::Desc>& arguments)
       : primitive_(std::move(primitive)), stream_(engine), implementation_(desc.impl_info_str()) {
     const onednn::Desc scratchpad = desc.scratchpad_desc();
-    for (int slot = 0; slot < slots; ++slot) {
-      scratchpads_.emplace_back(scratchpad.get_size());
-      auto& handles = handles_.emplace_back();
+    slots_.reserve(static_cast<std::size_t>(slots));
+    for (int i = 0; i < slots; ++i) {
+      Slot& slot = slots_.emplace_back();
+      slot.scratchpad = AlignedBuffer<unsigned char>(scratchpad.get_size());
       for (const auto& [number, argument] : arguments) {
-        handles.emplace(number, dnnl::memory(argument, engine, DNNL_MEMORY_NONE));
+        slot.add(number, dnnl::memory(argument, engine, DNNL_MEMORY_NONE));
       }
-      handles.emplace(DNNL_ARG_SCRATCHPAD, dnnl::memory(scratchpad, engine, scratchpads_.back().data()));
+      slot.add(DNNL_ARG_SCRATCHPAD, dnnl::memory(scratchpad, engine, slot.scratchpad.data()));
     }
   }
 
@@ -35,17 +38,31 @@ class Primitive {
 
   /// Runs in the calling thread; the pointers must stay valid until it returns.
   void run(int slot, std::initializer_list<std::pair<int, void*>> arguments) {
-    auto& handles = handles_[static_cast<std::size_t>(slot)];
-    for (const auto& [number, data] : arguments) handles.at(number).set_data_handle(data);
-    primitive_.execute(stream_, handles);
+    Slot& own = slots_[static_cast<std::size_t>(slot)];
+    for (const auto& [number, data] : arguments) own.set(number, data);
+    onednn::execute(primitive_, stream_, own.table);
   }
 
  private:
+  struct Slot {
+    AlignedBuffer<unsigned char> scratchpad;
+    std::vector<dnnl::memory> memories;
+    std::vector<dnnl_exec_arg_t> table;  ///< of the same length
+
+    void add(int number, dnnl::memory memory) {
+      table.push_back({number, memory.get()});
+      memories.push_back(std::move(memory));
+    }
+    void set(int number, void* data) {
+      const auto at = std::find_if(table.begin(), table.end(), [=](const auto& entry) { return entry.arg == number; });
+      memories.at(static_cast<std::size_t>(at - table.begin())).set_data_handle(data);
+    }
+  };
+
   dnnl::primitive primitive_;
   dnnl::stream stream_;
   std::string implementation_;
-  std::vector<AlignedBuffer<unsigned char>> scratchpads_;
-  std::vector<std::unordered_map<int, dnnl::memory>> handles_;
+  std::vector<Slot> slots_;
 };
 
 }  // namespace spot

@@ -42,7 +42,7 @@ void WorkerPool::stop() {
   for (std::thread& thread : threads_) thread.join();
 }
 
-void WorkerPool::run(const std::function<void(int)>& body) {
+void WorkerPool::run_function(const std::function<void(int)>& body) {
   std::unique_lock lock(mutex_);
   body_ = &body;
   running_ = size();

@@ -25,7 +25,10 @@ class WorkerPool {
 
   /// Runs body(worker) on every worker and returns when all are done. The first exception of a body or of
   /// a shared task is thrown here; the phases after a failed task still run.
-  void run(const std::function<void(int worker)>& body);
+  template <typename Body>
+  void run(const Body& body) {
+    run_function(std::cref(body));  // a function that holds a reference allocates nothing
+  }
 
   /// Runs body on worker 0 alone: for what must be made where it will be used.
   void run_alone(const std::function<void()>& body);
@@ -48,6 +51,7 @@ class WorkerPool {
   }
 
  private:
+  void run_function(const std::function<void(int worker)>& body);
   [[nodiscard]] std::uint32_t arrived_phase() const { return phase_.load(std::memory_order_acquire); }
   void finish_phase(std::uint32_t phase);
   void remember_error();  ///< of the exception being handled
