@@ -15,7 +15,7 @@ each in a process of its own on the same processors, and prints a Markdown table
 
 What is installed, and where:
   --venv FOLDER        Virtual environment; made when it is not there [build/peers-venv]. It gets the newest PyTorch
-                       and TensorFlow for this Python that PyPI has: about 1.2 GB to fetch, 4 GB on the disk
+                       and TensorFlow for this Python that PyPI has: about 1 GB to fetch, 3 GB on the disk
   --upgrade            Look for newer ones in an environment that is there
   --no-tensorflow      Without TensorFlow
   --python PROGRAM     Python that makes the environment [python3]
