@@ -27,9 +27,9 @@ constexpr auto kFastestKerasCnn = std::to_array<RecipeValue>({{"model", "keras-c
                                                               {"epochs", "2"},
                                                               {"batch_size", "64"},
                                                               {"optimizer", "adam"},
-                                                              {"learning_rate", "0.005"},
-                                                              {"beta1", "0.7"},
-                                                              {"beta2", "0.9"},
+                                                              {"learning_rate", "0.004"},
+                                                              {"beta1", "0.9"},
+                                                              {"beta2", "0.99"},
                                                               {"schedule", "one-cycle"}});
 
 }  // namespace

@@ -69,8 +69,10 @@ void image_convolution_here(const ImageShape& shape, const float* image, const s
     float* plane = output + channel / shape.block * shape.output_pixels() * shape.block + channel % shape.block;
     for (std::size_t y = 0; y < shape.output_rows(); ++y) {
       for (std::size_t x = 0; x < across;) {
+        // The last pixels of a row are computed with their neighbours once more: alone they would take longer.
+        if (across >= kTogether) x = std::min(x, across - kTogether);
         const std::size_t at = y * across + x;
-        const std::size_t count = x + kTogether <= across ? kTogether : 1;
+        const std::size_t count = across >= kTogether ? kTogether : 1;
         const bool empty = std::find(background + at, background + at + count, 0) == background + at + count;
         const float* pixels = image + y * shape.columns + x;
         if (count == kTogether) {
@@ -157,15 +159,18 @@ HWY_EXPORT(image_convolution_here);
 HWY_EXPORT(image_convolution_gradient_here);
 
 void mark_background(const ImageShape& shape, const float* image, std::uint8_t* background) {
-  const std::size_t across = shape.output_columns();
-  for (std::size_t y = 0; y < shape.output_rows(); ++y) {
-    std::uint8_t* row = background + y * across;
-    std::fill_n(row, across, std::uint8_t{1});
-    for (std::size_t tap = 0; tap < shape.taps(); ++tap) {
-      const std::size_t line =
-          (tap / (shape.kernel * shape.kernel)) * shape.rows + y + tap / shape.kernel % shape.kernel;
-      const float* pixels = image + line * shape.columns + tap % shape.kernel;
-      for (std::size_t x = 0; x < across; ++x) row[x] &= static_cast<std::uint8_t>(pixels[x] == 0.0F);
+  const std::size_t across = shape.output_columns(), kernel = shape.kernel;
+  std::fill_n(background, shape.output_pixels(), std::uint8_t{1});
+  for (std::size_t line = 0; line < shape.channels * shape.rows; ++line) {
+    const float* pixels = image + line * shape.columns;
+    // The outputs whose fields this line belongs to.
+    const std::size_t y = line % shape.rows;
+    const std::size_t top = y < kernel ? 0 : y - kernel + 1, bottom = std::min(y + 1, shape.output_rows());
+    std::size_t zeros = 0;  // in a row, up to pixel x
+    for (std::size_t x = 0; x < shape.columns; ++x) {
+      zeros = pixels[x] == 0.0F ? zeros + 1 : 0;
+      if (x + 1 < kernel || zeros >= kernel) continue;
+      for (std::size_t down = top; down < bottom; ++down) background[down * across + x + 1 - kernel] = 0;
     }
   }
 }
