@@ -5,8 +5,8 @@
 #include "base/status.h"
 #include "base/text.h"
 
-// What was tried to find them, and what they reach, is in tests/bench/README.md. They were chosen on the last 10,000
-// images of MNIST's training set, never on its test set.
+// What was tried to find them, and what they reach, is in tests/bench/README.md. They were chosen on the last images of
+// MNIST's training set, never on its test set.
 
 namespace spot {
 namespace {

@@ -70,10 +70,10 @@ std::vector<LayerSpec> lenet_5(std::int64_t classes) {
           dense(classes)};
 }
 
-/// Small and quick to train: it reaches 99 % on MNIST within an epoch (the recipe "fastest"). 215,914 parameters.
+/// Small and quick to train: it reaches 99 % on MNIST within an epoch (the recipe "fastest"). 108,874 parameters.
 std::vector<LayerSpec> light_cnn(std::int64_t classes) {
   return {convolution(16, 5),           simple(LayerKind::kRelu),
-          pool(LayerKind::kMaxPool, 2), convolution(64, 3),
+          pool(LayerKind::kMaxPool, 2), convolution(32, 3),
           simple(LayerKind::kRelu),     pool(LayerKind::kMaxPool, 2),
           simple(LayerKind::kFlatten),  dense(128),
           simple(LayerKind::kRelu),     dense(classes)};
