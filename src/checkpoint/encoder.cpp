@@ -150,7 +150,7 @@ class Filler {
   /// Returns the state hash.
   std::string fill() {
     fill_tensors();
-    const std::string hash = state_hasher_.digest().hex();
+    std::string hash = state_hasher_.digest().hex();
     write_hashes(hash);
     write_trailer();
     return hash;

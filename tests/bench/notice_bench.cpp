@@ -30,7 +30,7 @@ double part(const std::vector<double>& sorted, double fraction) {
 
 int main(int argc, char** argv) {
   const char* dataset = argc > 1 ? argv[1] : "synthetic";
-  const int notices = argc > 2 ? std::atoi(argv[2]) : 100;
+  const int notices = argc > 2 ? std::stoi(argv[2]) : 100;
   std::string volume = (std::filesystem::temp_directory_path() / "spot-bench-XXXXXX").string();
   if (mkdtemp(volume.data()) == nullptr) return 1;
   spot_error* error = nullptr;

@@ -99,8 +99,8 @@ void run(Seen& seen, const char* dataset, int steps) {
 
 int main(int argc, char** argv) {
   const char* dataset = argc > 1 ? argv[1] : "synthetic";
-  const int rounds = argc > 2 ? std::atoi(argv[2]) : 5;
-  const int steps = argc > 3 ? std::atoi(argv[3]) : 300;
+  const int rounds = argc > 2 ? std::stoi(argv[2]) : 5;
+  const int steps = argc > 3 ? std::stoi(argv[3]) : 300;
   Seen ways[] = {{"never", "0", {}, {}, {}, std::vector<std::vector<double>>(1), {}, {}},
                  {"each 20 steps", "20", {}, {}, {}, std::vector<std::vector<double>>(20), {}, {}},
                  {"each step", "1", {}, {}, {}, std::vector<std::vector<double>>(1), {}, {}}};
