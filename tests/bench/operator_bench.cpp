@@ -4,7 +4,7 @@
 //     operator/NETWORK/LAYERS/PASS/KERNELS      thread time of a group of layers a step, on one thread
 //     step/NETWORK/batch:B/threads:T/KERNELS    a whole training step
 //
-// KERNELS is `auto` (fused operators), `general` (oneDNN's, one a layer), or `fast` where the engine has that mode.
+// KERNELS is `auto` (fused operators), `general` (oneDNN's, one a layer), or `fast` (the mode).
 // Images come from $SPOT_TEST_MNIST, a folder of IDX files; without it they are synthetic digits. Operators that skip
 // zeros are as fast as the data has zeros, so each network is trained for a while first. operator_tables.py makes
 // Markdown of the results.
@@ -83,16 +83,6 @@ spot::ModelSpec model_of(const std::string& network) {
   return spot::load_model(networks().at(network), {1, train.rows, train.columns}, dataset().classes);
 }
 
-/// Chooses the fast mode; false where the engine has none.
-template <typename Spec>
-bool make_fast(Spec& spec) {
-  if constexpr (requires { spec.mode; }) {
-    spec.mode = decltype(spec.mode)::kFast;
-    return true;
-  }
-  return false;
-}
-
 /// A network in training.
 class Training {
  public:
@@ -102,7 +92,7 @@ class Training {
     spec.batch_size = which.batch;
     spec.threads = which.threads;
     if (which.kernels == "general") spec.kernels = spot::Kernels::kGeneral;
-    if (which.kernels == "fast") make_fast(spec);
+    if (which.kernels == "fast") spec.mode = spot::Mode::kFast;
     engine_ = spot::create_cpu_engine(spec, spot::Log());
     constexpr int kFewest = 3, kMost = 100;
     constexpr std::chrono::seconds kLongest{2};
@@ -257,12 +247,7 @@ benchmark::internal::Benchmark* add(const std::string& name, Run run, Arguments.
       ->Unit(benchmark::kMillisecond);
 }
 
-std::vector<std::string> kernel_choices() {
-  std::vector<std::string> choices = {"auto", "general"};
-  spot::EngineSpec spec;
-  if (make_fast(spec)) choices.emplace_back("fast");
-  return choices;
-}
+const std::vector<std::string> kKernelChoices = {"auto", "general", "fast"};
 
 void add_all() {
   constexpr int kProfiledSteps = 15;
@@ -271,7 +256,7 @@ void add_all() {
     add("peak/memory/threads:" + std::to_string(threads), run_memory, threads)->UseRealTime();
   }
   for (const std::string network : {"keras-cnn", "lenet-5", "mlp", "strided"}) {
-    for (const std::string& kernels : kernel_choices()) {
+    for (const std::string& kernels : kKernelChoices) {
       for (const Group& group : groups_of(model_of(network))) {
         for (const bool forward : {true, false}) {
           std::string name = "operator/" + network + "/" + group.name;
@@ -289,7 +274,7 @@ void add_all() {
         run_step, which)
         ->UseRealTime();
   };
-  for (const std::string& kernels : kernel_choices()) {
+  for (const std::string& kernels : kKernelChoices) {
     for (const int threads : {1, 2}) {
       for (const std::string network : {"keras-cnn", "lenet-5", "mlp", "strided"}) {
         for (const std::int64_t batch : {16, 32, 64, 128, 256, 512, 1024}) add_step({network, kernels, batch, threads});
