@@ -12,8 +12,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 void print_table(const Json& b) {
-  std::printf("%s, batch %lld, %lld threads\n", b["model"].get<std::string>().c_str(), b["batch_size"].get<long long>(),
-              b["threads"].get<long long>());
+  std::printf("%s, mode %s, batch %lld, %lld threads\n", b["model"].get<std::string>().c_str(),
+              b["mode"].get<std::string>().c_str(), b["batch_size"].get<long long>(), b["threads"].get<long long>());
   std::printf("training   %10.0f samples/s   %.2f ms a step (median)\n", b["train_samples_per_second"].get<double>(),
               b["step_ms_median"].get<double>());
   std::printf("test       %10.0f samples/s\n", b["test_samples_per_second"].get<double>());

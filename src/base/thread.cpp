@@ -35,7 +35,11 @@ std::thread start_thread(const std::string& name, std::function<void()> body) {
 }
 
 void set_priority(std::thread& thread, Priority priority) {
-  const sched_param none{};
+  int policy = 0;
+  sched_param none{};
+  // A host's real-time priority is the host's business.
+  if (pthread_getschedparam(thread.native_handle(), &policy, &none) != 0) return;
+  if (policy != SCHED_OTHER && policy != SCHED_BATCH) return;
   pthread_setschedparam(thread.native_handle(), priority == Priority::kBatch ? SCHED_BATCH : SCHED_OTHER, &none);
 }
 

@@ -13,7 +13,7 @@
 
 namespace {
 
-nlohmann::ordered_json to_json(const spot::Benchmark& result, double peak_gflops) {
+nlohmann::ordered_json to_json(const spot::Benchmark& result, const std::string& mode, double peak_gflops) {
   auto layers = nlohmann::ordered_json::array();
   for (const spot::OperatorTime& time : result.layers) {
     layers.push_back({{"layer", time.layer},
@@ -23,7 +23,7 @@ nlohmann::ordered_json to_json(const spot::Benchmark& result, double peak_gflops
   }
   const double gflops = result.step_operations / result.step_seconds * 1e-9;
   return {{"model", result.model},
-          {"mode", "exact"},
+          {"mode", mode},
           {"batch_size", result.batch_size},
           {"threads", result.threads},
           {"train_samples_per_second", result.train_samples_per_second},
@@ -46,7 +46,7 @@ spot_status spot_benchmark(const spot_config* config, double seconds, char** jso
     spot::Session session(config->values, spot::backends(), spot::system_clock(), config->log);
     const double peak_gflops = spot::measure_peak_gflops(session.engine().threads());
     const spot::Benchmark result = spot::benchmark(session, seconds);
-    *json = spot::copy_text(
-        to_json(result, peak_gflops).dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+    *json = spot::copy_text(to_json(result, session.config().text("mode"), peak_gflops)
+                                .dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
   });
 }

@@ -60,7 +60,8 @@ bool names_place(std::string_view key) {
 
 void set_from_checkpoint(spot::Config& config, const spot::ConfigKey& key, const std::string& value,
                          const spot::CheckpointMeta& meta) {
-  if (names_place(key.name)) return;
+  // A recipe has done its work: every key has its value.
+  if (names_place(key.name) || key.name == "recipe") return;
   if (key.name == "dataset" && !spot::is_known_dataset(value)) return;
   const bool is_model_file = key.name == "model" && !spot::is_preset_model(value);
   config.set_text(key.name, is_model_file ? meta.model_json : value);

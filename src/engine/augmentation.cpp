@@ -12,7 +12,7 @@ namespace {
 
 struct Frame {
   const float* values;
-  int pitch;
+  std::ptrdiff_t pitch;
   float last_row, last_column;  ///< the first zeros behind the image
 };
 
@@ -27,7 +27,7 @@ SPOT_SIMD void move_row(const Frame& frame, const ImageMove& move, float y, floa
     const float source_x = std::clamp(move.sine * dy + move.cosine * dx + column, 0.0F, frame.last_column);
     const int top = static_cast<int>(source_y), left = static_cast<int>(source_x);
     const float down = source_y - static_cast<float>(top), right = source_x - static_cast<float>(left);
-    const float* place = frame.values + top * frame.pitch + left;
+    const float* place = frame.values + static_cast<std::ptrdiff_t>(top) * frame.pitch + left;
     const float above = (1 - right) * place[0] + right * place[1];
     const float below = (1 - right) * place[frame.pitch] + right * place[frame.pitch + 1];
     values[i] = ((1 - down) * above + down * below) / 255.0F;
@@ -60,7 +60,7 @@ void ImageMover::move(const std::uint8_t* pixels, const ImageMove& move, float* 
   for (std::size_t y = 0; y < rows_; ++y) {
     std::copy_n(pixels + y * columns_, columns_, framed_.data() + (y + 1) * pitch + 1);
   }
-  const Frame frame = {framed_.data(), static_cast<int>(pitch), static_cast<float>(rows_ + 1),
+  const Frame frame = {framed_.data(), static_cast<std::ptrdiff_t>(pitch), static_cast<float>(rows_ + 1),
                        static_cast<float>(columns_ + 1)};
   const float middle_y = static_cast<float>(rows_ - 1) / 2, middle_x = static_cast<float>(columns_ - 1) / 2;
   for (std::size_t y = 0; y < rows_; ++y) {

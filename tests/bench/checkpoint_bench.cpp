@@ -1,4 +1,4 @@
-// What a checkpoint of 14.4 MB (keras-cnn with Adam) costs: the training thread's stall and the way to durable, and
+// What a checkpoint of 14.4 MB (keras-cnn with Adam) costs: the way to durable, and
 // the way back from a folder of which the newest ones are damaged.
 //
 //     checkpoint_bench [--benchmark_filter=…]         in TMPDIR, which should be on the disk that counts
@@ -56,7 +56,7 @@ void save_and_wait(benchmark::State& state) {
   const Folder folder;
   const spot::StateLayout layout = layout_of_bench();
   const std::vector<float> values(layout.size(), 0.5F);
-  std::vector<double> stall, encode, write, fsync, durable;
+  std::vector<double> encode, write, fsync, durable;
   spot::CheckpointStore store(folder.path(), {}, spot::system_clock(), spot::Log());
   spot::AsyncWriter writer(store, values.size() * sizeof(float), spot::system_clock(), spot::Log());
   writer.prepare();
@@ -69,14 +69,12 @@ void save_and_wait(benchmark::State& state) {
     writer.wait_all();  // retention is not what is waited for
     const spot::SaveOutcome outcome = writer.take_outcomes().front();
     if (outcome.error) return state.SkipWithError(outcome.error->what());
-    stall.push_back(spot::to_milliseconds(outcome.report.stall_ns));
     encode.push_back(spot::to_milliseconds(outcome.report.encode_ns));
     write.push_back(spot::to_milliseconds(outcome.report.write_ns));
     fsync.push_back(spot::to_milliseconds(outcome.report.fsync_ns));
     durable.push_back(spot::to_milliseconds(outcome.report.durable_ns));
     state.ResumeTiming();
   }
-  state.counters["stall_ms"] = median(stall);
   state.counters["encode_ms"] = median(encode);
   state.counters["write_ms"] = median(write);
   state.counters["fsync_ms"] = median(fsync);

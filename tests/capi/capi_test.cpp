@@ -453,6 +453,9 @@ TEST_CASE("a benchmark is JSON with everything that the header lists") {
   const json result = json::parse(take(text));
   CHECK(result["model"] == "mlp");
   CHECK(result["mode"] == "exact");
+  set(config, "mode", "fast");
+  check_ok(spot_benchmark(config.get(), 0.05, &text, error), error);
+  CHECK(json::parse(take(text))["mode"] == "fast");
   CHECK(result["batch_size"] == 16);
   for (const char* key : {"threads", "train_samples_per_second", "test_samples_per_second", "peak_gflops",
                           "dense_efficiency", "step_ms_median"}) {

@@ -1,8 +1,9 @@
 #include "engine/augmentation.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <set>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -89,8 +90,8 @@ TEST_CASE("an image is turned around its centre") {
 
 TEST_CASE("moves are uniform within their bounds, and a function of seed, step and sample alone") {
   const AugmentationSpec spec = {.shift = 2, .rotation = 30};
-  std::set<std::pair<float, float>> shifts;
-  double sum = 0, most = 0;
+  std::map<std::pair<float, float>, int> shifts;
+  int quarters[4] = {};
   for (std::uint64_t step = 0; step < 50; ++step) {
     for (std::size_t sample = 0; sample < 40; ++sample) {
       const ImageMove move = move_of(spec, 7, step, sample);
@@ -98,17 +99,17 @@ TEST_CASE("moves are uniform within their bounds, and a function of seed, step a
       CHECK(std::abs(move.right) <= 2);
       const double degrees = std::atan2(move.sine, move.cosine) * 180 / 3.14159265358979;
       CHECK(std::abs(degrees) <= 30.001);
-      sum += degrees;
-      most = std::max(most, std::abs(degrees));
-      shifts.insert({move.down, move.right});
+      ++quarters[std::min(3, static_cast<int>((degrees + 30) / 15))];
+      ++shifts[{move.down, move.right}];
       const ImageMove again = move_of(spec, 7, step, sample);
       CHECK(again.sine == move.sine);
       CHECK(again.down == move.down);
     }
   }
+  // Within five standard deviations of even.
   CHECK(shifts.size() == 25);
-  CHECK(most > 29);
-  CHECK(std::abs(sum / 2000) < 2);
+  for (const auto& [shift, count] : shifts) CHECK(std::abs(count - 80) < 5 * std::sqrt(80));
+  for (const int count : quarters) CHECK(std::abs(count - 500) < 5 * std::sqrt(500));
   // Far steps and other seeds are other streams.
   CHECK(move_of(spec, 7, 1, 3).sine != move_of(spec, 7, (std::uint64_t{1} << 32) + 1, 3).sine);
   CHECK(move_of(spec, 7, 1, 3).sine != move_of(spec, 8, 1, 3).sine);
@@ -133,24 +134,25 @@ TEST_CASE("augmented training is the same for any number of threads, and leaves 
   CHECK(engine->evaluate(problem.view()).loss_sum == other->evaluate(problem.view()).loss_sum);
 }
 
-TEST_CASE("a step trains on exactly the moved images") {
-  const Problem problem(kNetwork, {1, 12, 12}, 21);
-  EngineSpec spec = spec_of(problem, {});
-  spec.augmentation = {.shift = 3};
-  const auto engine = create_cpu_engine(spec, Log());
-  const std::uint64_t step = 5;
-  const double loss = engine->train_step(problem.view(), step, 0).loss;
+TEST_CASE("a step trains on exactly the moved images, every channel of them") {
+  for (const std::int64_t channels : {1, 2}) {
+    CAPTURE(channels);
+    const Problem problem(kNetwork, {channels, 12, 12}, 21);
+    EngineSpec spec = spec_of(problem, {});
+    spec.augmentation = {.shift = 3};
+    const std::uint64_t step = 5;
+    const double loss = create_cpu_engine(spec, Log())->train_step(problem.view(), step, 0).loss;
 
-  Problem moved_problem = problem;
-  for (std::size_t n = 0; n < problem.indices.size(); ++n) {
-    const ImageMove move = move_of(spec.augmentation, spec.seed, step, n);
-    const std::vector<std::uint8_t> image(problem.images.begin() + static_cast<std::ptrdiff_t>(n * 144),
-                                          problem.images.begin() + static_cast<std::ptrdiff_t>((n + 1) * 144));
-    const auto values = moved(image, 12, 12, move);
-    for (std::size_t i = 0; i < 144; ++i) {
-      moved_problem.images[n * 144 + i] = static_cast<std::uint8_t>(std::lround(values[i] * 255));
+    Problem moved_problem = problem;
+    for (std::size_t plane = 0; plane < problem.images.size() / 144; ++plane) {
+      const ImageMove move = move_of(spec.augmentation, spec.seed, step, plane / static_cast<std::size_t>(channels));
+      const auto first = problem.images.begin() + static_cast<std::ptrdiff_t>(plane * 144);
+      const auto values = moved({first, first + 144}, 12, 12, move);
+      for (std::size_t i = 0; i < 144; ++i) {
+        moved_problem.images[plane * 144 + i] = static_cast<std::uint8_t>(std::lround(values[i] * 255));
+      }
     }
+    spec.augmentation = {};
+    CHECK(create_cpu_engine(spec, Log())->train_step(moved_problem.view(), step, 0).loss == loss);
   }
-  spec.augmentation = {};
-  CHECK(create_cpu_engine(spec, Log())->train_step(moved_problem.view(), step, 0).loss == loss);
 }

@@ -1,10 +1,15 @@
+#include <atomic>
+#include <chrono>
 #include <cmath>
 #include <csignal>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <future>
 #include <map>
+#include <new>
+#include <thread>
 #include <unistd.h>
 
 #include <doctest/doctest.h>
@@ -390,6 +395,84 @@ TEST_CASE("saves are committed in order, off the caller's thread") {
   }
   // The destructor has finished what was submitted.
   CHECK(list_checkpoints(folder.path() / "c").front().step == 9);
+}
+
+namespace {
+
+/// A state that is read only when the gate is open, and tells when it is let go of.
+class GatedState final : public StateReader {
+ public:
+  struct Gate {
+    std::promise<void> open;
+    std::shared_future<void> is_open = open.get_future().share();
+    std::atomic<int> held = 0;
+  };
+
+  explicit GatedState(Gate& gate, bool out_of_memory = false) : gate_(gate), out_of_memory_(out_of_memory) {
+    ++gate_.held;
+  }
+  ~GatedState() override { --gate_.held; }
+  GatedState(const GatedState&) = delete;
+  GatedState& operator=(const GatedState&) = delete;
+
+  [[nodiscard]] const StateLayout& layout() const override { return state_.layout; }
+  [[nodiscard]] std::span<const float> read(const TensorSpec& tensor, std::span<float> /*room*/) const override {
+    gate_.is_open.wait();
+    if (out_of_memory_) throw std::bad_alloc();
+    return state_.view().tensor(tensor);
+  }
+
+ private:
+  Gate& gate_;
+  bool out_of_memory_;
+  State state_;
+};
+
+}  // namespace
+
+TEST_CASE("two saves are under way at most: a third waits, which is its stall, and each lets go of its state") {
+  const TemporaryDirectory folder;
+  auto store = open_store(folder.path() / "c", {.keep_last = 100, .keep_best = 0});
+  GatedState::Gate gate;
+  AsyncWriter writer(store, State().bytes(), system_clock(), Log());
+  const auto save = [&](std::uint64_t step) {
+    return writer.submit(meta_at(step), std::make_unique<GatedState>(gate), system_clock().monotonic_ns(), step == 2);
+  };
+  save(1);
+  save(2);
+  CHECK(gate.held == 2);
+  std::atomic<bool> third_is_in = false;
+  std::thread third([&] {
+    writer.wait(save(3));
+    third_is_in = true;
+  });
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  CHECK_FALSE(third_is_in);
+  CHECK(writer.take_outcomes().empty());
+  gate.open.set_value();
+  third.join();
+  CHECK(gate.held == 0);  // though only the outcome was waited for
+  const auto outcomes = writer.take_outcomes();
+  REQUIRE(outcomes.size() == 3);
+  for (std::size_t i = 0; i < 3; ++i) CHECK(outcomes[i].report.step == i + 1);
+  CHECK(outcomes[0].report.stall_ns < 50'000'000);
+  CHECK(outcomes[2].report.stall_ns > 40'000'000);
+}
+
+TEST_CASE("a save that runs out of memory says so, and the next one works") {
+  const TemporaryDirectory folder;
+  auto store = open_store(folder.path() / "c");
+  GatedState::Gate gate;
+  gate.open.set_value();
+  AsyncWriter writer(store, State().bytes(), system_clock(), Log());
+  for (const bool out_of_memory : {true, false}) {
+    writer.wait(writer.submit(meta_at(out_of_memory ? 1 : 2), std::make_unique<GatedState>(gate, out_of_memory),
+                              system_clock().monotonic_ns(), false));
+    const auto outcomes = writer.take_outcomes();
+    REQUIRE(outcomes.size() == 1);
+    CHECK(outcomes[0].error.has_value() == out_of_memory);
+    if (out_of_memory) CHECK(outcomes[0].error->status() == Status::kNoMemory);
+  }
 }
 
 TEST_CASE("retention is done although the writer ends right after the save") {

@@ -110,8 +110,9 @@ TEST_CASE("five steps of fast mode end where those of exact mode do") {
       const EngineSpec exact = spec_of(Mode::kExact, {.kind = kind}), fast = spec_of(Mode::kFast, {.kind = kind});
       const double drift = distance(make_layout(exact.model, exact.optimizer), trained(fast, random_biases),
                                     trained(exact, random_biases));
-      CAPTURE(drift);
-      CHECK(drift <= 1e-4);
+      const std::string biases = random_biases ? "random" : "zero";
+      MESSAGE("optimizer ", static_cast<int>(kind), ", biases ", biases, ": ", drift);
+      CHECK(drift <= 1e-5);
       CHECK(drift > 0);  // it did compute otherwise
     }
   }

@@ -65,6 +65,7 @@ struct Pattern {
   std::uint32_t samples;
   const char* layer;           ///< one that must be fused
   const char* implementation;  ///< words of its operator
+  bool winograd = false;       ///< its convolution is of 3 x 3, behind another
 };
 
 const char* const kWinners = "list of winners";
@@ -78,7 +79,8 @@ const Pattern kPatterns[] = {
      {1, 14, 12},
      13,
      "conv2",
-     kWinners},
+     kWinners,
+     true},
     // Two blocks, kernels of 5 with padding, odd sizes, channels that fill no block, pool before ReLU.
     {R"({"type":"conv2d","filters":6,"kernel":5,"padding":2},{"type":"relu"},{"type":"max_pool","kernel":2},
         {"type":"conv2d","filters":20,"kernel":5,"padding":"same"},{"type":"max_pool","kernel":2},{"type":"relu"},
@@ -103,7 +105,8 @@ const Pattern kPatterns[] = {
      {1, 19, 19},
      9,
      "conv2",
-     kWinners},
+     kWinners,
+     true},
     // Dropout between the convolutions, batch normalisation behind the pool.
     {R"({"type":"conv2d","filters":16,"kernel":5},{"type":"relu"},{"type":"dropout","rate":0.2},
         {"type":"conv2d","filters":16,"kernel":3},{"type":"relu"},{"type":"max_pool","kernel":2},
@@ -111,7 +114,8 @@ const Pattern kPatterns[] = {
      {1, 16, 16},
      10,
      "conv2",
-     kWinners},
+     kWinners,
+     true},
     // The image's own block, direct: several channels, kernels of 3 and 5, padding, a pool that leaves a row over, and
     // what stands behind it: a convolution that knows the background, a dense layer, a dropout.
     {R"({"type":"conv2d","filters":24,"kernel":5,"padding":[2,1,0,2]},{"type":"max_pool","kernel":2},{"type":"relu"},
@@ -191,6 +195,7 @@ TEST_CASE("fused operators agree with the general ones, whatever shape, batch an
           spec.mode = mode;
           const Result fused = run(problem, spec, 1, random_biases);
           CHECK(has_operator(fused, pattern.layer, pattern.implementation));
+          if (mode == Mode::kFast && pattern.winograd) CHECK(has_operator(fused, pattern.layer, "Winograd"));
           CHECK(distance(layout, fused.gradients, general.gradients) < 2e-6);
           CHECK(fused.loss == doctest::Approx(general.loss).epsilon(1e-6));
           CHECK(fused.evaluation_loss == doctest::Approx(general.evaluation_loss).epsilon(1e-5));

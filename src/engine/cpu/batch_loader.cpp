@@ -39,8 +39,10 @@ void BatchLoader::load(const BatchView& batch, const ShardTask& task, bool train
     const std::size_t index = batch.indices[sample];
     const std::uint8_t* pixels = batch.images + index * size;
     if (moves) {
-      movers_[static_cast<std::size_t>(task.worker)].move(pixels, move_of(augmentation_, seed_, task.step, sample),
-                                                          values + i * size);
+      const ImageMove move = move_of(augmentation_, seed_, task.step, sample);
+      for (std::size_t plane = 0; plane < size; plane += input.pixels()) {
+        movers_[static_cast<std::size_t>(task.worker)].move(pixels + plane, move, values + i * size + plane);
+      }
     } else {
       scale_pixels(pixels, size, values + i * size);
     }

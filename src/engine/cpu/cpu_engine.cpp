@@ -192,7 +192,14 @@ StepMetrics CpuEngine::train_step(const BatchView& batch, std::uint64_t step, fl
   state_.begin_step();
   updater_.begin_step(step);
   plan_->set_labels(loader_.labels());
-  pool_.run([&](int worker) { train_on_worker({batch, step, learning_rate, worker}); });
+  try {
+    pool_.run([&](int worker) { train_on_worker({batch, step, learning_rate, worker}); });
+  } catch (...) {
+    // Whatever operators packed of a state that is not to be.
+    state_.abandon_step();
+    pool_.run_alone([&] { plan_->repack(); });
+    throw;
+  }
   state_.end_step();
 
   const std::size_t samples = batch.indices.size();

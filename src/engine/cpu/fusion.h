@@ -9,7 +9,7 @@ namespace spot {
 
 /// Finds the patterns of layers that one fused operator computes:
 ///     conv2d, relu and max_pool 2 x 2 (the last two in either order)   PooledConvolutionOperator
-///     the same over the image                                          FirstPooledConvolutionOperator
+///     the same over the image, kernels of 3 and 5, up to 4 channels    FirstPooledConvolutionOperator
 ///     conv2d over the image, perhaps relu                              FirstConvolutionOperator
 ///     flatten, dense of many inputs, perhaps relu                      SparseDenseOperator
 /// A dropout behind any of them works in place. Everything else is left to one operator a layer.

@@ -22,6 +22,8 @@ class StateArenas {
 
   void begin_step();
   void end_step() { now_ = next_; }
+  /// The state stays what it was before the step, as far as that did not work in place.
+  void abandon_step() { next_ = now_; }
 
   /// The present state, kept as it is until the pointer and its copies are gone; they may go on any thread.
   [[nodiscard]] std::shared_ptr<const float> freeze();

@@ -15,7 +15,8 @@
 // ReLU lets a difference pass that should have been stopped; of equal outputs any may seem the largest. With biases of
 // zero that changes the training within a few steps. Therefore windows are left to kernels/pooled_forward.h
 //     in which an output's receptive field is all zero or all background, which is known before anything is computed,
-//     and in which a decision was close, by less than a bound on the rounding errors: about one in a hundred.
+//     and in which a decision was close, by less than a bound on the rounding errors: about one in a hundred. The bound
+//     is twice what was seen with weights of both signs, and no proof.
 // Tiles cost the same whatever is in them, and the other pass skips zeros one by one; so a tile of which half is left
 // to it, or that is cut off by the edge, is left altogether.
 //
@@ -215,7 +216,7 @@ HWY_INLINE Mask store_maximum(Vector a, Vector b, Vector c, Vector d, Vector bou
 HWY_INLINE void store_tile(const WinogradShape& shape, const WinogradForward& pass, WinogradTile& tile,
                            std::size_t channel, const Vector (&y)[kOutputs * kOutputs], Vector bias) {
   const Tag d;
-  // Both of what is compared may be off. Without weights the outputs are exact, and nothing is close.
+  // Both of what is compared may be off. Without weights and bias the outputs are exact, and nothing is close.
   const auto bound =
       hn::Mul(hn::Set(d, 2 * pass.rounding),
               hn::MulAdd(hn::Set(d, tile.largest_input), hn::LoadU(d, pass.norms + channel), hn::Abs(bias)));
