@@ -61,14 +61,14 @@ void AsyncWriter::prepare() {
 
 std::uint64_t AsyncWriter::submit(CheckpointMeta meta, std::unique_ptr<const StateReader> state, std::int64_t asked_ns,
                                   bool urgent) {
-  std::list<Save> save(1);
-  save.front().run_id = meta.run_id;
-  save.front().out_of_memory.error = Error(Status::kNoMemory, "out of memory while saving a checkpoint");
-  save.front().out_of_memory.report.step = meta.step;
-  save.front().out_of_memory.report.reason = meta.reason;
-  save.front().meta = std::move(meta);
-  save.front().state = std::move(state);
-  save.front().asked_ns = asked_ns;
+  auto save = std::make_unique<Save>();
+  save->run_id = meta.run_id;
+  save->out_of_memory.error = Error(Status::kNoMemory, "out of memory while saving a checkpoint");
+  save->out_of_memory.report.step = meta.step;
+  save->out_of_memory.report.reason = meta.reason;
+  save->meta = std::move(meta);
+  save->state = std::move(state);
+  save->asked_ns = asked_ns;
 
   std::unique_lock lock(mutex_);
   if (submitted_ - finished_ >= kMostSaves) {
@@ -77,9 +77,9 @@ std::uint64_t AsyncWriter::submit(CheckpointMeta meta, std::unique_ptr<const Sta
   }
   // The thread, which nobody could tell, is not to run out of memory where it notes the outcome.
   outcomes_.reserve(outcomes_.size() + kMostSaves);
-  save.front().stall_ns = clock_.monotonic_ns() - asked_ns;
-  save.front().out_of_memory.report.stall_ns = save.front().stall_ns;
-  queue_.splice(queue_.end(), save);
+  save->stall_ns = clock_.monotonic_ns() - asked_ns;
+  save->out_of_memory.report.stall_ns = save->stall_ns;
+  queue_.push_back(std::move(save));
   const std::uint64_t ticket = ++submitted_;
   if (urgent) urgent_ = ticket;
   choose_priority();
@@ -160,13 +160,12 @@ void AsyncWriter::tidy_up(const std::string* run_id) {
   }
 }
 
-/// A list of one.
-void AsyncWriter::work_on(std::list<Save> save) {
+void AsyncWriter::work_on(std::unique_ptr<Save> save) {
   std::string run_id;
-  run_id.swap(save.front().run_id);
-  SaveOutcome outcome = this->save(save.front());
+  run_id.swap(save->run_id);
+  SaveOutcome outcome = this->save(*save);
   const bool durable = !outcome.error;
-  save.clear();  // before anybody hears of the outcome: the state is not read any more
+  save.reset();  // before anybody hears of the outcome: the state is not read any more
   {
     const std::lock_guard lock(mutex_);
     outcomes_.push_back(std::move(outcome));
@@ -183,14 +182,15 @@ void AsyncWriter::work() {
     changed_.wait(lock, [this] { return stop_ || prepare_ || !queue_.empty(); });
     if (queue_.empty() && stop_) return;
     busy_ = true;
-    std::list<Save> save;
+    std::unique_ptr<Save> save;
     if (queue_.empty()) {
       prepare_ = false;
     } else {
-      save.splice(save.end(), queue_, queue_.begin());
+      save = std::move(queue_.front());
+      queue_.pop_front();
     }
     lock.unlock();
-    if (save.empty()) {
+    if (save == nullptr) {
       tidy_up(nullptr);
     } else {
       work_on(std::move(save));

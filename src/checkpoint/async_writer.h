@@ -2,7 +2,7 @@
 
 #include <condition_variable>
 #include <cstdint>
-#include <list>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -65,7 +65,7 @@ class AsyncWriter {
 
   void choose_priority();
   void work();
-  void work_on(std::list<Save> save);
+  void work_on(std::unique_ptr<Save> save);
   SaveOutcome save(Save& save);
   SaveOutcome try_to_save(const Save& save);
   void tidy_up(const std::string* run_id);
@@ -79,7 +79,7 @@ class AsyncWriter {
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::list<Save> queue_;  ///< submitted, oldest first
+  std::deque<std::unique_ptr<Save>> queue_;  ///< submitted, oldest first
   std::vector<SaveOutcome> outcomes_;
   std::uint64_t submitted_ = 0;
   std::uint64_t finished_ = 0;

@@ -13,7 +13,7 @@
 #include "unit/small_problem.h"
 
 using namespace spot;
-using small_problem::Problem, small_problem::spec_of;
+using small_problem::Problem, small_problem::spec_of, small_problem::state_of;
 
 namespace {
 
@@ -35,9 +35,7 @@ std::vector<float> moved(const std::vector<std::uint8_t>& image, std::size_t row
 std::vector<float> state_after(const EngineSpec& spec, const Problem& problem, std::uint64_t steps) {
   const auto engine = create_cpu_engine(spec, Log());
   for (std::uint64_t step = 0; step < steps; ++step) engine->train_step(problem.view(), step, 1e-2F);
-  std::vector<float> state(engine->layout().size());
-  engine->read_state(state);
-  return state;
+  return state_of(*engine);
 }
 
 const char* const kNetwork = R"({"type":"conv2d","filters":8,"kernel":3},{"type":"relu"},{"type":"max_pool","kernel":2},

@@ -14,7 +14,7 @@
 // Fast mode against exact mode on keras-cnn: rounding may differ, training may not.
 
 using namespace spot;
-using small_problem::start_state;
+using small_problem::distance, small_problem::start_state, small_problem::state_of;
 
 namespace {
 
@@ -70,32 +70,11 @@ void train(Engine& engine, const OptimizerSpec& optimizer, std::uint64_t first, 
   }
 }
 
-std::vector<float> state_of(const Engine& engine) {
-  std::vector<float> state(engine.layout().size());
-  engine.read_state(state);
-  return state;
-}
-
 std::vector<float> trained(const EngineSpec& spec, bool random_biases) {
   const auto engine = create_cpu_engine(spec, Log());
   start_state(*engine, random_biases);
   train(*engine, spec.optimizer, 0, kSteps);
   return state_of(*engine);
-}
-
-/// The largest difference of a parameter tensor, relative to the tensor in the Euclidean norm.
-double distance(const StateLayout& layout, const std::vector<float>& a, const std::vector<float>& b) {
-  double worst = 0;
-  for (const TensorSpec& tensor : layout.tensors()) {
-    if (tensor.role != TensorRole::kParameter) continue;
-    double difference = 0, size = 1e-20;
-    for (std::size_t i = tensor.offset; i < tensor.offset + tensor.size; ++i) {
-      difference += std::pow(double{a[i]} - b[i], 2);
-      size += std::pow(double{b[i]}, 2);
-    }
-    worst = std::max(worst, std::sqrt(difference / size));
-  }
-  return worst;
 }
 
 const OptimizerKind kOptimizers[] = {OptimizerKind::kSgd, OptimizerKind::kAdam, OptimizerKind::kAdadelta};

@@ -14,7 +14,7 @@
 // A state that is frozen is the state of that moment for as long as somebody holds it, and training does not notice.
 
 using namespace spot;
-using small_problem::Problem, small_problem::spec_of;
+using small_problem::Problem, small_problem::spec_of, small_problem::state_of;
 
 namespace {
 
@@ -34,12 +34,6 @@ const OptimizerSpec kOptimizers[] = {{.kind = OptimizerKind::kSgd},
                                      {.kind = OptimizerKind::kAdamW, .weight_decay = 1e-3},
                                      {.kind = OptimizerKind::kAdadelta},
                                      {.kind = OptimizerKind::kRmsprop}};
-
-std::vector<float> state_of(const Engine& engine) {
-  std::vector<float> state(engine.layout().size());
-  engine.read_state(state);
-  return state;
-}
 
 std::vector<float> values_of(const StateReader& reader) {
   std::vector<float> values(reader.layout().size());

@@ -12,7 +12,7 @@
 // The fused operators against the general ones, which are oneDNN's.
 
 using namespace spot;
-using small_problem::Problem, small_problem::spec_of, small_problem::start_state;
+using small_problem::distance, small_problem::Problem, small_problem::spec_of, small_problem::start_state;
 
 namespace {
 
@@ -36,21 +36,6 @@ Result run(const Problem& problem, EngineSpec spec, int steps, bool random_biase
   result.evaluation_loss = engine->evaluate(problem.view()).loss_sum;
   result.operators = engine->profile(problem.view(), 1);
   return result;
-}
-
-/// The largest difference of a tensor, relative to the tensor in the Euclidean norm.
-double distance(const StateLayout& layout, const std::vector<float>& a, const std::vector<float>& b) {
-  double worst = 0;
-  for (const TensorSpec& tensor : layout.tensors()) {
-    if (tensor.role != TensorRole::kParameter) continue;
-    double difference = 0, size = 1e-20;
-    for (std::size_t i = tensor.offset; i < tensor.offset + tensor.size; ++i) {
-      difference += std::pow(double{a[i]} - b[i], 2);
-      size += std::pow(double{b[i]}, 2);
-    }
-    worst = std::max(worst, std::sqrt(difference / size));
-  }
-  return worst;
 }
 
 bool has_operator(const Result& result, const std::string& layer, const std::string& words) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -59,6 +61,27 @@ inline std::vector<float> start_state(spot::Engine& engine, bool random_biases) 
     }
   }
   engine.write_state(state);
+  return state;
+}
+
+/// The largest difference of a parameter tensor, relative to the tensor in the Euclidean norm.
+inline double distance(const spot::StateLayout& layout, const std::vector<float>& a, const std::vector<float>& b) {
+  double worst = 0;
+  for (const spot::TensorSpec& tensor : layout.tensors()) {
+    if (tensor.role != spot::TensorRole::kParameter) continue;
+    double difference = 0, size = 1e-20;
+    for (std::size_t i = tensor.offset; i < tensor.offset + tensor.size; ++i) {
+      difference += std::pow(double{a[i]} - b[i], 2);
+      size += std::pow(double{b[i]}, 2);
+    }
+    worst = std::max(worst, std::sqrt(difference / size));
+  }
+  return worst;
+}
+
+inline std::vector<float> state_of(const spot::Engine& engine) {
+  std::vector<float> state(engine.layout().size());
+  engine.read_state(state);
   return state;
 }
 

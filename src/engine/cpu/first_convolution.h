@@ -1,6 +1,6 @@
 #pragma once
 
-#include "engine/cpu/image_frame.h"
+#include "engine/cpu/image_taps.h"
 #include "engine/cpu/kernels/image_convolution.h"
 #include "engine/cpu/operator.h"
 
@@ -23,19 +23,13 @@ class FirstConvolutionOperator final : public Operator {
   void repack() override;
 
  private:
-  double update(int shards, float learning_rate);
+  void tell_background();
 
-  OperatorContext context_;
   Edge& input_;
   Edge& output_;
-  const TensorSpec& weight_;
-  const TensorSpec& bias_;
   ImageFrame frame_;
   kernels::ImageShape shape_;
-  std::size_t gradient_size_;          ///< of one shard: weights, then bias
-  AlignedBuffer<float> weights_;       // [channel, row, column][output], then bias [output]
-  AlignedBuffer<float> gradients_;     // [shard][gradient_size_]
-  AlignedBuffer<float> gradient_sum_;  // [gradient_size_]
+  ImageTaps taps_;
 };
 
 }  // namespace spot

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "engine/cpu/image_frame.h"
+#include "engine/cpu/image_taps.h"
 #include "engine/cpu/kernels/pooled_image.h"
 #include "engine/cpu/operator.h"
 
@@ -23,23 +23,17 @@ class FirstPooledConvolutionOperator final : public Operator {
   void repack() override;
 
  private:
-  double update(int shards, float learning_rate);
+  void tell_background();
   std::uint8_t* winners(const ShardTask& task, std::size_t i) {
     return winners_.data() + (task.first + i) * output_.sample_size();
   }
 
-  OperatorContext context_;
   Edge& input_;
   Edge& output_;
-  const TensorSpec& weight_;
-  const TensorSpec& bias_;
   ImageFrame frame_;
   kernels::PooledImageShape shape_;
-  std::size_t gradient_size_;            ///< of one shard: weights, then bias
-  AlignedBuffer<float> weights_;         // [channel, row, column][output], then bias [output]
+  ImageTaps taps_;
   AlignedBuffer<std::uint8_t> winners_;  // [sample of the batch][output / block][window][block]
-  AlignedBuffer<float> gradients_;       // [shard][gradient_size_]
-  AlignedBuffer<float> gradient_sum_;    // [gradient_size_]
 };
 
 }  // namespace spot

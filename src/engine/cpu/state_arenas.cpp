@@ -6,10 +6,6 @@ namespace spot {
 
 StateArenas::StateArenas(std::size_t size) : size_(size), now_(add()), next_(now_) {}
 
-StateArenas::Arena* StateArenas::add() {
-  return arenas_.emplace_back(std::make_shared<Arena>(size_)).get();
-}
-
 void StateArenas::reserve(std::size_t count) {
   while (arenas_.size() < count + 1) add();
 }
@@ -20,14 +16,13 @@ void StateArenas::begin_step() {
   const auto is_free = [](const Arena& arena) { return arena.readers.load(std::memory_order_acquire) == 0; };
   if (is_free(*now_)) return;
   const auto found = std::find_if(arenas_.begin(), arenas_.end(), [&](const auto& arena) { return is_free(*arena); });
-  next_ = found != arenas_.end() ? found->get() : add();
+  next_ = found != arenas_.end() ? *found : add();
 }
 
 std::shared_ptr<const float> StateArenas::freeze() {
-  const auto now = std::find_if(arenas_.begin(), arenas_.end(), [this](const auto& a) { return a.get() == now_; });
   now_->readers.fetch_add(1, std::memory_order_relaxed);
   return {now_->values.data(),
-          [arena = *now](const float*) { arena->readers.fetch_sub(1, std::memory_order_release); }};
+          [arena = now_](const float*) { arena->readers.fetch_sub(1, std::memory_order_release); }};
 }
 
 }  // namespace spot

@@ -38,12 +38,11 @@ class StateArenas {
     std::atomic<int> readers = 0;
   };
 
-  Arena* add();
+  const std::shared_ptr<Arena>& add() { return arenas_.emplace_back(std::make_shared<Arena>(size_)); }
 
   std::size_t size_;
   std::vector<std::shared_ptr<Arena>> arenas_;
-  Arena* now_;
-  Arena* next_;
+  std::shared_ptr<Arena> now_, next_;
 };
 
 }  // namespace spot
