@@ -18,6 +18,13 @@ struct BatchView {
   const std::uint8_t* images = nullptr;
   const std::uint8_t* labels = nullptr;  ///< may be null for prediction
   std::span<const std::uint32_t> indices;
+  std::size_t image_count = 0;  ///< images in the set, where that is known: every index is below it; else 0
+};
+
+/// One of several training steps that follow each other.
+struct TrainingStep {
+  BatchView batch;
+  float learning_rate = 0;
 };
 
 struct StepMetrics {
@@ -49,6 +56,10 @@ enum class Kernels : std::uint8_t { kAuto, kGeneral };
 /// algorithms that compute the same with fewer operations and somewhat larger rounding errors.
 enum class Mode : std::uint8_t { kExact, kFast };
 
+/// What products are computed in: float32; float32 rounded to TensorFloat-32's 10 bits; or bfloat16, parameters and
+/// their updates in float32 all the same. Sums are always float32.
+enum class Precision : std::uint8_t { kFloat32, kTf32, kBfloat16 };
+
 struct EngineSpec {
   ModelSpec model;
   OptimizerSpec optimizer;
@@ -59,6 +70,7 @@ struct EngineSpec {
   Kernels kernels = Kernels::kAuto;
   AugmentationSpec augmentation;  ///< of what train_step() is given
   Mode mode = Mode::kExact;
+  Precision precision = Precision::kFloat32;
   std::uint64_t seed = 1;
 };
 
@@ -79,6 +91,11 @@ class Engine {
 
   /// One optimizer step on a batch of 1 to batch_size samples. `step` counts the steps done before.
   virtual StepMetrics train_step(const BatchView& batch, std::uint64_t step, float learning_rate) = 0;
+  /// steps[0] as step `first`, steps[1] as the next and so on; metrics[i] are those of steps[i]. The results are those
+  /// of train_step() called for each, and an engine that is handed several may have less to wait for.
+  virtual void train_steps(std::span<const TrainingStep> steps, std::uint64_t first, std::span<StepMetrics> metrics);
+  /// How many steps at once are worth handing to train_steps().
+  [[nodiscard]] virtual int steps_at_once() const { return 1; }
   /// Loss and hits of up to batch_size samples, without dropout.
   virtual EvaluationMetrics evaluate(const BatchView& batch) = 0;
   /// Class probabilities, [samples][classes], of up to batch_size samples.

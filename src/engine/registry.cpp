@@ -27,6 +27,12 @@ const Backend& choose(std::span<const Backend> backends, const std::string& devi
 
 }  // namespace
 
+void Engine::train_steps(std::span<const TrainingStep> steps, std::uint64_t first, std::span<StepMetrics> metrics) {
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    metrics[i] = train_step(steps[i].batch, first + i, steps[i].learning_rate);
+  }
+}
+
 std::unique_ptr<Engine> create_engine(std::span<const Backend> backends, const std::string& device,
                                       const EngineSpec& spec, const Log& log) {
   const Backend& backend = choose(backends, device);

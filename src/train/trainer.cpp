@@ -26,7 +26,8 @@ StepRecord Trainer::train_step() {
     observer_.tell(begin);
   }
 
-  const BatchView batch{dataset_.train.images.data(), dataset_.train.labels.data(), sampler_.batch(step_)};
+  const BatchView batch{dataset_.train.images.data(), dataset_.train.labels.data(), sampler_.batch(step_),
+                        dataset_.train.count};
   const float rate = plan_.schedule.rate(step_);
   const StepMetrics metrics = engine_.train_step(batch, step_, rate);
   ++step_;
@@ -159,7 +160,7 @@ bool Trainer::for_each_batch(const ImageSet& set, const StopCheck& stop, const V
     if (stop()) return false;
     indices_.resize(std::min(plan_.batch_size, set.count - first));
     std::iota(indices_.begin(), indices_.end(), first);
-    visit(BatchView{set.images.data(), set.labels.data(), indices_}, first);
+    visit(BatchView{set.images.data(), set.labels.data(), indices_, set.count}, first);
   }
   return true;
 }
