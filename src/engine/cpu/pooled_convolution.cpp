@@ -17,6 +17,10 @@ SPOT_SIMD void add_multiple(const float* values, float factor, std::size_t size,
   for (std::size_t i = 0; i < size; ++i) sums[i] += factor * values[i];
 }
 
+SPOT_SIMD void and_bytes(const std::uint8_t* values, std::size_t size, std::uint8_t* all) {
+  for (std::size_t i = 0; i < size; ++i) all[i] &= values[i];
+}
+
 std::size_t whole_blocks(std::int64_t channels, std::int64_t block) {
   return static_cast<std::size_t>((channels + block - 1) / block * block);
 }
@@ -86,7 +90,10 @@ void PooledConvolutionOperator::make_scratch() {
     scratch.values = AlignedBuffer<float>(listed);
     scratch.offsets = AlignedBuffer<std::uint32_t>(listed);
     scratch.counts = AlignedBuffer<std::uint32_t>(shape_.pixels());
-    if (input_.has_background()) scratch.background = AlignedBuffer<std::uint8_t>(shape_.windows());
+    if (input_.has_background()) {
+      scratch.background = AlignedBuffer<std::uint8_t>(shape_.windows());
+      scratch.columns = AlignedBuffer<std::uint8_t>(static_cast<std::size_t>(input_.shape().width));
+    }
     if (winograd_) scratch.windows = AlignedBuffer<std::uint8_t>(shape_.windows());
     if (winograd_) scratch.needed = AlignedBuffer<std::uint8_t>(shape_.pixels());
     if (input_.has_difference() && frame_.needed()) scratch.differences = AlignedBuffer<float>(frame_.size());
@@ -128,15 +135,17 @@ const std::uint8_t* PooledConvolutionOperator::background_windows(const ShardTas
   const auto columns = static_cast<std::size_t>(input_.shape().width);
   const std::size_t field = shape_.kernel + 1;
   std::uint8_t* window = scratch.background.data();
+  std::uint8_t* column = scratch.columns.data();  // whether a column's pixels under the windows are all background
   for (std::size_t down = 0; down < shape_.windows_down; ++down) {
+    // The field's first pixel without the frame; what lies in the frame wraps round to a large number.
+    const std::size_t top = 2 * down - top_;
+    const bool is_inside = top < rows && top + field <= rows;
+    std::fill_n(column, columns, is_inside ? std::uint8_t{1} : std::uint8_t{0});
+    for (std::size_t y = top; is_inside && y < top + field; ++y) and_bytes(pixels + y * columns, columns, column);
     for (std::size_t across = 0; across < shape_.windows_across; ++across, ++window) {
-      // The field's first pixel without the frame; what lies in the frame wraps round to a large number.
-      const std::size_t top = 2 * down - top_, left = 2 * across - left_;
-      *window = top < rows && left < columns && top + field <= rows && left + field <= columns ? 1 : 0;
-      for (std::size_t y = 0; *window != 0 && y < field; ++y) {
-        const std::uint8_t* row = pixels + (top + y) * columns + left;
-        *window = std::all_of(row, row + field, [](std::uint8_t b) { return b != 0; }) ? 1 : 0;
-      }
+      const std::size_t left = 2 * across - left_;
+      *window = left < columns && left + field <= columns ? 1 : 0;
+      for (std::size_t x = left; *window != 0 && x < left + field; ++x) *window = column[x];
     }
   }
   return scratch.background.data();

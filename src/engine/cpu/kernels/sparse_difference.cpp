@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstring>
 
 #include "engine/cpu/kernels/targets.h"
 
@@ -17,21 +16,13 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include "engine/cpu/kernels/mask_bits-inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace spot::kernels::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 using Tag = hn::CappedTag<float, 16>;
-
-/// Lane i as bit i.
-template <typename Mask>
-HWY_INLINE std::uint64_t bits_of(Mask mask) {
-  std::uint8_t bytes[8] = {};
-  hn::StoreMaskBits(hn::RebindToSigned<Tag>(), mask, bytes);
-  std::uint64_t bits = 0;
-  std::memcpy(&bits, bytes, sizeof bits);
-  return bits;
-}
 
 /// Values and bit sets of one window; `at` is its place in block 0.
 HWY_INLINE void list_window(const PooledShape& shape, const float* differences, const std::uint8_t* winners,
@@ -52,7 +43,7 @@ HWY_INLINE void list_window(const PooledShape& shape, const float* differences, 
     hn::StoreU(hn::Add(hn::LoadU(d, bias_gradient + channel), value), d, bias_gradient + channel);
     std::uint64_t* group = sets + channel / 64 * 4;
     for (int cell = 0; cell < 4; ++cell) {
-      group[cell] |= bits_of(hn::And(arrives, hn::Eq(winner, hn::Set(di, cell)))) << channel % 64;
+      group[cell] |= bits_of(di, hn::And(arrives, hn::Eq(winner, hn::Set(di, cell)))) << channel % 64;
     }
   }
 }
