@@ -55,6 +55,7 @@ struct Pattern {
 
 const char* const kWinners = "list of winners";
 const char* const kZeros = "skips zeros";
+const char* const kNoPool = "convolution and ReLU in one";
 
 const Pattern kPatterns[] = {
     // keras-cnn, small.
@@ -130,6 +131,29 @@ const Pattern kPatterns[] = {
      8,
      "conv1",
      "unfolded image"},
+    // No pool of two: odd sizes, strides, more channels than one group of bits, kernels of 1, 3 and 5, dropouts, and
+    // what
+    // stands behind: an average, a pool of three, a dense layer.
+    {R"({"type":"conv2d","filters":16,"kernel":3,"stride":2},{"type":"relu"},{"type":"conv2d","filters":24,"kernel":3},
+        {"type":"relu"},{"type":"average_pool","kernel":2},{"type":"flatten"},{"type":"dense","units":5})",
+     {1, 17, 23},
+     9,
+     "conv2",
+     kNoPool},
+    {R"({"type":"conv2d","filters":16,"kernel":3},{"type":"relu"},{"type":"conv2d","filters":72,"kernel":5,"padding":"same"},
+        {"type":"relu"},{"type":"dropout","rate":0.2},{"type":"conv2d","filters":32,"kernel":1},{"type":"relu"},
+        {"type":"flatten"},{"type":"dense","units":5})",
+     {2, 11, 9},
+     7,
+     "conv3",
+     kNoPool},
+    {R"({"type":"conv2d","filters":12,"kernel":5,"stride":2,"padding":2},{"type":"relu"},{"type":"dropout","rate":0.2},
+        {"type":"conv2d","filters":20,"kernel":3,"padding":[1,0,1,2]},{"type":"relu"},
+        {"type":"max_pool","kernel":3,"stride":2},{"type":"batch_norm"},{"type":"flatten"},{"type":"dense","units":5})",
+     {3, 18, 21},
+     10,
+     "conv2",
+     kNoPool},
     // Dense layers alone.
     {R"({"type":"flatten"},{"type":"dense","units":48},{"type":"relu"},{"type":"dropout","rate":0.3},
         {"type":"dense","units":5})",

@@ -9,7 +9,7 @@
 #include "base/philox.h"
 #include "engine/cpu/aligned_buffer.h"
 #include "engine/cpu/kernels/instruction_set.h"
-#include "engine/cpu/kernels/pooled_forward.h"
+#include "engine/cpu/kernels/window_forward.h"
 #include "engine/cpu/kernels/winograd_forward.h"
 
 // The kernel of fast mode against the definition of what it computes, in double.
@@ -49,7 +49,7 @@ Case::Case(std::size_t block, std::size_t inputs, std::size_t outputs, std::size
            .top = padding,
            .left = padding,
            .output_channels = outputs,
-           .chunk = kernels::pooled_forward_chunk({.output_channels = outputs}),
+           .chunk = kernels::window_forward_chunk({.output_channels = outputs}),
            .windows_down = (rows + 2 * padding - 2) / 2,
            .windows_across = (columns + 2 * padding - 2) / 2};
   RandomStream random(3, RandomPurpose::kSyntheticData);

@@ -6,8 +6,9 @@ namespace spot {
 
 bool FirstConvolutionOperator::can_compute(const LayerSpec& layer) {
   constexpr std::int64_t kMostChannels = 4;  // with more of them oneDNN's lanes are well filled
-  return layer.input.channels <= kMostChannels && layer.stride[0] == 1 && layer.stride[1] == 1 &&
-         layer.kernel[0] == layer.kernel[1] && kernels::has_image_kernel(static_cast<std::size_t>(layer.kernel[0]));
+  return layer.input.channels <= kMostChannels && layer.stride[0] == layer.stride[1] &&
+         layer.kernel[0] == layer.kernel[1] && kernels::has_image_stride(static_cast<std::size_t>(layer.stride[0])) &&
+         kernels::has_image_kernel(static_cast<std::size_t>(layer.kernel[0]));
 }
 
 FirstConvolutionOperator::FirstConvolutionOperator(const OperatorContext& context, const LayerSpec& layer, Edge& input,

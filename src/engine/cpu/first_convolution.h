@@ -6,7 +6,7 @@
 
 namespace spot {
 
-/// A convolution of stride 1 over the network's plain image, with a following ReLU when `relu`, by the kernels of
+/// A convolution of stride 1 or 2 over the network's plain image, with a following ReLU when `relu`, by the kernels of
 /// kernels/image_convolution.h. Nothing flows back into the image.
 class FirstConvolutionOperator final : public Operator {
  public:

@@ -2,7 +2,7 @@
 
 #include "engine/cpu/first_convolution.h"
 #include "engine/cpu/kernels/instruction_set.h"
-#include "engine/cpu/pooled_convolution.h"
+#include "engine/cpu/sparse_convolution_layer.h"
 #include "engine/cpu/sparse_dense_layer.h"
 
 namespace spot {
@@ -21,21 +21,29 @@ Fusion::Match Fusion::match(std::size_t index, bool image, bool plain) const {
   return {};
 }
 
+/// Whether about half of what reaches the layer is zero.
+bool Fusion::follows_relu(std::size_t index) const {
+  while (index > 0 && (is(index - 1, LayerKind::kDropout) || is(index - 1, LayerKind::kMaxPool))) --index;
+  return index > 0 && is(index - 1, LayerKind::kRelu);
+}
+
 Fusion::Match Fusion::match_convolution(std::size_t index, bool plain) const {
   const LayerSpec& convolution = model_->layers[index];
-  const bool relu_first = is(index + 1, LayerKind::kRelu) && is(index + 2, LayerKind::kMaxPool);
+  const bool relu = is(index + 1, LayerKind::kRelu), pool_behind = relu && is(index + 2, LayerKind::kMaxPool);
   const bool pool_first = is(index + 1, LayerKind::kMaxPool) && is(index + 2, LayerKind::kRelu);
-  if (relu_first || pool_first) {
-    const std::size_t pool = relu_first ? index + 2 : index + 1;
-    if (PooledConvolutionOperator::can_compute(convolution, model_->layers[pool], plain)) {
+  if (pool_behind || pool_first) {
+    const std::size_t pool = pool_behind ? index + 2 : index + 1;
+    if (SparseConvolutionOperator::can_compute(convolution, model_->layers[pool], plain)) {
       const bool direct = plain && FirstConvolutionOperator::can_compute(convolution);
-      const Kind kind = direct ? Kind::kFirstPooledConvolution : Kind::kPooledConvolution;
-      return {.kind = kind, .layers = 3, .weighted = index, .pool = pool, .relu = true};
+      const Kind kind = direct ? Kind::kFirstPooledConvolution : Kind::kSparseConvolution;
+      return {.kind = kind, .layers = 3, .weighted = index, .last = pool, .pools = true, .relu = true};
     }
   }
-  if (!plain || relu_first || !FirstConvolutionOperator::can_compute(convolution)) return {};
-  const bool relu = is(index + 1, LayerKind::kRelu);
-  return {.kind = Kind::kFirstConvolution, .layers = relu ? 2U : 1U, .weighted = index, .relu = relu};
+  if (relu && !plain && follows_relu(index) && SparseConvolutionOperator::can_compute(convolution)) {
+    return {.kind = Kind::kSparseConvolution, .layers = 2, .weighted = index, .last = index, .relu = true};
+  }
+  if (!plain || pool_behind || !FirstConvolutionOperator::can_compute(convolution)) return {};
+  return {.kind = Kind::kFirstConvolution, .layers = relu ? 2U : 1U, .weighted = index, .last = index, .relu = relu};
 }
 
 Fusion::Match Fusion::match_dense(std::size_t index, bool image, bool plain) const {
@@ -47,7 +55,11 @@ Fusion::Match Fusion::match_dense(std::size_t index, bool image, bool plain) con
   if (!SparseDenseOperator::can_compute(layer)) return {};
   if (flattens && (plain || model_->layers[index].input.channels % block_ != 0)) return {};
   const bool relu = is(dense + 1, LayerKind::kRelu);
-  return {.kind = Kind::kSparseDense, .layers = dense - index + (relu ? 2 : 1), .weighted = dense, .relu = relu};
+  return {.kind = Kind::kSparseDense,
+          .layers = dense - index + (relu ? 2 : 1),
+          .weighted = dense,
+          .last = dense,
+          .relu = relu};
 }
 
 bool Fusion::feeds_dense(std::size_t index) const {

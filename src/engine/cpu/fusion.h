@@ -8,7 +8,8 @@
 namespace spot {
 
 /// Finds the patterns of layers that one fused operator computes:
-///     conv2d, relu and max_pool 2 x 2 (the last two in either order)   PooledConvolutionOperator
+///     conv2d, relu and max_pool 2 x 2 (the last two in either order)   SparseConvolutionOperator
+///     conv2d and relu, behind another relu                             likewise
 ///     the same over the image, kernels of 3 and 5, up to 4 channels    FirstPooledConvolutionOperator
 ///     conv2d over the image, perhaps relu                              FirstConvolutionOperator
 ///     flatten, dense of many inputs, perhaps relu                      SparseDenseOperator
@@ -17,7 +18,7 @@ class Fusion {
  public:
   enum class Kind : std::uint8_t {
     kNone,
-    kPooledConvolution,
+    kSparseConvolution,
     kFirstPooledConvolution,
     kFirstConvolution,
     kSparseDense
@@ -27,7 +28,8 @@ class Fusion {
     Kind kind = Kind::kNone;
     std::size_t layers = 0;    ///< how many it takes
     std::size_t weighted = 0;  ///< the place of its convolution or dense layer in the model
-    std::size_t pool = 0;      ///< of its pool
+    std::size_t last = 0;      ///< of the layer whose output is the operator's
+    bool pools = false;
     bool relu = false;
   };
 
@@ -44,6 +46,7 @@ class Fusion {
 
  private:
   [[nodiscard]] bool is(std::size_t index, LayerKind kind) const;
+  [[nodiscard]] bool follows_relu(std::size_t index) const;
   [[nodiscard]] Match match_convolution(std::size_t index, bool plain) const;
   [[nodiscard]] Match match_dense(std::size_t index, bool image, bool plain) const;
 

@@ -4,15 +4,16 @@
 
 namespace spot {
 
-ImageFrame::ImageFrame(const LayerSpec& layer, const Edge& edge, int workers)
+ImageFrame::ImageFrame(const LayerSpec& layer, const Edge& edge, int workers, std::size_t more_rows,
+                       std::size_t more_columns)
     : planes_(static_cast<std::size_t>(edge.blocks())),
       block_(static_cast<std::size_t>(edge.block())),
       image_rows_(static_cast<std::size_t>(layer.input.height)),
       image_columns_(static_cast<std::size_t>(layer.input.width)),
       top_(static_cast<std::size_t>(layer.padding[0])),
       left_(static_cast<std::size_t>(layer.padding[1])),
-      rows_(top_ + image_rows_ + static_cast<std::size_t>(layer.padding[2])),
-      columns_(left_ + image_columns_ + static_cast<std::size_t>(layer.padding[3])) {
+      rows_(top_ + image_rows_ + static_cast<std::size_t>(layer.padding[2]) + more_rows),
+      columns_(left_ + image_columns_ + static_cast<std::size_t>(layer.padding[3]) + more_columns) {
   if (rows_ == image_rows_ && columns_ == image_columns_) return;
   for (int worker = 0; worker < workers; ++worker) buffers_.emplace_back(size());
 }

@@ -7,11 +7,13 @@
 namespace spot {
 
 /// Puts the padding of a convolution around one image at a time, in a buffer a worker, because the kernels look at
-/// every tap. Without padding the image itself is used.
+/// every tap, and as many more rows and columns behind it as they compute too much. Where there is nothing to put
+/// around it the image itself is used.
 class ImageFrame {
  public:
   ImageFrame() = default;
-  ImageFrame(const LayerSpec& layer, const Edge& edge, int workers);
+  ImageFrame(const LayerSpec& layer, const Edge& edge, int workers, std::size_t more_rows = 0,
+             std::size_t more_columns = 0);
 
   [[nodiscard]] bool needed() const { return !buffers_.empty(); }
   [[nodiscard]] std::size_t rows() const { return rows_; }

@@ -11,6 +11,7 @@ kernels::ImageShape image_shape(const LayerSpec& convolution, const ImageFrame& 
           .rows = frame.rows(),
           .columns = frame.columns(),
           .kernel = static_cast<std::size_t>(convolution.kernel[0]),
+          .stride = static_cast<std::size_t>(convolution.stride[0]),
           .block = static_cast<std::size_t>(output.block()),
           .output_channels = static_cast<std::size_t>(output.blocks() * output.block())};
 }

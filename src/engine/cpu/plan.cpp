@@ -12,9 +12,9 @@
 #include "engine/cpu/first_pooled_convolution.h"
 #include "engine/cpu/flatten.h"
 #include "engine/cpu/isa.h"
-#include "engine/cpu/pooled_convolution.h"
 #include "engine/cpu/pooling.h"
 #include "engine/cpu/relu.h"
+#include "engine/cpu/sparse_convolution_layer.h"
 #include "engine/cpu/sparse_dense_layer.h"
 
 namespace spot {
@@ -103,14 +103,14 @@ std::size_t Plan::add_fused(const ModelSpec& model, std::size_t index) {
   const LayerSpec& layer = model.layers[match.weighted];
   switch (match.kind) {
     case Fusion::Kind::kNone: return 0;
-    case Fusion::Kind::kPooledConvolution: {
-      Edge& output = add_edge(model.layers[match.pool].output, true, true, fusion_->feeds_dense(index + match.layers));
-      add<PooledConvolutionOperator>(context_, layer, input, output);
+    case Fusion::Kind::kSparseConvolution: {
+      Edge& output = add_edge(model.layers[match.last].output, true, true, fusion_->feeds_dense(index + match.layers));
+      add<SparseConvolutionOperator>(context_, layer, input, output, match.pools);
       if (input.has_background()) shared_packs_.push_back(operators_.back().get());
       break;
     }
     case Fusion::Kind::kFirstPooledConvolution: {
-      Edge& output = add_edge(model.layers[match.pool].output, true, true, fusion_->feeds_dense(index + match.layers));
+      Edge& output = add_edge(model.layers[match.last].output, true, true, fusion_->feeds_dense(index + match.layers));
       add<FirstPooledConvolutionOperator>(context_, layer, input, output);
       break;
     }

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "engine/cpu/kernels/pooled_forward.h"
+#include "engine/cpu/kernels/window_forward.h"
 
 namespace spot {
 namespace {
@@ -18,7 +18,7 @@ bool WinogradConvolution::can_compute(const LayerSpec& convolution, const Edge& 
   return convolution.kernel[0] == 3 && convolution.kernel[1] == 3 && input.block() != 1;
 }
 
-WinogradConvolution::WinogradConvolution(const LayerSpec& convolution, const kernels::PooledShape& shape, Edge& input,
+WinogradConvolution::WinogradConvolution(const LayerSpec& convolution, const kernels::WindowShape& shape, Edge& input,
                                          Edge& output, int workers)
     : input_(input),
       output_(output),
@@ -29,7 +29,7 @@ WinogradConvolution::WinogradConvolution(const LayerSpec& convolution, const ker
              .top = static_cast<std::size_t>(convolution.padding[0]),
              .left = static_cast<std::size_t>(convolution.padding[1]),
              .output_channels = shape.output_channels,
-             .chunk = kernels::pooled_forward_chunk(shape),
+             .chunk = kernels::window_forward_chunk(shape),
              .windows_down = shape.windows_down,
              .windows_across = shape.windows_across},
       weights_(kernels::kWinogradPoints * shape.input_channels * shape.output_channels),

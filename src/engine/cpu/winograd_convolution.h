@@ -3,23 +3,23 @@
 #include <vector>
 
 #include "engine/cpu/edge.h"
-#include "engine/cpu/kernels/pooled_shape.h"
+#include "engine/cpu/kernels/window_shape.h"
 #include "engine/cpu/kernels/winograd_forward.h"
 #include "engine/model_spec.h"
 
 namespace spot {
 
-/// What kernels/winograd_forward.h takes over of a PooledConvolutionOperator's forward pass: most windows, with fewer
+/// What kernels/winograd_forward.h takes over of a SparseConvolutionOperator's forward pass: most windows, with fewer
 /// operations, and with rounding errors about twice as large.
 class WinogradConvolution {
  public:
   static bool can_compute(const LayerSpec& convolution, const Edge& input);
 
   /// `shape`: of the padded input.
-  WinogradConvolution(const LayerSpec& convolution, const kernels::PooledShape& shape, Edge& input, Edge& output,
+  WinogradConvolution(const LayerSpec& convolution, const kernels::WindowShape& shape, Edge& input, Edge& output,
                       int workers);
 
-  /// Brings the transformed weights up to date; `weights` as in kernels::PooledForward.
+  /// Brings the transformed weights up to date; `weights` as in kernels::WindowForward.
   void pack(const float* weights);
   /// Likewise what is known of the background.
   void pack_background();

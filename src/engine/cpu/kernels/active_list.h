@@ -17,7 +17,7 @@ struct ActiveList {
 
 /// Lists a blocked image of `pixels` pixels and list.pitch channels. A pixel that `background` marks (null: none)
 /// has one entry, of value 1, for the channel behind the last one: the weights there are those of all channels
-/// together (PooledForward). Pixels that `needed` does not mark (null: all are) are left out.
+/// together (WindowForward). Pixels that `needed` does not mark (null: all are) are left out.
 void list_active(const float* image, const std::uint8_t* background, const std::uint8_t* needed, std::size_t pixels,
                  std::size_t block, std::size_t offset_of_channel, const ActiveList& list);
 

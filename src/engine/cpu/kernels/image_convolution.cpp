@@ -25,10 +25,10 @@ using Vector = hn::Vec<Tag>;
 /// Output pixels of a row that are computed together.
 constexpr std::size_t kTogether = 8;
 
-template <std::size_t... i>
+template <std::size_t stride, std::size_t... i>
 HWY_INLINE void add_tap(Vector (&sums)[sizeof...(i)], Vector weight, const float* pixels,
                         std::index_sequence<i...> /*pixels*/) {
-  ((sums[i] = hn::MulAdd(hn::Set(Tag(), pixels[i]), weight, sums[i])), ...);
+  ((sums[i] = hn::MulAdd(hn::Set(Tag(), pixels[i * stride]), weight, sums[i])), ...);
 }
 
 template <std::size_t... i>
@@ -42,7 +42,7 @@ HWY_INLINE void store_pixels(const Vector (&sums)[sizeof...(i)], bool relu, std:
 }
 
 /// `count` pixels of one row and one vector of output channels. `image` is their first pixel under the first tap.
-template <std::size_t count>
+template <std::size_t count, std::size_t stride>
 HWY_INLINE void compute_pixels(const ImageShape& shape, const float* image, bool background, const float* weights,
                                const float* bias, float* output) {
   constexpr auto kPixels = std::make_index_sequence<count>();
@@ -53,7 +53,7 @@ HWY_INLINE void compute_pixels(const ImageShape& shape, const float* image, bool
       for (std::size_t row = 0; row < shape.kernel; ++row) {
         const float* pixels = image + (channel * shape.rows + row) * shape.columns;
         for (std::size_t column = 0; column < shape.kernel; ++column) {
-          add_tap(sums, hn::LoadU(Tag(), weights), pixels + column, kPixels);
+          add_tap<stride>(sums, hn::LoadU(Tag(), weights), pixels + column, kPixels);
           weights += shape.output_channels;
         }
       }
@@ -62,8 +62,9 @@ HWY_INLINE void compute_pixels(const ImageShape& shape, const float* image, bool
   store_pixels(sums, shape.relu, shape.block, output, kPixels);
 }
 
-void image_convolution_here(const ImageShape& shape, const float* image, const std::uint8_t* background,
-                            const float* weights, const float* bias, float* output) {
+template <std::size_t stride>
+void convolve(const ImageShape& shape, const float* image, const std::uint8_t* background, const float* weights,
+              const float* bias, float* output) {
   const std::size_t across = shape.output_columns();
   for (std::size_t channel = 0; channel < shape.output_channels; channel += hn::Lanes(Tag())) {
     float* plane = output + channel / shape.block * shape.output_pixels() * shape.block + channel % shape.block;
@@ -74,16 +75,23 @@ void image_convolution_here(const ImageShape& shape, const float* image, const s
         const std::size_t at = y * across + x;
         const std::size_t count = across >= kTogether ? kTogether : 1;
         const bool empty = std::find(background + at, background + at + count, 0) == background + at + count;
-        const float* pixels = image + y * shape.columns + x;
+        const float* pixels = image + (y * shape.columns + x) * stride;
         if (count == kTogether) {
-          compute_pixels<kTogether>(shape, pixels, empty, weights + channel, bias + channel, plane + at * shape.block);
+          compute_pixels<kTogether, stride>(shape, pixels, empty, weights + channel, bias + channel,
+                                            plane + at * shape.block);
         } else {
-          compute_pixels<1>(shape, pixels, empty, weights + channel, bias + channel, plane + at * shape.block);
+          compute_pixels<1, stride>(shape, pixels, empty, weights + channel, bias + channel, plane + at * shape.block);
         }
         x += count;
       }
     }
   }
+}
+
+void image_convolution_here(const ImageShape& shape, const float* image, const std::uint8_t* background,
+                            const float* weights, const float* bias, float* output) {
+  if (shape.stride == 1) return convolve<1>(shape, image, background, weights, bias, output);
+  convolve<2>(shape, image, background, weights, bias, output);
 }
 
 template <std::size_t kernel, std::size_t... tap>
@@ -124,7 +132,7 @@ void add_gradient(const ImageShape& shape, const float* image, const std::uint8_
       }
       bias = hn::Add(bias, difference);
       if (background[at] != 0) continue;
-      add_pixel<kernel>(sums, difference, image + y * shape.columns + x, shape.columns, kTaps);
+      add_pixel<kernel>(sums, difference, image + (y * shape.columns + x) * shape.stride, shape.columns, kTaps);
     }
   }
   store_taps<kernel>(sums, gradient, shape.output_channels, kTaps);
@@ -159,18 +167,20 @@ HWY_EXPORT(image_convolution_here);
 HWY_EXPORT(image_convolution_gradient_here);
 
 void mark_background(const ImageShape& shape, const float* image, std::uint8_t* background) {
-  const std::size_t across = shape.output_columns(), kernel = shape.kernel;
+  const std::size_t across = shape.output_columns(), kernel = shape.kernel, stride = shape.stride;
   std::fill_n(background, shape.output_pixels(), std::uint8_t{1});
   for (std::size_t line = 0; line < shape.channels * shape.rows; ++line) {
     const float* pixels = image + line * shape.columns;
     // The outputs whose fields this line belongs to.
     const std::size_t y = line % shape.rows;
-    const std::size_t top = y < kernel ? 0 : y - kernel + 1, bottom = std::min(y + 1, shape.output_rows());
+    const std::size_t top = y < kernel ? 0 : (y - kernel) / stride + 1;
+    const std::size_t bottom = std::min(y / stride + 1, shape.output_rows());
     std::size_t zeros = 0;  // in a row, up to pixel x
     for (std::size_t x = 0; x < shape.columns; ++x) {
       zeros = pixels[x] == 0.0F ? zeros + 1 : 0;
-      if (x + 1 < kernel || zeros >= kernel) continue;
-      for (std::size_t down = top; down < bottom; ++down) background[down * across + x + 1 - kernel] = 0;
+      if (x + 1 < kernel || zeros >= kernel || (x + 1 - kernel) % stride != 0) continue;
+      const std::size_t right = (x + 1 - kernel) / stride;
+      for (std::size_t down = top; down < bottom; ++down) background[down * across + right] = 0;
     }
   }
 }

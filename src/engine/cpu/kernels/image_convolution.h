@@ -5,19 +5,20 @@
 
 namespace spot::kernels {
 
-/// A convolution of stride 1 with a square kernel over a plain image, [channel][row][column], that has its padding
-/// around it already. The output is blocked, [output channel / block][row][column][block].
+/// A convolution with a square kernel and equal strides over a plain image, [channel][row][column], that has its
+/// padding around it already. The output is blocked, [output channel / block][row][column][block].
 struct ImageShape {
   std::size_t channels = 0;
   std::size_t rows = 0;     ///< of the padded image
   std::size_t columns = 0;  ///< likewise
   std::size_t kernel = 0;
+  std::size_t stride = 1;
   std::size_t block = 0;
   std::size_t output_channels = 0;  ///< in whole blocks
   bool relu = false;
 
-  [[nodiscard]] std::size_t output_rows() const { return rows - kernel + 1; }
-  [[nodiscard]] std::size_t output_columns() const { return columns - kernel + 1; }
+  [[nodiscard]] std::size_t output_rows() const { return (rows - kernel) / stride + 1; }
+  [[nodiscard]] std::size_t output_columns() const { return (columns - kernel) / stride + 1; }
   [[nodiscard]] std::size_t output_pixels() const { return output_rows() * output_columns(); }
   [[nodiscard]] std::size_t taps() const { return channels * kernel * kernel; }
 };
@@ -25,6 +26,10 @@ struct ImageShape {
 /// Kernel sizes that have code for the gradient: its taps are unrolled.
 constexpr bool has_image_kernel(std::size_t kernel) {
   return kernel == 3 || kernel == 5;
+}
+/// Likewise for the pass forward.
+constexpr bool has_image_stride(std::size_t stride) {
+  return stride == 1 || stride == 2;
 }
 
 /// background[pixel] = 1 where the receptive field of the output's pixel is all zero, else 0.

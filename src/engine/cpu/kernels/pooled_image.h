@@ -3,7 +3,7 @@
 #include <cstdint>
 
 #include "engine/cpu/kernels/image_convolution.h"
-#include "engine/cpu/kernels/pooled_shape.h"
+#include "engine/cpu/kernels/window_shape.h"
 
 namespace spot::kernels {
 
@@ -21,7 +21,7 @@ struct PooledImageShape {
 void mark_background_windows(const PooledImageShape& shape, const float* image, std::uint8_t* background);
 
 /// output = max(0, the maximum over each window of bias + weights * image); winners (null: not wanted) says which cell
-/// that was (pooled_shape.h). weights: [channel, row, column][output channel].
+/// that was (window_shape.h). weights: [channel, row, column][output channel].
 void pooled_image(const PooledImageShape& shape, const float* image, const std::uint8_t* background,
                   const float* weights, const float* bias, float* output, std::uint8_t* winners);
 

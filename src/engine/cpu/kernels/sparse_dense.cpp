@@ -10,6 +10,7 @@
 #include "engine/cpu/kernels/sparse_dense.h"
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 #include "engine/cpu/kernels/targets.h"
@@ -17,8 +18,11 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "engine/cpu/kernels/sparse_dense.cpp"
+#include <hwy/cache_control.h>
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
+
+#include "engine/cpu/kernels/mask_bits-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace spot::kernels::HWY_NAMESPACE {
@@ -31,25 +35,24 @@ constexpr std::size_t kLanes = HWY_MIN(HWY_LANES(float), 16);
 /// Inputs whose weights stay in a first-level cache.
 constexpr std::size_t kForwardTile = 64;
 
-/// The inputs of one sample's tile that are not zero.
-struct TileList {
-  float values[kForwardTile + kLanes];
-  std::uint32_t inputs[kForwardTile + kLanes];
-  std::size_t count;
-};
+/// Samples between the one in work and the one that is fetched. Their rows are too far apart for the processor to see
+/// a pattern.
+constexpr std::size_t kSamplesAhead = 4;
 
-HWY_INLINE void list_tile(const float* input, std::size_t count, TileList& list) {
+/// May reach behind the memory that is there: nothing is read.
+HWY_INLINE void prefetch(const float* values, std::size_t count) {
+  constexpr std::size_t kCacheLine = 16;
+  for (std::size_t i = 0; i < count; i += kCacheLine) hwy::Prefetch(values + i);
+}
+
+/// Bit i: input i of the tile is not zero.
+HWY_INLINE std::uint64_t active_inputs(const float* input, std::size_t count) {
   const Tag d;
-  const hn::RebindToUnsigned<Tag> du;
-  list.count = 0;
+  std::uint64_t bits = 0;
   for (std::size_t i = 0; i < count; i += kLanes) {
-    const auto value = hn::LoadU(d, input + i);
-    const auto active = hn::Ne(value, hn::Zero(d));
-    const auto index = hn::Iota(du, static_cast<std::uint32_t>(i));
-    hn::StoreU(hn::Compress(value, active), d, list.values + list.count);
-    hn::StoreU(hn::Compress(index, hn::RebindMask(du, active)), du, list.inputs + list.count);
-    list.count += hn::CountTrue(d, active);
+    bits |= bits_of(d, hn::Ne(hn::LoadU(d, input + i), hn::Zero(d))) << i;
   }
+  return bits;
 }
 
 template <std::size_t... i>
@@ -72,31 +75,36 @@ HWY_INLINE void add_row(Vector (&sums)[sizeof...(i)], float factor, const float*
 /// Adds the tile's rows of weights to `vectors` vectors of outputs. A sum of its own for each tile keeps the rounding
 /// error of thousands of additions small.
 template <std::size_t vectors>
-HWY_INLINE void add_tile(const TileList& list, const float* weights, std::size_t outputs, float* output) {
+HWY_INLINE void add_tile(std::uint64_t active, const float* input, const float* weights, std::size_t outputs,
+                         float* output) {
   constexpr auto kVectors = std::make_index_sequence<vectors>();
   Vector sums[vectors];
   for (Vector& sum : sums) sum = hn::Zero(Tag());
-  for (std::size_t k = 0; k < list.count; ++k)
-    add_row(sums, list.values[k], weights + list.inputs[k] * outputs, kVectors);
+  for (; active != 0; active &= active - 1) {
+    const auto i = static_cast<std::size_t>(std::countr_zero(active));
+    add_row(sums, input[i], weights + i * outputs, kVectors);
+  }
   add_all(sums, output, kVectors);
 }
 
-void add_tile_to_outputs(const TileList& list, const float* weights, std::size_t outputs, float* output) {
+void add_tile_to_outputs(std::uint64_t active, const float* input, const float* weights, std::size_t outputs,
+                         float* output) {
   std::size_t first = 0;
   for (; first + 8 * kLanes <= outputs; first += 8 * kLanes)
-    add_tile<8>(list, weights + first, outputs, output + first);
-  for (; first < outputs; first += kLanes) add_tile<1>(list, weights + first, outputs, output + first);
+    add_tile<8>(active, input, weights + first, outputs, output + first);
+  for (; first < outputs; first += kLanes) add_tile<1>(active, input, weights + first, outputs, output + first);
 }
 
 void sparse_dense_forward_here(const DenseForward& pass) {
   const Tag d;
   for (std::size_t n = 0; n < pass.samples; ++n) std::copy_n(pass.bias, pass.outputs, pass.output + n * pass.outputs);
-  TileList list;
   for (std::size_t first = 0; first < pass.inputs; first += kForwardTile) {
     const std::size_t count = std::min(kForwardTile, pass.inputs - first);
     for (std::size_t n = 0; n < pass.samples; ++n) {
-      list_tile(pass.input + n * pass.input_pitch + first, count, list);
-      add_tile_to_outputs(list, pass.weights + first * pass.outputs, pass.outputs, pass.output + n * pass.outputs);
+      const float* input = pass.input + n * pass.input_pitch + first;
+      prefetch(input + kSamplesAhead * pass.input_pitch, count);
+      add_tile_to_outputs(active_inputs(input, count), input, pass.weights + first * pass.outputs, pass.outputs,
+                          pass.output + n * pass.outputs);
     }
   }
   if (!pass.relu) return;
@@ -134,7 +142,9 @@ void sparse_dense_backward_here(const DenseBackward& pass) {
     }
   }
   for (std::size_t n = 0; n < pass.samples; ++n) {
-    std::copy_n(pass.input + n * pass.input_pitch + pass.first, pass.count, inputs + n * kDenseTile);
+    const float* input = pass.input + n * pass.input_pitch + pass.first;
+    prefetch(input + kSamplesAhead * pass.input_pitch, pass.count);
+    std::copy_n(input, pass.count, inputs + n * kDenseTile);
   }
   for (std::size_t o = 0; o < pass.outputs; ++o) {
     sum_rows_of_tile(lists.by_output + o * lists.batch_pitch, lists.output_counts[o], inputs, pass.count,

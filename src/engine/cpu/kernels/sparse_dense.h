@@ -10,7 +10,7 @@ namespace spot::kernels {
 
 constexpr std::size_t kDenseMultiple = 16;
 /// Inputs that one task of the backward pass takes.
-constexpr std::size_t kDenseTile = 64;
+constexpr std::size_t kDenseTile = 96;
 
 struct DenseForward {
   std::size_t inputs, outputs, samples;

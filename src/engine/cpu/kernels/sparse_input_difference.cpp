@@ -63,25 +63,26 @@ HWY_INLINE void add_set(Vector (&field)[F::kSize], std::uint64_t bits, const flo
   }
 }
 
-/// The whole field at once. `sets` are the four bit sets of one group of channels.
+/// The whole field at once. `sets` are the four bit sets of one group of channels, `pitch` is the distance of the
+/// values of two cells.
 template <std::size_t kernel, std::size_t block>
-HWY_INLINE void add_window_at_once(const std::uint64_t* sets, const float* values, const float* weights, float* pixel,
-                                   std::size_t row) {
+HWY_INLINE void add_window_at_once(const std::uint64_t* sets, const float* values, std::size_t pitch,
+                                   const float* weights, float* pixel, std::size_t row) {
   using F = Field<kernel + 1, kernel + 1>;
   constexpr auto kPixels = std::make_index_sequence<F::kSize>();
   Vector field[F::kSize];
   load_field<F>(field, pixel, row, block, kPixels);
   add_set<F, kernel, block, 0, 0, kernel>(field, sets[0], values, weights);
-  add_set<F, kernel, block, 0, 1, kernel>(field, sets[1], values, weights);
-  add_set<F, kernel, block, 1, 0, kernel>(field, sets[2], values, weights);
-  add_set<F, kernel, block, 1, 1, kernel>(field, sets[3], values, weights);
+  add_set<F, kernel, block, 0, 1, kernel>(field, sets[1], values + pitch, weights);
+  add_set<F, kernel, block, 1, 0, kernel>(field, sets[2], values + 2 * pitch, weights);
+  add_set<F, kernel, block, 1, 1, kernel>(field, sets[3], values + 3 * pitch, weights);
   store_field<F>(field, pixel, row, block, kPixels);
 }
 
 /// One cell and one row of taps at a time.
 template <std::size_t kernel, std::size_t block>
-HWY_INLINE void add_window_by_rows(const std::uint64_t* sets, const float* values, const float* weights, float* pixel,
-                                   std::size_t row) {
+HWY_INLINE void add_window_by_rows(const std::uint64_t* sets, const float* values, std::size_t pitch,
+                                   const float* weights, float* pixel, std::size_t row) {
   using F = Field<1, kernel>;
   constexpr auto kPixels = std::make_index_sequence<F::kSize>();
   for (std::size_t cell = 0; cell < 4; ++cell) {
@@ -90,18 +91,18 @@ HWY_INLINE void add_window_by_rows(const std::uint64_t* sets, const float* value
       float* place = pixel + (cell / 2 + r) * row + cell % 2 * block;
       Vector field[F::kSize];
       load_field<F>(field, place, row, block, kPixels);
-      add_set<F, kernel, block, 0, 0, 1>(field, sets[cell], values, weights + r * kernel * block);
+      add_set<F, kernel, block, 0, 0, 1>(field, sets[cell], values + cell * pitch, weights + r * kernel * block);
       store_field<F>(field, place, row, block, kPixels);
     }
   }
 }
 
 template <std::size_t kernel, std::size_t block>
-void difference_of_image(const PooledShape& shape, const SparseDifference& list, const float* weights,
+void difference_of_image(const WindowShape& shape, const SparseDifference& list, const float* weights,
                          float* differences) {
   constexpr bool kAtOnce = kManyRegisters && kernel <= 3;
   const std::size_t groups = channel_groups(shape), taps = kernel * kernel;
-  const std::size_t row = shape.columns * block;
+  const std::size_t row = shape.columns * block, pitch = shape.pools ? 0 : shape.output_channels;
   std::fill_n(differences, shape.pixels() * shape.input_channels, 0.0F);
   for (std::size_t input = 0; input < shape.input_channels; input += hn::Lanes(Tag())) {
     float* plane = differences + input / block * shape.pixels() * block + input % block;
@@ -110,12 +111,12 @@ void difference_of_image(const PooledShape& shape, const SparseDifference& list,
       float* pixel = plane + shape.pixel(2 * (window / shape.windows_across), 2 * (window % shape.windows_across));
       for (std::size_t group = 0; group < groups; ++group) {
         const std::uint64_t* sets = list.winners + (window * groups + group) * 4;
-        const float* values = list.values + window * shape.output_channels + group * 64;
+        const float* values = list.values + window * shape.results() * shape.output_channels + group * 64;
         const float* group_weights = plane_weights + group * 64 * taps * block;
         if constexpr (kAtOnce) {
-          add_window_at_once<kernel, block>(sets, values, group_weights, pixel, row);
+          add_window_at_once<kernel, block>(sets, values, pitch, group_weights, pixel, row);
         } else {
-          add_window_by_rows<kernel, block>(sets, values, group_weights, pixel, row);
+          add_window_by_rows<kernel, block>(sets, values, pitch, group_weights, pixel, row);
         }
       }
     }
@@ -123,7 +124,7 @@ void difference_of_image(const PooledShape& shape, const SparseDifference& list,
 }
 
 template <std::size_t block>
-void difference_of_blocks(const PooledShape& shape, const SparseDifference& list, const float* weights,
+void difference_of_blocks(const WindowShape& shape, const SparseDifference& list, const float* weights,
                           float* differences) {
   switch (shape.kernel) {
     case 1: return difference_of_image<1, block>(shape, list, weights, differences);
@@ -132,7 +133,7 @@ void difference_of_blocks(const PooledShape& shape, const SparseDifference& list
   }
 }
 
-void sparse_input_difference_here(const PooledShape& shape, const SparseDifference& list, const float* weights,
+void sparse_input_difference_here(const WindowShape& shape, const SparseDifference& list, const float* weights,
                                   float* differences) {
   if (shape.block == 16) return difference_of_blocks<16>(shape, list, weights, differences);
   difference_of_blocks<8>(shape, list, weights, differences);
@@ -146,7 +147,7 @@ namespace spot::kernels {
 
 HWY_EXPORT(sparse_input_difference_here);
 
-void sparse_input_difference(const PooledShape& shape, const SparseDifference& list, const float* weights,
+void sparse_input_difference(const WindowShape& shape, const SparseDifference& list, const float* weights,
                              float* differences) {
   HWY_DYNAMIC_DISPATCH(sparse_input_difference_here)(shape, list, weights, differences);
 }

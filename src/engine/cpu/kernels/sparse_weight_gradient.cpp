@@ -40,7 +40,7 @@ HWY_INLINE void store_sums(const Vector (&sums)[kernel * kernel], float* gradien
 
 /// One vector of input channels of one output channel: `gradient` is that of its first tap.
 template <std::size_t kernel, std::size_t block>
-HWY_INLINE void add_entries(const PooledShape& shape, const float* image, const SparseEntry* entries,
+HWY_INLINE void add_entries(const WindowShape& shape, const float* image, const SparseEntry* entries,
                             std::uint32_t count, float* gradient) {
   constexpr auto kTaps = std::make_index_sequence<kernel * kernel>();
   const std::size_t row = shape.columns * block;
@@ -53,14 +53,14 @@ HWY_INLINE void add_entries(const PooledShape& shape, const float* image, const 
 }
 
 template <std::size_t kernel, std::size_t block>
-void add_image(const PooledShape& shape, const float* image, const SparseDifference& list, float* gradient) {
-  const std::size_t band_windows = band_rows(shape) * shape.windows_across;
+void add_image(const WindowShape& shape, const float* image, const SparseDifference& list, float* gradient) {
+  const std::size_t room = entries_of_band(shape);
   for (std::size_t band = 0; band < bands(shape); ++band) {
     for (std::size_t input = 0; input < shape.input_channels; input += hn::Lanes(Tag())) {
       const float* plane = image + input / block * shape.pixels() * block + input % block;
       for (std::size_t output = 0; output < shape.output_channels; ++output) {
         const std::size_t at = band * shape.output_channels + output;
-        add_entries<kernel, block>(shape, plane, list.entries + at * band_windows, list.counts[at],
+        add_entries<kernel, block>(shape, plane, list.entries + at * room, list.counts[at],
                                    gradient + output * shape.taps() * shape.input_channels + input);
       }
     }
@@ -68,7 +68,7 @@ void add_image(const PooledShape& shape, const float* image, const SparseDiffere
 }
 
 template <std::size_t block>
-void add_image_of_blocks(const PooledShape& shape, const float* image, const SparseDifference& list, float* gradient) {
+void add_image_of_blocks(const WindowShape& shape, const float* image, const SparseDifference& list, float* gradient) {
   switch (shape.kernel) {
     case 1: return add_image<1, block>(shape, image, list, gradient);
     case 3: return add_image<3, block>(shape, image, list, gradient);
@@ -76,7 +76,7 @@ void add_image_of_blocks(const PooledShape& shape, const float* image, const Spa
   }
 }
 
-void sparse_weight_gradient_here(const PooledShape& shape, const float* image, const SparseDifference& list,
+void sparse_weight_gradient_here(const WindowShape& shape, const float* image, const SparseDifference& list,
                                  float* gradient) {
   if (shape.block == 16) return add_image_of_blocks<16>(shape, image, list, gradient);
   add_image_of_blocks<8>(shape, image, list, gradient);
@@ -90,7 +90,7 @@ namespace spot::kernels {
 
 HWY_EXPORT(sparse_weight_gradient_here);
 
-void sparse_weight_gradient(const PooledShape& shape, const float* image, const SparseDifference& list,
+void sparse_weight_gradient(const WindowShape& shape, const float* image, const SparseDifference& list,
                             float* gradient) {
   HWY_DYNAMIC_DISPATCH(sparse_weight_gradient_here)(shape, image, list, gradient);
 }

@@ -1,4 +1,5 @@
-// Four rows by four columns at a time, in registers of four floats.
+// As many rows as a vector has lanes by four columns at a time: every block of four lanes holds a square of four rows
+// by four columns.
 
 #include "engine/cpu/kernels/transpose.h"
 
@@ -13,38 +14,70 @@ HWY_BEFORE_NAMESPACE();
 namespace spot::kernels::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-#if HWY_TARGET == HWY_SCALAR
-constexpr std::size_t kStep = 1;
-#else
-constexpr std::size_t kStep = 4;
+using Tag = hn::CappedTag<float, 16>;
+constexpr std::size_t kLanes = HWY_MIN(HWY_LANES(float), 16);
+constexpr std::size_t kStep = HWY_MIN(kLanes, 4);
+
+#if HWY_TARGET != HWY_SCALAR
+/// Four floats of each of `lanes / 4` rows, every fourth one from `from` on, behind each other.
+template <typename D>
+HWY_INLINE hn::Vec<D> load_blocks(D d, const float* from, std::size_t pitch) {
+  if constexpr (hn::MaxLanes(D()) <= 4) {
+    return hn::LoadU(d, from);
+  } else {
+    const hn::Half<D> half;
+    return hn::Combine(d, load_blocks(half, from + hn::MaxLanes(half) * pitch, pitch), load_blocks(half, from, pitch));
+  }
+}
+
+/// In each block the first, or last, two of a and of b.
+template <typename D>
+HWY_INLINE hn::Vec<D> lower_pairs(D d, hn::Vec<D> a, hn::Vec<D> b) {
+  const hn::Repartition<double, D> pairs;
+  return hn::BitCast(d, hn::InterleaveLower(pairs, hn::BitCast(pairs, a), hn::BitCast(pairs, b)));
+}
+template <typename D>
+HWY_INLINE hn::Vec<D> upper_pairs(D d, hn::Vec<D> a, hn::Vec<D> b) {
+  const hn::Repartition<double, D> pairs;
+  return hn::BitCast(d, hn::InterleaveUpper(pairs, hn::BitCast(pairs, a), hn::BitCast(pairs, b)));
+}
 #endif
 
-HWY_INLINE void transpose_square(const float* from, std::size_t from_pitch, float* to, std::size_t to_pitch) {
+/// As many rows as D has lanes, by four columns.
+template <typename D>
+HWY_INLINE void transpose_columns(D d, const float* from, std::size_t from_pitch, float* to, std::size_t to_pitch) {
 #if HWY_TARGET == HWY_SCALAR
   *to = *from;
-  (void)from_pitch, (void)to_pitch;
+  (void)d, (void)from_pitch, (void)to_pitch;
 #else
-  const hn::FixedTag<float, 4> d;
-  const auto a = hn::LoadU(d, from), b = hn::LoadU(d, from + from_pitch);
-  const auto c = hn::LoadU(d, from + 2 * from_pitch), e = hn::LoadU(d, from + 3 * from_pitch);
+  const auto rows = [&](std::size_t row) { return load_blocks(d, from + row * from_pitch, from_pitch); };
+  const auto a = rows(0), b = rows(1), c = rows(2), e = rows(3);
   const auto lower_ab = hn::InterleaveLower(d, a, b), lower_ce = hn::InterleaveLower(d, c, e);
   const auto upper_ab = hn::InterleaveUpper(d, a, b), upper_ce = hn::InterleaveUpper(d, c, e);
-  hn::StoreU(hn::ConcatLowerLower(d, lower_ce, lower_ab), d, to);
-  hn::StoreU(hn::ConcatUpperUpper(d, lower_ce, lower_ab), d, to + to_pitch);
-  hn::StoreU(hn::ConcatLowerLower(d, upper_ce, upper_ab), d, to + 2 * to_pitch);
-  hn::StoreU(hn::ConcatUpperUpper(d, upper_ce, upper_ab), d, to + 3 * to_pitch);
+  hn::StoreU(lower_pairs(d, lower_ab, lower_ce), d, to);
+  hn::StoreU(upper_pairs(d, lower_ab, lower_ce), d, to + to_pitch);
+  hn::StoreU(lower_pairs(d, upper_ab, upper_ce), d, to + 2 * to_pitch);
+  hn::StoreU(upper_pairs(d, upper_ab, upper_ce), d, to + 3 * to_pitch);
 #endif
 }
 
 void transpose_here(const float* from, std::size_t from_pitch, std::size_t rows, std::size_t columns, float* to,
                     std::size_t to_pitch) {
-  const std::size_t whole_rows = rows / kStep * kStep, whole_columns = columns / kStep * kStep;
-  for (std::size_t i = 0; i < whole_rows; i += kStep) {
+  const std::size_t whole_columns = columns / kStep * kStep;
+  std::size_t i = 0;
+  for (; i + kLanes <= rows; i += kLanes) {
     for (std::size_t j = 0; j < whole_columns; j += kStep) {
-      transpose_square(from + i * from_pitch + j, from_pitch, to + j * to_pitch + i, to_pitch);
+      transpose_columns(Tag(), from + i * from_pitch + j, from_pitch, to + j * to_pitch + i, to_pitch);
     }
   }
-  for (std::size_t i = 0; i < rows; ++i) {
+  for (; i + kStep <= rows; i += kStep) {
+    for (std::size_t j = 0; j < whole_columns; j += kStep) {
+      transpose_columns(hn::CappedTag<float, 4>(), from + i * from_pitch + j, from_pitch, to + j * to_pitch + i,
+                        to_pitch);
+    }
+  }
+  const std::size_t whole_rows = i;
+  for (i = 0; i < rows; ++i) {
     for (std::size_t j = i < whole_rows ? whole_columns : 0; j < columns; ++j) {
       to[j * to_pitch + i] = from[i * from_pitch + j];
     }

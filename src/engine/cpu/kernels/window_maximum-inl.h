@@ -10,7 +10,7 @@
 
 #include <hwy/highway.h>
 
-#include "engine/cpu/kernels/pooled_shape.h"
+#include "engine/cpu/kernels/window_shape.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace spot::kernels::HWY_NAMESPACE {

@@ -13,7 +13,7 @@
 // Rounding changes values a little, which is harmless, but it must not change decisions: which output of a window is
 // the largest, and whether that is positive. Where an exact zero is due, a small residue of either sign comes out, and
 // ReLU lets a difference pass that should have been stopped; of equal outputs any may seem the largest. With biases of
-// zero that changes the training within a few steps. Therefore windows are left to kernels/pooled_forward.h
+// zero that changes the training within a few steps. Therefore windows are left to kernels/window_forward.h
 //     in which an output's receptive field is all zero or all background, which is known before anything is computed,
 //     and in which a decision was close, by less than a bound on the rounding errors: about one in a hundred. The bound
 //     is twice what was seen with weights of both signs, and no proof.
@@ -29,8 +29,8 @@
 #include <numeric>
 #include <utility>
 
-#include "engine/cpu/kernels/pooled_shape.h"
 #include "engine/cpu/kernels/targets.h"
+#include "engine/cpu/kernels/window_shape.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "engine/cpu/kernels/winograd_forward.cpp"

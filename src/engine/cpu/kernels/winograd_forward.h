@@ -6,7 +6,7 @@
 namespace spot::kernels {
 
 /// A convolution of 3 x 3 and stride 1, followed by ReLU and max-pooling over windows of 2 x 2. Images are blocked,
-/// as in pooled_shape.h, but the input has no padding around it: what lies outside counts as zero.
+/// as in window_shape.h, but the input has no padding around it: what lies outside counts as zero.
 struct WinogradShape {
   std::size_t block = 0;
   std::size_t input_channels = 0;   ///< in whole blocks
@@ -74,7 +74,7 @@ struct WinogradForward {
 float winograd_rounding(std::size_t input_channels);
 
 /// output = max(0, the maximum over each window of bias + weights * input), for those windows for which done = 1; the
-/// others are left to pooled_forward().
+/// others are left to window_forward().
 void winograd_forward(const WinogradShape& shape, const WinogradForward& pass, const WinogradScratch& scratch);
 
 /// Transforms the weights of one input channel for one chunk of output channels: `from` is [tap][chunk], and

@@ -9,16 +9,20 @@
 
 namespace spot {
 
-/// A convolution of stride 1, ReLU and max-pooling over windows of 2 x 2, in whichever order the last two stand: one
-/// pass forward that skips the input's zeros, and backward a sparse list of differences (kernels/pooled_shape.h and
-/// its neighbours). Over the network's plain image, whose few channels fill no vector, it works on the image
-/// unfolded: each pixel of the convolution's output with all pixels under its taps as channels, a kernel of 1 x 1.
-/// In fast mode a convolution of 3 x 3 has a forward pass of its own (winograd_convolution.h).
-class PooledConvolutionOperator final : public Operator {
+/// A convolution of stride 1 and ReLU, or these and max-pooling over windows of 2 x 2, in whichever order the last two
+/// stand: one pass forward that skips the input's zeros, and backward a sparse list of differences
+/// (kernels/window_shape.h and its neighbours). With a pool over the network's plain image, whose few channels fill no
+/// vector, it works on the image unfolded: each pixel of the convolution's output with all pixels under its taps as
+/// channels, a kernel of 1 x 1. In fast mode a convolution of 3 x 3 with a pool has a forward pass of its own
+/// (winograd_convolution.h).
+class SparseConvolutionOperator final : public Operator {
  public:
-  /// `output` is the pool's.
-  PooledConvolutionOperator(const OperatorContext& context, const LayerSpec& convolution, Edge& input, Edge& output);
+  /// `output` is the pool's, if it `pools`.
+  SparseConvolutionOperator(const OperatorContext& context, const LayerSpec& convolution, Edge& input, Edge& output,
+                            bool pools);
   static bool can_compute(const LayerSpec& convolution, const LayerSpec& pool, bool plain_input);
+  /// Without a pool, over an image in blocks.
+  static bool can_compute(const LayerSpec& convolution);
 
   [[nodiscard]] std::string implementation(std::string_view pass) const override;
   [[nodiscard]] bool takes_rows() const override { return true; }
@@ -36,6 +40,7 @@ class PooledConvolutionOperator final : public Operator {
     AlignedBuffer<float> values;    // the list of active input channels
     AlignedBuffer<std::uint32_t> offsets, counts;
     AlignedBuffer<std::uint8_t> background;  // [window]
+    AlignedBuffer<std::uint8_t> columns;     // [column of the image]
     AlignedBuffer<std::uint8_t> windows;     // likewise, what is known of each
     AlignedBuffer<std::uint8_t> needed;      // [pixel]
     AlignedBuffer<float> differences;        // by the framed input
@@ -45,7 +50,7 @@ class PooledConvolutionOperator final : public Operator {
     AlignedBuffer<std::uint32_t> entry_counts;
   };
 
-  void make_shape(const LayerSpec& convolution);
+  void make_shape(const LayerSpec& convolution, bool pools);
   void make_scratch();
   const float* image(const ShardTask& task, std::size_t i);
   /// Which pixels of the image are background; null where that is not known, or the image has a frame.
@@ -72,12 +77,12 @@ class PooledConvolutionOperator final : public Operator {
   std::size_t convolution_kernel_;
   std::size_t top_, left_;  ///< padding
   ImageFrame frame_;
-  kernels::PooledShape shape_;
+  kernels::WindowShape shape_;
 
   AlignedBuffer<float> forward_weights_;   // [output / chunk][input, and the background][tap][chunk]
   AlignedBuffer<float> backward_weights_;  // [input / block][output][tap][block]; empty when nothing flows back
   AlignedBuffer<float> bias_values_;       // [output]
-  AlignedBuffer<std::uint8_t> winners_;    // [sample of the batch][output / block][window][block]
+  AlignedBuffer<std::uint8_t> winners_;    // [sample of the batch][output / block][window][block], of a pool
   std::size_t gradient_size_ = 0;          ///< of one shard: weights, [output][tap][input], then bias
   AlignedBuffer<float> gradients_;         // [shard][gradient_size_]
   AlignedBuffer<float> gradient_sum_;      // [gradient_size_]

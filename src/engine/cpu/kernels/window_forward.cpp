@@ -1,11 +1,11 @@
-// Convolution, ReLU and max-pooling in one pass. For a group of windows side by side and a chunk of output
+// Convolution, ReLU and perhaps max-pooling in one pass. For a group of windows side by side and a chunk of output
 // channels, the convolution's outputs under the windows stay in registers while the input pixels of their common
 // receptive field pass by, row by row, and of each pixel the channels that are not zero (active_list.h), in
 // ascending order. A pixel meets a different tap in each output that it reaches; which, is known at compile time,
 // for there is one instance of at_pixel() for each pixel of the receptive field. The weights of one chunk stay in
 // the first-level cache. An output's sum runs over pixel and channel whatever the group, the chunk or the vector.
 
-#include "engine/cpu/kernels/pooled_forward.h"
+#include "engine/cpu/kernels/window_forward.h"
 
 #include <algorithm>
 #include <utility>
@@ -13,7 +13,7 @@
 #include "engine/cpu/kernels/targets.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "engine/cpu/kernels/pooled_forward.cpp"
+#define HWY_TARGET_INCLUDE "engine/cpu/kernels/window_forward.cpp"
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
@@ -76,20 +76,33 @@ HWY_INLINE void at_pixels(Vector (&sums)[T::kSums], const ActiveList& active, st
   (at_pixel<T, pixel>(sums, active, origin, columns, weights), ...);
 }
 
+HWY_INLINE void store_positive(Vector value, float* output) {
+  const auto zero = hn::Zero(Tag());
+  hn::StoreU(hn::IfThenElseZero(hn::Gt(value, zero), value), Tag(), output);
+}
+
 template <typename T, std::size_t part>
-HWY_INLINE void store_window(const PooledShape& shape, const PooledForward& pass, const Vector (&sums)[T::kSums],
+HWY_INLINE void store_window(const WindowShape& shape, const WindowForward& pass, const Vector (&sums)[T::kSums],
                              std::size_t channel, std::size_t window) {
   constexpr std::size_t kWindow = part / T::kVectors, kVector = part % T::kVectors;
   constexpr std::size_t kTop = 2 * kWindow * T::kVectors + kVector;
   constexpr std::size_t kBottom = kTop + T::kAcross * T::kVectors;
   const std::size_t c = channel + kVector * kLanes;
-  const std::size_t at = (c / shape.block * shape.windows() + window + kWindow) * shape.block + c % shape.block;
-  store_maximum(sums[kTop], sums[kTop + T::kVectors], sums[kBottom], sums[kBottom + T::kVectors], pass.output + at,
-                pass.winners == nullptr ? nullptr : pass.winners + at);
+  const std::size_t plane = c / shape.block * shape.outputs() * shape.block + c % shape.block;
+  if (shape.pools) {
+    const std::size_t at = plane + (window + kWindow) * shape.block;
+    return store_maximum(sums[kTop], sums[kTop + T::kVectors], sums[kBottom], sums[kBottom + T::kVectors],
+                         pass.output + at, pass.winners == nullptr ? nullptr : pass.winners + at);
+  }
+  const Vector cells[4] = {sums[kTop], sums[kTop + T::kVectors], sums[kBottom], sums[kBottom + T::kVectors]};
+  for (std::size_t cell = 0; cell < 4; ++cell) {
+    if (!shape.has(window + kWindow, cell)) continue;
+    store_positive(cells[cell], pass.output + plane + shape.output(window + kWindow, cell));
+  }
 }
 
 template <typename T, std::size_t... part>
-HWY_INLINE void store_windows(const PooledShape& shape, const PooledForward& pass, const Vector (&sums)[T::kSums],
+HWY_INLINE void store_windows(const WindowShape& shape, const WindowForward& pass, const Vector (&sums)[T::kSums],
                               std::size_t channel, std::size_t window, std::index_sequence<part...> /*parts*/) {
   (store_window<T, part>(shape, pass, sums, channel, window), ...);
 }
@@ -101,7 +114,7 @@ HWY_INLINE void set_bias(Vector (&sums)[T::kSums], const float* bias, std::index
 
 /// T::kWindows windows from number (down, across) on; `channel` is the first output channel.
 template <typename T>
-void compute(const PooledShape& shape, const PooledForward& pass, std::size_t channel, std::size_t down,
+void compute(const WindowShape& shape, const WindowForward& pass, std::size_t channel, std::size_t down,
              std::size_t across) {
   Vector sums[T::kSums];
   set_bias<T>(sums, pass.bias + channel, std::make_index_sequence<T::kSums>());
@@ -113,25 +126,27 @@ void compute(const PooledShape& shape, const PooledForward& pass, std::size_t ch
                    std::make_index_sequence<T::kWindows * T::kVectors>());
 }
 
-/// Copies the result of window `from` to window `to`.
-void copy_window(const PooledShape& shape, const PooledForward& pass, std::size_t channel, std::size_t channels,
+/// Copies the results of window `from` to window `to`. Both have all of theirs.
+void copy_window(const WindowShape& shape, const WindowForward& pass, std::size_t channel, std::size_t channels,
                  std::size_t from, std::size_t to) {
-  const std::size_t plane = shape.windows() * shape.block;
+  const std::size_t plane = shape.outputs() * shape.block;
   const std::size_t width = std::min(shape.block, channels);
   for (std::size_t c = channel; c < channel + channels; c += width) {
     const std::size_t at = c / shape.block * plane + c % shape.block;
-    std::copy_n(pass.output + at + from * shape.block, width, pass.output + at + to * shape.block);
-    if (pass.winners == nullptr) continue;
-    std::copy_n(pass.winners + at + from * shape.block, width, pass.winners + at + to * shape.block);
+    for (std::size_t cell = 0; cell < shape.results(); ++cell) {
+      const std::size_t source = at + shape.output(from, cell), target = at + shape.output(to, cell);
+      std::copy_n(pass.output + source, width, pass.output + target);
+      if (pass.winners != nullptr) std::copy_n(pass.winners + source, width, pass.winners + target);
+    }
   }
 }
 
-HWY_INLINE bool is(const PooledForward& pass, std::size_t window, std::uint8_t kind) {
+HWY_INLINE bool is(const WindowForward& pass, std::size_t window, std::uint8_t kind) {
   return pass.windows != nullptr && pass.windows[window] == kind;
 }
 
 template <std::size_t count>
-HWY_INLINE bool is_any(const PooledForward& pass, std::size_t window, std::uint8_t kind) {
+HWY_INLINE bool is_any(const WindowForward& pass, std::size_t window, std::uint8_t kind) {
   for (std::size_t i = 0; i < count; ++i) {
     if (is(pass, window + i, kind)) return true;
   }
@@ -140,7 +155,7 @@ HWY_INLINE bool is_any(const PooledForward& pass, std::size_t window, std::uint8
 
 /// All windows for kVectors vectors of output channels from `channel` on.
 template <std::size_t kernel, std::size_t chunk, std::size_t group, std::size_t vectors>
-void compute_channels(const PooledShape& shape, const PooledForward& pass, std::size_t channel) {
+void compute_channels(const WindowShape& shape, const WindowForward& pass, std::size_t channel) {
   constexpr std::size_t kNone = ~std::size_t{0};
   std::size_t background = kNone;  // the first window of that kind
   const std::size_t across = shape.windows_across;
@@ -169,7 +184,7 @@ void compute_channels(const PooledShape& shape, const PooledForward& pass, std::
 }
 
 template <std::size_t kernel, std::size_t chunk>
-void compute_all(const PooledShape& shape, const PooledForward& pass) {
+void compute_all(const WindowShape& shape, const WindowForward& pass) {
   constexpr std::size_t kWidest = chunk / kLanes;
   constexpr std::size_t kVectors = HWY_MIN(kWidest, 2);
   constexpr std::size_t kGroup = kManyRegisters ? 4 / kVectors : 1;
@@ -179,7 +194,7 @@ void compute_all(const PooledShape& shape, const PooledForward& pass) {
 }
 
 template <std::size_t chunk>
-void compute_chunks(const PooledShape& shape, const PooledForward& pass) {
+void compute_chunks(const WindowShape& shape, const WindowForward& pass) {
   switch (shape.kernel) {
     case 1: return compute_all<1, chunk>(shape, pass);
     case 3: return compute_all<3, chunk>(shape, pass);
@@ -187,8 +202,8 @@ void compute_chunks(const PooledShape& shape, const PooledForward& pass) {
   }
 }
 
-void pooled_forward_here(const PooledShape& shape, const PooledForward& pass) {
-  switch (pooled_forward_chunk(shape)) {
+void window_forward_here(const WindowShape& shape, const WindowForward& pass) {
+  switch (window_forward_chunk(shape)) {
     case 8: return compute_chunks<HWY_MAX(8, kLanes)>(shape, pass);
     case 16: return compute_chunks<16>(shape, pass);
     default: return compute_chunks<32>(shape, pass);
@@ -201,17 +216,17 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace spot::kernels {
 
-HWY_EXPORT(pooled_forward_here);
+HWY_EXPORT(window_forward_here);
 
-std::size_t pooled_forward_chunk(const PooledShape& shape) {
+std::size_t window_forward_chunk(const WindowShape& shape) {
   for (const std::size_t chunk : {32U, 16U}) {
     if (shape.output_channels % chunk == 0) return chunk;
   }
   return 8;
 }
 
-void pooled_forward(const PooledShape& shape, const PooledForward& pass) {
-  HWY_DYNAMIC_DISPATCH(pooled_forward_here)(shape, pass);
+void window_forward(const WindowShape& shape, const WindowForward& pass) {
+  HWY_DYNAMIC_DISPATCH(window_forward_here)(shape, pass);
 }
 
 }  // namespace spot::kernels
