@@ -1,4 +1,5 @@
 #include <array>
+#include <cmath>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -8,6 +9,7 @@
 #include "base/status.h"
 #include "engine/cuda/card/convolution_shape.h"
 #include "engine/cuda/card/errors.h"
+#include "engine/cuda/card/filter_kernels.h"
 #include "engine/cuda/card/product_layout.h"
 
 // What the card's operations are asked for and how its failures are told: all that needs no card.
@@ -70,18 +72,9 @@ std::vector<float> convolve(const ConvolutionSpec& spec, const std::vector<float
   return output;
 }
 
-/// The filters as GrownFilters places them.
-std::vector<float> grow(const ConvolutionSpec& spec, const SymmetricConvolution& grown,
-                        const std::vector<float>& filters) {
-  const TensorShape from = filter_shape(spec), to = filter_shape(grown.spec);
-  std::vector<float> result(index(spec.filters * spec.channels * grown.spec.kernel[0] * grown.spec.kernel[1]));
-  for (std::int64_t k = 0; k < spec.filters; ++k)
-    for (std::int64_t c = 0; c < spec.channels; ++c)
-      for (std::int64_t i = 0; i < spec.kernel[0]; ++i)
-        for (std::int64_t j = 0; j < spec.kernel[1]; ++j) {
-          result.at(at(to, k, c, i + grown.offset[0], j + grown.offset[1])) = filters.at(at(from, k, c, i, j));
-        }
-  return result;
+template <typename OneKernel>
+void run(const OneKernel& kernel) {
+  for (std::uint64_t i = 0; i < kernel.threads(); ++i) kernel(i);
 }
 
 float element(const std::vector<float>& matrix, const ColumnMajor& layout, std::int64_t row, std::int64_t column) {
@@ -157,10 +150,28 @@ TEST_CASE("a convolution with unlike paddings is one with like paddings and zero
       CHECK((size + 2 * grown.spec.padding[axis] - grown.spec.kernel[axis]) / spec.stride[axis] + 1 ==
             (axis == 0 ? spec.output_rows : spec.output_columns));
     }
+    const FilterWindow window = filter_window(spec, grown);
     const auto image = numbers(spec.images * spec.rows * spec.columns * spec.channels, 3);
-    const auto filters = numbers(spec.filters * spec.kernel[0] * spec.kernel[1] * spec.channels, 5);
-    CHECK(convolve(grown.spec, image, grow(spec, grown, filters)) == convolve(spec, image, filters));
+    const auto filters = numbers(static_cast<std::int64_t>(window.size()), 5);
+    std::vector<float> planned(window.grown_size());
+    run(Grow<float>{window, filters.data(), planned.data()});
+    CHECK(convolve(grown.spec, image, planned) == convolve(spec, image, filters));
+    std::vector<float> again(window.size());
+    run(Crop{window, planned.data(), again.data()});
+    CHECK(again == filters);
   }
+}
+
+TEST_CASE("bfloat16 is widened exactly") {
+  const std::vector<std::uint16_t> halves = {0x0000, 0x8000, 0x3f80, 0xc049, 0x0001, 0x7f80};
+  std::vector<float> floats(halves.size());
+  run(Widen{halves.data(), floats.data(), halves.size()});
+  CHECK(floats[0] == 0);
+  CHECK(std::signbit(floats[1]));
+  CHECK(floats[2] == 1);
+  CHECK(floats[3] == -3.140625F);
+  CHECK(floats[4] == std::ldexp(1.0F, -133));
+  CHECK(std::isinf(floats[5]));
 }
 
 TEST_CASE("a convolution with like paddings stays as it is") {

@@ -1,7 +1,6 @@
 #include "engine/cuda/card/convolution.h"
 
 #include <array>
-#include <optional>
 #include <string>
 
 #include "base/status.h"
@@ -10,17 +9,12 @@
 #include "engine/cuda/card/convolution_plan.h"
 #include "engine/cuda/card/convolution_shape.h"
 #include "engine/cuda/card/errors.h"
-#include "engine/cuda/card/grown_filters.h"
 #include "engine/cuda/card/launch.h"
 
 namespace spot::cuda {
 namespace {
 
 using Pass = ConvolutionSpec::Pass;
-
-std::size_t filter_size(const ConvolutionSpec& spec) {
-  return static_cast<std::size_t>(spec.filters * spec.kernel[0] * spec.kernel[1] * spec.channels);
-}
 
 class ConvolutionOperation final : public Operation {
  public:
@@ -33,27 +27,30 @@ class ConvolutionOperation final : public Operation {
  private:
   ConvolutionOperation(const Context& context, const ConvolutionSpec& spec, const SymmetricConvolution& planned);
   void execute(const void* image, const void* filters, const void* output) const;
+  /// The filters as the plan takes them.
+  [[nodiscard]] const void* planned_filters(const void* filters) const;
   void run_filter_gradient(const void* image, const void* output, float* result) const;
 
   const Context& context_;
   Pass pass_;
-  std::size_t filter_size_;  ///< elements of the planned filters
+  Element element_;
+  FilterWindow window_;  ///< of the filters in the planned ones
   ConvolutionPlan plan_;
   CardMemory workspace_;
-  CardMemory rounded_;                 ///< the filter gradient in bfloat16, where the plan leaves that
-  std::optional<GrownFilters> grown_;  ///< where the paddings differ
+  CardMemory rounded_;  ///< the filter gradient in bfloat16, where the plan leaves that
+  CardMemory grown_;    ///< the planned filters or their gradient, where they are larger than the given ones
 };
 
 ConvolutionOperation::ConvolutionOperation(const Context& context, const ConvolutionSpec& spec,
                                            const SymmetricConvolution& planned)
     : context_(context),
       pass_(spec.pass),
-      filter_size_(filter_size(planned.spec)),
+      element_(spec.element),
+      window_(filter_window(spec, planned)),
       plan_(plan_engine({.handle = context.cudnn()}, planned.spec)),
-      workspace_(allocate_zeroed(static_cast<std::size_t>(plan_.workspace))),
-      rounded_(allocate_zeroed(plan_.rounded ? filter_size_ * sizeof(std::uint16_t) : 0)) {
-  const Element filter_element = pass_ == Pass::kFilterGradient ? Element::kFloat32 : spec.element;
-  if (filter_size_ != filter_size(spec)) grown_.emplace(spec, planned, filter_element);
+      workspace_(allocate_zeroed(static_cast<std::size_t>(plan_.workspace))) {
+  if (plan_.rounded) rounded_ = allocate_zeroed(window_.grown_size() * sizeof(std::uint16_t));
+  if (window_.grown_size() != window_.size()) grown_ = allocate_zeroed(window_.grown_size() * sizeof(float));
 }
 
 std::string ConvolutionOperation::description() const {
@@ -76,21 +73,33 @@ void ConvolutionOperation::execute(const void* image, const void* filters, const
 void ConvolutionOperation::run(const void* a, const void* b, void* result) {
   const OnDevice on_device(context_.device());
   check_aligned({a, b, result});
-  if (pass_ == Pass::kFilterGradient) return run_filter_gradient(a, b, static_cast<float*>(result));
-  if (grown_) grown_->take(b, context_.compute());
-  const void* filters = grown_ ? grown_->data() : b;
-  if (pass_ == Pass::kForward) {
-    execute(a, filters, result);
-  } else {
-    execute(result, filters, a);
+  switch (pass_) {
+    case Pass::kForward: return execute(a, planned_filters(b), result);
+    case Pass::kInputGradient: return execute(result, planned_filters(b), a);
+    case Pass::kFilterGradient: return run_filter_gradient(a, b, static_cast<float*>(result));
   }
 }
 
+const void* ConvolutionOperation::planned_filters(const void* filters) const {
+  if (!grown_) return filters;
+  if (element_ == Element::kFloat32) {
+    launch(Grow<float>{window_, static_cast<const float*>(filters), static_cast<float*>(grown_.get())},
+           context_.compute());
+  } else {
+    launch(Grow<std::uint16_t>{window_, static_cast<const std::uint16_t*>(filters),
+                               static_cast<std::uint16_t*>(grown_.get())},
+           context_.compute());
+  }
+  return grown_.get();
+}
+
 void ConvolutionOperation::run_filter_gradient(const void* image, const void* output, float* result) const {
-  float* whole = grown_ ? static_cast<float*>(grown_->data()) : result;
+  float* whole = grown_ ? static_cast<float*>(grown_.get()) : result;
   execute(image, rounded_ ? rounded_.get() : whole, output);
-  if (rounded_) launch_widen(rounded_.get(), whole, filter_size_, context_.compute());
-  if (grown_) grown_->give(result, context_.compute());
+  if (rounded_) {
+    launch(Widen{static_cast<const std::uint16_t*>(rounded_.get()), whole, window_.grown_size()}, context_.compute());
+  }
+  if (grown_) launch(Crop{window_, whole, result}, context_.compute());
 }
 
 }  // namespace

@@ -53,6 +53,16 @@ SymmetricConvolution symmetric(const ConvolutionSpec& spec) {
   return result;
 }
 
+FilterWindow filter_window(const ConvolutionSpec& spec, const SymmetricConvolution& grown) {
+  const auto elements = [](std::int64_t count) { return static_cast<std::uint64_t>(count); };
+  return {.filters = elements(spec.filters),
+          .rows = elements(spec.kernel[0]),
+          .row = elements(spec.kernel[1] * spec.channels),
+          .grown_rows = elements(grown.spec.kernel[0]),
+          .grown_row = elements(grown.spec.kernel[1] * spec.channels),
+          .offset = elements((grown.offset[0] * grown.spec.kernel[1] + grown.offset[1]) * spec.channels)};
+}
+
 bool permits(std::span<const cudnnBackendNumericalNote_t> notes, bool tensor_cores) {
   return std::ranges::all_of(notes, [tensor_cores](cudnnBackendNumericalNote_t note) {
     return note == CUDNN_NUMERICAL_NOTE_STRICT_NAN_PROP || (tensor_cores && note == CUDNN_NUMERICAL_NOTE_TENSOR_CORE);

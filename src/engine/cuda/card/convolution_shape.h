@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 
+#include "engine/cuda/card/filter_kernels.h"
 #include "engine/cuda/device.h"
 
 namespace spot::cuda {
@@ -31,6 +32,7 @@ struct SymmetricConvolution {
   std::int64_t offset[2] = {0, 0};  ///< of the filters' first row and column in the grown ones
 };
 SymmetricConvolution symmetric(const ConvolutionSpec& spec);
+FilterWindow filter_window(const ConvolutionSpec& spec, const SymmetricConvolution& grown);
 
 /// Whether an engine with these notes computes the same bits every time, sums directly and in float32, and rounds its
 /// inputs no further than asked. A note that is unknown here is a reason against.

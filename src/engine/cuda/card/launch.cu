@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <cstring>
 #include <type_traits>
 #include <variant>
 
@@ -11,19 +10,6 @@ namespace {
 
 constexpr std::uint64_t kBlock = 256;              // threads
 constexpr std::uint64_t kMostBlocks = 0x7fffffff;  // that a grid may have in its first dimension
-
-/// Widens bfloat16, which are the upper halves of floats.
-struct Widen {
-  const std::uint16_t* from;
-  float* to;
-  std::uint64_t size;
-
-  [[nodiscard]] std::uint64_t threads() const { return size; }
-  SPOT_DEVICE void operator()(std::uint64_t i) const {
-    const std::uint32_t bits = std::uint32_t{from[i]} << 16;
-    memcpy(&to[i], &bits, sizeof bits);
-  }
-};
 
 template <typename OneKernel>
 __global__ void __launch_bounds__(kBlock) compute(OneKernel kernel, std::uint64_t threads) {
@@ -59,13 +45,13 @@ void launch(const Kernel& kernel, cudaStream_t stream) {
   std::visit([stream](const auto& one) { enqueue(one, stream); }, kernel);
 }
 
-void launch_widen(const void* from, float* to, std::uint64_t size, cudaStream_t stream) {
-  enqueue(Widen{static_cast<const std::uint16_t*>(from), to, size}, stream);
+void launch(const FilterKernel& kernel, cudaStream_t stream) {
+  std::visit([stream](const auto& one) { enqueue(one, stream); }, kernel);
 }
 
 void load_kernels() {
   load_each(std::type_identity<Kernel>{});
-  load<Widen>();
+  load_each(std::type_identity<FilterKernel>{});
 }
 
 }  // namespace spot::cuda
