@@ -12,6 +12,8 @@ constexpr const char* kLost =
     "; the card is lost to this process, while what was saved on the volume is intact: start the run again, on another "
     "card if this comes back (nvidia-smi -q shows the card's errors)";
 
+constexpr auto kErrorContained = static_cast<cudaError_t>(226);  // has a name since CUDA 12.6
+
 int category(cudnnStatus_t status) {
   return CUDNN_STATUS_CATEGORY(static_cast<int>(status));
 }
@@ -62,7 +64,7 @@ bool is_lost(cudaError_t error) {
     case cudaErrorDevicesUnavailable:
     case cudaErrorECCUncorrectable:
     case cudaErrorNvlinkUncorrectable:
-    case cudaErrorContained:
+    case kErrorContained:
     case cudaErrorIllegalAddress:
     case cudaErrorLaunchTimeout:
     case cudaErrorContextIsDestroyed:
