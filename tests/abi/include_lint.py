@@ -12,6 +12,8 @@ ALLOWED = {
     "data": ["base", "net"],
     "engine": ["base"],
     "engine/cpu": ["base", "engine"],
+    "engine/cuda": ["base", "engine"],
+    "engine/cuda/card": ["base", "engine", "engine/cuda"],
     "checkpoint": ["base", "net", "engine/state_view.h"],
     "interrupt": ["base", "net"],
     "train": ["base", "data", "engine", "checkpoint"],
@@ -25,6 +27,7 @@ OWNERS = {
     r"flatbuffers/|.*_generated\.h$": ["checkpoint"],
     r"(oneapi/)?dnnl": ["engine/cpu"],
     r"hwy/": ["engine/cpu"],
+    r"cuda_|cublas|cudnn": ["engine/cuda/card"],
     r"spot_trainer\.h$": ["capi"],
     r"CLI/": [],
 }
@@ -55,7 +58,7 @@ def complaint(room, quote, included):
 
 def main(source):
     complaints = []
-    files = sorted(path for path in source.rglob("*") if path.suffix in (".h", ".cpp"))
+    files = sorted(path for path in source.rglob("*") if path.suffix in (".h", ".cpp", ".cu"))
     for path in files:
         room = room_of(path.relative_to(source).as_posix())
         if room is None:

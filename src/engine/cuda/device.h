@@ -43,7 +43,7 @@ struct ProductSpec {
 class Operation {
  public:
   virtual ~Operation() = default;
-  /// Enqueues it on the compute stream.
+  /// Enqueues it on the compute stream. What the pointers point to begins at a multiple of 16 bytes.
   virtual void run(const void* a, const void* b, void* result) = 0;
   /// The library's name for what computes it, for people.
   [[nodiscard]] virtual std::string description() const = 0;
