@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <type_traits>
+
+#include "engine/cuda/kernels/bfloat16.h"
+
+namespace spot::cuda {
+
+/// sums[chunk][column] = the sum over the chunk's rows of values[row][column], from the first to the last: an order
+/// that the shape alone determines. Doubles are summed in double, all else in float.
+template <typename T>
+struct SumRows {
+  using Sum = std::conditional_t<std::is_same_v<T, double>, double, float>;
+
+  const T* values;
+  std::uint32_t rows, columns;
+  std::uint32_t chunk;  ///< rows in one; the last may have fewer
+  Sum* sums;
+
+  [[nodiscard]] std::uint32_t chunks() const { return (rows + chunk - 1) / chunk; }
+  [[nodiscard]] std::uint64_t threads() const { return std::uint64_t{chunks()} * columns; }
+
+  SPOT_DEVICE void operator()(std::uint64_t thread) const {
+    const auto i = static_cast<std::uint32_t>(thread);
+    const std::uint32_t column = i % columns, first = i / columns * chunk;
+    const std::uint32_t end = rows - first < chunk ? rows : first + chunk;
+    Sum sum = 0;
+    for (std::uint32_t row = first; row < end; ++row) {
+      const T& value = values[std::uint64_t{row} * columns + column];
+      if constexpr (std::is_same_v<T, double>) {
+        sum += value;
+      } else {
+        sum += to_float(value);
+      }
+    }
+    sums[thread] = sum;
+  }
+};
+
+}  // namespace spot::cuda
