@@ -12,6 +12,7 @@ ALLOWED = {
     "data": ["base", "net"],
     "engine": ["base"],
     "engine/cpu": ["base", "engine"],
+    "engine/cuda": ["base", "engine"],
     "checkpoint": ["base", "net", "engine/state_view.h"],
     "interrupt": ["base", "net"],
     "train": ["base", "data", "engine", "checkpoint"],
