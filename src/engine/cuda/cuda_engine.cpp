@@ -17,10 +17,15 @@ namespace {
 
 /// A notice of interruption is heard between launches: none is to last longer.
 constexpr std::int64_t kLongestLaunchNs = 20'000'000;
+/// The host prepares so many steps while the card computes those before.
+constexpr std::size_t kStepsAhead = 4;
 
 class CudaEngine final : public Engine {
  public:
   CudaEngine(std::unique_ptr<Device> device, const EngineSpec& spec);
+  ~CudaEngine() override;
+  CudaEngine(const CudaEngine&) = delete;
+  CudaEngine& operator=(const CudaEngine&) = delete;
 
   [[nodiscard]] std::string device() const override { return "cuda"; }
   [[nodiscard]] std::string instruction_set() const override { return device_->instruction_set(); }
@@ -41,9 +46,10 @@ class CudaEngine final : public Engine {
 
  private:
   std::unique_ptr<Graph> record(const std::vector<Call>& calls);
-  void put(std::span<const TrainingStep> steps, std::uint64_t first);
   template <typename Step>
-  void run(std::span<const TrainingStep> steps, std::span<StepMetrics> metrics, const Step& step);
+  void run(std::span<const TrainingStep> steps, std::uint64_t first, std::span<StepMetrics> metrics, const Step& step);
+  template <typename Step>
+  void enqueue(std::span<const TrainingStep> steps, std::uint64_t first, const Step& step);
   void infer(const BatchView& batch);
   void read(const DeviceBuffer<float>& from, std::span<float> canonical) const;
   void check_state() const;
@@ -65,7 +71,8 @@ class CudaEngine final : public Engine {
   Snapshots snapshots_;
   std::unique_ptr<Graph> training_, inference_;
   int steps_at_once_ = 1;
-  std::string failure_;  ///< of the launch that the state was lost in; empty: none was
+  bool is_stepping_ = false;  ///< whether the run under way has begun to change the state
+  std::string failure_;       ///< of the run that the state was lost in; empty: none was
 };
 
 CudaEngine::CudaEngine(std::unique_ptr<Device> device, const EngineSpec& spec)
@@ -99,6 +106,16 @@ CudaEngine::CudaEngine(std::unique_ptr<Device> device, const EngineSpec& spec)
   write_state(initial);
 }
 
+CudaEngine::~CudaEngine() {
+  // Nothing may be on its way to or from memory that goes; a card that fails now has nobody to tell.
+  for (const Stream stream : {Stream::kCompute, Stream::kCopy}) {
+    try {
+      device_->synchronise(stream);
+    } catch (const Error&) {
+    }
+  }
+}
+
 std::unique_ptr<Graph> CudaEngine::record(const std::vector<Call>& calls) {
   device_->begin_graph();
   for (const Call& call : calls) call.enqueue(*device_);
@@ -112,22 +129,32 @@ void CudaEngine::check_state() const {
        cat("a step failed on the GPU and left no valid state; resume from the last checkpoint: ", failure_));
 }
 
-/// Makes steps [0, steps.size()) of the table.
-void CudaEngine::put(std::span<const TrainingStep> steps, std::uint64_t first) {
+/// Enqueues the steps, each by step(); nothing waits.
+template <typename Step>
+void CudaEngine::enqueue(std::span<const TrainingStep> steps, std::uint64_t first, const Step& step) {
   feed_.begin(steps.size());
-  for (std::size_t i = 0; i < steps.size(); ++i) feed_.put_training(i, steps[i], first + i);
+  for (std::size_t begin = 0; begin < steps.size(); begin += kStepsAhead) {
+    const std::size_t end = std::min(begin + kStepsAhead, steps.size());
+    for (std::size_t i = begin; i < end; ++i) feed_.put_training(i, steps[i], first + i);
+    feed_.upload(begin, end - begin);
+    for (std::size_t i = begin; i < end; ++i) {
+      is_stepping_ = true;
+      step();
+    }
+  }
+  device_->download(host_results_.data(), results_.data(), steps.size() * sizeof(StepResult), Stream::kCompute);
 }
 
-/// Runs what was put, calling step() to enqueue one after the other; nothing waits but for the results of all.
+/// Up to StepFeed::kMostSteps of them.
 template <typename Step>
-void CudaEngine::run(std::span<const TrainingStep> steps, std::span<StepMetrics> metrics, const Step& step) {
+void CudaEngine::run(std::span<const TrainingStep> steps, std::uint64_t first, std::span<StepMetrics> metrics,
+                     const Step& step) {
+  is_stepping_ = false;
   try {
-    feed_.upload();
-    for (std::size_t i = 0; i < steps.size(); ++i) step();
-    device_->download(host_results_.data(), results_.data(), steps.size() * sizeof(StepResult), Stream::kCompute);
+    enqueue(steps, first, step);
     device_->synchronise(Stream::kCompute);
   } catch (const Error& error) {
-    failure_ = error.what();
+    if (is_stepping_) failure_ = error.what();
     throw;
   }
   for (std::size_t i = 0; i < steps.size(); ++i) {
@@ -153,9 +180,8 @@ void CudaEngine::train_steps(std::span<const TrainingStep> steps, std::uint64_t 
   for (std::size_t begin = 0; begin < steps.size(); begin += StepFeed::kMostSteps) {
     const std::size_t count = std::min(StepFeed::kMostSteps, steps.size() - begin);
     const auto part = steps.subspan(begin, count);
-    put(part, first + begin);
     const std::int64_t start = system_clock().monotonic_ns();
-    run(part, metrics.subspan(begin, count), [&] { training_->launch(); });
+    run(part, first + begin, metrics.subspan(begin, count), [&] { training_->launch(); });
     const std::int64_t step_ns = (system_clock().monotonic_ns() - start) / static_cast<std::int64_t>(count) + 1;
     steps_at_once_ = static_cast<int>(
         std::clamp(kLongestLaunchNs / step_ns, std::int64_t{1}, static_cast<std::int64_t>(StepFeed::kMostSteps)));
@@ -168,7 +194,7 @@ void CudaEngine::infer(const BatchView& batch) {
   feed_.check(batch);
   feed_.begin(1);
   feed_.put_inference(0, batch);
-  feed_.upload();
+  feed_.upload(0, 1);
   inference_->launch();
 }
 
@@ -235,9 +261,8 @@ std::vector<OperatorTime> CudaEngine::profile(const BatchView& batch, int steps)
   const TrainingStep only = {batch, 0.0F};
   for (int step = 0; step < steps; ++step) {
     feed_.check(batch);
-    put({&only, 1}, static_cast<std::uint64_t>(step));
     StepMetrics metrics;
-    run({&only, 1}, {&metrics, 1}, [&] {
+    run({&only, 1}, static_cast<std::uint64_t>(step), {&metrics, 1}, [&] {
       events.front()->record(Stream::kCompute);
       for (std::size_t i = 0; i < calls.size(); ++i) {
         calls[i].enqueue(*device_);

@@ -50,7 +50,6 @@ void StepFeed::check(const BatchView& batch) const {
 
 void StepFeed::begin(std::size_t steps) {
   steps_ = steps;
-  is_staged_ = false;
   // Not while records are made: they refer to sets.
   while (sets_.size() > kMostSets) sets_.pop_front();
 }
@@ -108,23 +107,22 @@ void StepFeed::stage(std::size_t record, const BatchView& batch, StepInputs& inp
     stage_.reset();
     stage_.emplace(device_, steps_ * stage_size());
   }
-  is_staged_ = true;
   const std::size_t images = record * stage_size(), labels = images + batch_size_ * image_size_;
   for (std::size_t i = 0; i < batch.indices.size(); ++i) {
     const std::size_t index = batch.indices[i];
     std::memcpy(stage_->host.data() + images + i * image_size_, batch.images + index * image_size_, image_size_);
     if (batch.labels != nullptr) stage_->host.data()[labels + i] = batch.labels[index];
   }
+  device_.upload(stage_->card.data() + images, stage_->host.data() + images, stage_size(), Stream::kCompute);
   std::iota(indices, indices + batch.indices.size(), 0U);
   inputs.images = stage_->card.data() + images;
   inputs.labels = batch.labels != nullptr ? stage_->card.data() + labels : nullptr;
 }
 
-void StepFeed::upload() {
-  const std::size_t size = kCursorRoom + steps_ * record_size_;
-  device_.upload(memory_.data(), host_.data(), size, Stream::kCompute);
-  if (!is_staged_) return;
-  device_.upload(stage_->card.data(), stage_->host.data(), steps_ * stage_size(), Stream::kCompute);
+void StepFeed::upload(std::size_t first, std::size_t count) {
+  const std::size_t begin = first == 0 ? 0 : kCursorRoom + first * record_size_;
+  const std::size_t end = kCursorRoom + (first + count) * record_size_;
+  device_.upload(memory_.data() + begin, host_.data() + begin, end - begin, Stream::kCompute);
 }
 
 }  // namespace spot::cuda

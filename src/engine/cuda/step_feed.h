@@ -26,12 +26,13 @@ class StepFeed {
 
   /// Throws unless the batch is of 1 to batch_size samples.
   void check(const BatchView& batch) const;
-  /// The next uploads are of `steps` records.
+  /// Begins with the first record again; there will be `steps` of them.
   void begin(std::size_t steps);
   void put_training(std::size_t record, const TrainingStep& step, std::uint64_t number);
   void put_inference(std::size_t record, const BatchView& batch);
-  /// Enqueues the transfer of all records and puts the cursor on the first. What was put must stay until it is done.
-  void upload();
+  /// Enqueues the transfer of records [first, first + count), with the first one that of the cursor. The work that was
+  /// enqueued before the next begin() must be done by then.
+  void upload(std::size_t first, std::size_t count);
 
  private:
   struct ResidentSet {
@@ -60,7 +61,6 @@ class StepFeed {
   std::size_t batch_size_, image_size_;
   std::size_t record_size_;
   std::size_t steps_ = 0;
-  bool is_staged_ = false;  ///< whether one of the records is
   PinnedBuffer<std::byte> host_;
   DeviceBuffer<std::byte> memory_;  ///< the cursor, then the records
   std::deque<ResidentSet> sets_;    ///< the oldest first
