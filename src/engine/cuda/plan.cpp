@@ -28,6 +28,12 @@ struct PendingBias {
   float* gradient = nullptr;
 };
 
+/// How many rows one thread sums: all where they are few, so that another stage would take longer.
+std::uint32_t chunk_of(std::uint32_t rows) {
+  constexpr std::uint32_t kChunk = 64, kFew = 128;
+  return rows <= kFew ? rows : kChunk;
+}
+
 bool is_activation(LayerKind kind) {
   return kind == LayerKind::kRelu || kind == LayerKind::kMaxPool || kind == LayerKind::kAveragePool ||
          kind == LayerKind::kDropout || kind == LayerKind::kFlatten;
@@ -84,9 +90,9 @@ class Plan::Builder {
                void* result);
   void add_forward(std::size_t index, void* result);
   void add_gradients(std::size_t index, const Edge<T>& input, const T* differences, Calls& back);
-  template <typename Value, typename Sum>
-  void add_sums(const std::string& layer, const Value* values, std::uint32_t rows, std::uint32_t columns, Sum* sums,
-                Calls& calls);
+  void add_sums(const std::string& layer, const std::string& pass, const double* values, std::uint32_t rows,
+                std::uint32_t columns, double* sums, Calls& calls);
+  void add_bias_gradients();
   void forward_both(Call call);
 
   template <typename Value>
@@ -115,7 +121,8 @@ class Plan::Builder {
   const PlanMemory& memory_;
   Edge<T> edge_;
   PendingBias bias_;
-  std::vector<Calls> back_;  ///< the last pushed comes first
+  std::vector<Calls> back_;                ///< the last pushed comes first
+  std::vector<SumRows<float>> bias_sums_;  ///< that are still to be added up
 };
 
 template <typename T>
@@ -151,6 +158,7 @@ void Plan::Builder<T>::build() {
   for (; !back_.empty(); back_.pop_back()) {
     std::move(back_.back().begin(), back_.back().end(), std::back_inserter(plan_.training_));
   }
+  add_bias_gradients();
   add_update();
 }
 
@@ -239,20 +247,43 @@ std::size_t Plan::Builder<T>::add_activations(std::size_t first) {
   if (has_bias) backward.sums = allocate<float>(std::int64_t{backward.chunks()} * block.pitch);
   Calls& back = back_.emplace_back();
   back.push_back({name, "backward_data", backward});
-  if (has_bias) add_sums(name, backward.sums, backward.chunks(), block.pitch, bias.gradient, back);
+  if (has_bias) bias_sums_.push_back({backward.sums, backward.chunks(), block.pitch, 0, bias.gradient});
   return i;
 }
 
 /// The sum of all rows, in as many stages as it takes for none to be long.
 template <typename T>
-template <typename Value, typename Sum>
-void Plan::Builder<T>::add_sums(const std::string& layer, const Value* values, std::uint32_t rows,
-                                std::uint32_t columns, Sum* sums, Calls& calls) {
-  constexpr std::uint32_t kChunk = 64, kLongest = 128;
-  SumRows<Value> stage = {values, rows, columns, rows <= kLongest ? rows : kChunk, sums};
-  if (rows > kLongest) stage.sums = allocate<Sum>(std::int64_t{stage.chunks()} * columns);
-  calls.push_back({layer, "backward_weights", stage});
-  if (rows > kLongest) add_sums<Sum, Sum>(layer, stage.sums, stage.chunks(), columns, sums, calls);
+void Plan::Builder<T>::add_sums(const std::string& layer, const std::string& pass, const double* values,
+                                std::uint32_t rows, std::uint32_t columns, double* sums, Calls& calls) {
+  SumRows<double> stage = {values, rows, columns, chunk_of(rows), sums};
+  const bool is_last = stage.chunks() == 1;
+  if (!is_last) stage.sums = allocate<double>(std::int64_t{stage.chunks()} * columns);
+  calls.push_back({layer, pass, stage});
+  if (!is_last) add_sums(layer, pass, stage.sums, stage.chunks(), columns, sums, calls);
+}
+
+/// The same for the biases of all layers, which nobody asks for before the update: a stage of all is one launch.
+template <typename T>
+void Plan::Builder<T>::add_bias_gradients() {
+  while (!bias_sums_.empty()) {
+    SumRowsOfSeveral stage{};
+    std::vector<SumRows<float>> left;
+    for (const SumRows<float>& sum : std::exchange(bias_sums_, {})) {
+      if (stage.count == SumRowsOfSeveral::kMost) {
+        bias_sums_.push_back(sum);
+        continue;
+      }
+      SumRows<float> part = sum;
+      part.chunk = chunk_of(sum.rows);
+      if (part.chunks() > 1) {
+        part.sums = allocate<float>(std::int64_t{part.chunks()} * sum.columns);
+        left.push_back({part.sums, part.chunks(), sum.columns, 0, sum.sums});
+      }
+      stage.add(part);
+    }
+    bias_sums_.insert(bias_sums_.end(), left.begin(), left.end());
+    plan_.training_.push_back({"parameters", "backward_weights", stage});
+  }
 }
 
 template <typename T>
@@ -353,7 +384,7 @@ void Plan::Builder<T>::add_batch_norm(std::size_t index) {
 
   Calls& training = plan_.training_;
   training.push_back({name, "forward", BatchNormSums<T>{memory_.table, shape, input.values, chunks}});
-  add_sums(name, chunks, shape.chunks(), 2 * shape.features, sums, training);
+  add_sums(name, "forward", chunks, shape.chunks(), 2 * shape.features, sums, training);
   training.push_back(
       {name, "forward",
        BatchNormMoments{memory_.table, shape, sums, spec.momentum, spec.epsilon, moments, mean, variance}});
@@ -365,7 +396,7 @@ void Plan::Builder<T>::add_batch_norm(std::size_t index) {
   float *scale_gradient = gradient(name + ".scale"), *shift_gradient = gradient(name + ".shift");
   back.push_back(
       {name, "backward_weights", BatchNormGradientSums<T>{shape, input.values, output.differences, moments, chunks}});
-  add_sums(name, chunks, shape.chunks(), 2 * shape.features, sums, back);
+  add_sums(name, "backward_weights", chunks, shape.chunks(), 2 * shape.features, sums, back);
   back.push_back({name, "backward_weights", BatchNormGradients{shape.features, sums, shift_gradient, scale_gradient}});
   if (input.differences != nullptr) {
     back.push_back({name, "backward_data",
@@ -393,7 +424,15 @@ void Plan::Builder<T>::add_head() {
                               SoftmaxInference{memory_.table, logits, bias, classes, pitch, plan_.probabilities_.data(),
                                                plan_.losses_.data(), plan_.hits_.data()}});
   Calls& back = back_.emplace_back();
-  add_sums(name, differences, narrow(batch()), pitch, gradient(name + ".bias"), back);
+  float* bias_gradient = gradient(name + ".bias");
+  if constexpr (std::is_same_v<T, float>) {
+    bias_sums_.push_back({differences, narrow(batch()), pitch, 0, bias_gradient});
+  } else {
+    SumRows<T> sums = {differences, narrow(batch()), pitch, chunk_of(narrow(batch())), nullptr};
+    sums.sums = allocate<float>(std::int64_t{sums.chunks()} * pitch);
+    back.push_back({name, "backward_weights", sums});
+    bias_sums_.push_back({sums.sums, sums.chunks(), pitch, 0, bias_gradient});
+  }
   add_gradients(index, input, differences, back);
 }
 

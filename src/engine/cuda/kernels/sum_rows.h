@@ -38,4 +38,26 @@ struct SumRows {
   }
 };
 
+/// Several sums that do not wait for each other, in one launch.
+struct SumRowsOfSeveral {
+  static constexpr std::uint32_t kMost = 48;
+
+  SumRows<float> sums[kMost];
+  std::uint32_t ends[kMost];  ///< the threads of those up to this one
+  std::uint32_t count;
+
+  void add(const SumRows<float>& sum) {
+    ends[count] = static_cast<std::uint32_t>(threads() + sum.threads());
+    sums[count++] = sum;
+  }
+
+  [[nodiscard]] std::uint64_t threads() const { return count == 0 ? 0 : ends[count - 1]; }
+
+  SPOT_DEVICE void operator()(std::uint64_t thread) const {
+    std::uint32_t i = 0;
+    while (thread >= ends[i]) ++i;
+    sums[i](i == 0 ? thread : thread - ends[i - 1]);
+  }
+};
+
 }  // namespace spot::cuda
