@@ -28,10 +28,9 @@ struct PendingBias {
   float* gradient = nullptr;
 };
 
-/// How many rows one thread sums: all where they are few, so that another stage would take longer.
+/// How many rows one thread sums: so many take about as long as another stage would.
 std::uint32_t chunk_of(std::uint32_t rows) {
-  constexpr std::uint32_t kChunk = 64, kFew = 128;
-  return rows <= kFew ? rows : kChunk;
+  return std::min<std::uint32_t>(rows, 128);
 }
 
 bool is_activation(LayerKind kind) {
@@ -446,13 +445,15 @@ void Plan::Builder<T>::add_update() {
                    accumulator(1), memory_.rounded,           nullptr};
   const auto threads = static_cast<std::uint32_t>(update.threads());
   update.squares = allocate<double>(threads);
-  constexpr auto kColumns = static_cast<std::uint32_t>(Update::kRow);
-  const std::uint32_t rows = threads / kColumns;
-  auto* sums = allocate<double>(kColumns);
+  constexpr auto kRow = static_cast<std::uint32_t>(Update::kRow);
+  constexpr std::uint32_t kSquares = FinishStep::kSquares;
+  const SumRows<double> rows = {update.squares, threads / kRow, kRow, threads / kRow, allocate<double>(kRow)};
+  const SumRows<double> row = {rows.sums, kRow / kSquares, kSquares, kRow / kSquares, allocate<double>(kSquares)};
   plan_.training_.push_back({"parameters", "update", update});
-  plan_.training_.push_back({"parameters", "update", SumRows<double>{update.squares, rows, kColumns, rows, sums}});
+  plan_.training_.push_back({"parameters", "update", rows});
+  plan_.training_.push_back({"parameters", "update", row});
   plan_.training_.push_back({"parameters", "update",
-                             FinishStep{narrow(batch()), kColumns, plan_.losses_.data(), plan_.hits_.data(), sums,
+                             FinishStep{narrow(batch()), plan_.losses_.data(), plan_.hits_.data(), row.sums,
                                         memory_.results, memory_.cursor}});
 }
 

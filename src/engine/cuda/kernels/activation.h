@@ -23,6 +23,8 @@ struct ActivationBlock {
   [[nodiscard]] SPOT_DEVICE std::uint32_t input_places() const { return images * rows * columns; }
   [[nodiscard]] SPOT_DEVICE std::uint32_t output_places() const { return images * output_rows * output_columns; }
   [[nodiscard]] SPOT_DEVICE bool has_relu() const { return relu_before || relu_after; }
+  /// Whether the way back must draw the dropout's mask once more, because the outputs' zeros do not tell it.
+  [[nodiscard]] SPOT_DEVICE bool draws_back() const { return dropout.threshold != 0 && !has_relu(); }
 };
 
 SPOT_DEVICE inline float positive(float value) {
@@ -114,7 +116,7 @@ struct ActivationBackward {
   T* differences;  ///< may be the output's, without a pool
   float* sums;     ///< [chunk][channel]; may be null
 
-  static constexpr std::uint32_t kChunk = 32;
+  static constexpr std::uint32_t kChunk = 8;  ///< places that one thread sums
 
   [[nodiscard]] std::uint32_t chunks() const { return (block.input_places() + kChunk - 1) / kChunk; }
   [[nodiscard]] std::uint64_t threads() const { return std::uint64_t{chunks()} * block.groups(); }
@@ -123,30 +125,52 @@ struct ActivationBackward {
     const auto i = static_cast<std::uint32_t>(thread);
     const std::uint32_t channel = i % block.groups() * kLanes, first = i / block.groups() * kChunk;
     const std::uint32_t left = block.input_places() - first;
+    const std::uint32_t end = first + (left < kChunk ? left : kChunk);
     Lanes sum{};
-    for (std::uint32_t place = first; place < first + (left < kChunk ? left : kChunk); ++place) {
-      const std::uint64_t at = std::uint64_t{place} * block.pitch + channel;
-      const Lanes values = block.pooling == Pooling::kNone ? passed(place, channel) : unpooled(place, channel);
-      store(differences + at, values);
-      for (std::uint32_t l = 0; l < kLanes; ++l) sum[l] += values[l];
+    if (block.pooling != Pooling::kNone) {
+      for (std::uint32_t place = first; place < end; ++place) keep(unpooled(place, channel), place, channel, sum);
+    } else if (block.draws_back()) {
+      for (std::uint32_t place = first; place < end; ++place) keep(passed(place, channel), place, channel, sum);
+    } else {
+      // All of a group are read before the first is written, which may be where it was read.
+      for (std::uint32_t place = first; place < end; place += kAhead) {
+        Lanes values[kAhead];
+        for (std::uint32_t k = 0; k < kAhead; ++k)
+          values[k] = place + k < end ? undropped(place + k, channel) : Lanes{};
+        for (std::uint32_t k = 0; k < kAhead; ++k) {
+          if (place + k < end) keep(values[k], place + k, channel, sum);
+        }
+      }
     }
     if (sums != nullptr) store(sums + thread * kLanes, sum);
   }
 
  private:
-  /// The output's differences at a place, behind dropout and ReLU. Where there is a ReLU an output of zero is one that
+  static constexpr std::uint32_t kAhead = 4;
+
+  SPOT_DEVICE void keep(const Lanes& values, std::uint32_t place, std::uint32_t channel, Lanes& sum) const {
+    store(differences + std::uint64_t{place} * block.pitch + channel, values);
+    for (std::uint32_t l = 0; l < kLanes; ++l) sum[l] += values[l];
+  }
+
+  /// The output's differences at a place, behind the ReLU where there is one. Then an output of zero is one that
   /// nothing passes: it was not positive, or it was dropped.
-  SPOT_DEVICE Lanes passed(std::uint32_t place, std::uint32_t channel) const {
+  SPOT_DEVICE Lanes undropped(std::uint32_t place, std::uint32_t channel) const {
     const std::uint64_t at = std::uint64_t{place} * block.pitch + channel;
     Lanes values = load(output_differences + at);
-    if (block.has_relu()) {
-      const Lanes output = load(outputs + at);
-      for (std::uint32_t l = 0; l < kLanes; ++l) values[l] = output[l] > 0 ? values[l] * block.dropout.scale : 0.0F;
-    } else if (block.dropout.threshold != 0) {
-      const std::uint32_t pixels = block.output_rows * block.output_columns;
-      const Lanes factors = block.dropout.factors(table.inputs().step, place / pixels, place % pixels, channel);
-      for (std::uint32_t l = 0; l < kLanes; ++l) values[l] *= factors[l];
-    }
+    if (!block.has_relu()) return values;
+    const Lanes output = load(outputs + at);
+    for (std::uint32_t l = 0; l < kLanes; ++l) values[l] = output[l] > 0 ? values[l] * block.dropout.scale : 0.0F;
+    return values;
+  }
+
+  /// And behind the dropout in any case.
+  SPOT_DEVICE Lanes passed(std::uint32_t place, std::uint32_t channel) const {
+    Lanes values = undropped(place, channel);
+    if (!block.draws_back()) return values;
+    const std::uint32_t pixels = block.output_rows * block.output_columns;
+    const Lanes factors = block.dropout.factors(table.inputs().step, place / pixels, place % pixels, channel);
+    for (std::uint32_t l = 0; l < kLanes; ++l) values[l] *= factors[l];
     return values;
   }
 

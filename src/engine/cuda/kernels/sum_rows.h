@@ -26,15 +26,25 @@ struct SumRows {
     const std::uint32_t column = i % columns, first = i / columns * chunk;
     const std::uint32_t end = rows - first < chunk ? rows : first + chunk;
     Sum sum = 0;
-    for (std::uint32_t row = first; row < end; ++row) {
-      const T& value = values[std::uint64_t{row} * columns + column];
-      if constexpr (std::is_same_v<T, double>) {
-        sum += value;
-      } else {
-        sum += to_float(value);
-      }
+    // All of a group are asked for before the first is needed: it takes long until a value is there.
+    for (std::uint32_t row = first; row < end; row += kAhead) {
+      Sum group[kAhead];
+      for (std::uint32_t k = 0; k < kAhead; ++k) group[k] = row + k < end ? value(row + k, column) : Sum{0};
+      for (std::uint32_t k = 0; k < kAhead; ++k) sum += group[k];
     }
     sums[thread] = sum;
+  }
+
+ private:
+  static constexpr std::uint32_t kAhead = 16;
+
+  [[nodiscard]] SPOT_DEVICE Sum value(std::uint32_t row, std::uint32_t column) const {
+    const T& at = values[std::uint64_t{row} * columns + column];
+    if constexpr (std::is_same_v<T, double>) {
+      return at;
+    } else {
+      return to_float(at);
+    }
   }
 };
 

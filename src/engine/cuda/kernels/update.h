@@ -29,9 +29,9 @@ struct Update {
   Bfloat16* rounded;  ///< the parameters as the layers read them in bfloat16; null: they read float32
   double* squares;    ///< [thread]
 
-  static constexpr std::uint64_t kRow = 256, kMostThreads = std::uint64_t{1} << 16;
+  static constexpr std::uint64_t kRow = 1024, kMostThreads = 64 * kRow;
 
-  /// A multiple of kRow, so that the squares are whole rows.
+  /// A multiple of kRow, so that the squares are whole rows, which are summed first.
   [[nodiscard]] SPOT_DEVICE std::uint64_t threads() const {
     const std::uint64_t wanted = (groups + kRow - 1) / kRow * kRow;
     return wanted < kMostThreads ? wanted : kMostThreads;
