@@ -429,18 +429,30 @@ TEST_CASE("the launches of a step are as few as the passes over memory that it n
   CHECK(record->launches - before.launches == 1 + 4 + 3 + 1 + 4 + 3 + 3 + 2 + 4);
 }
 
+namespace {
+
+std::vector<float> values_of(const StateReader& reader) {
+  std::vector<float> values(reader.layout().size());
+  for (const TensorSpec& tensor : reader.layout().tensors()) {
+    const auto room = std::span(values).subspan(tensor.offset, tensor.size);
+    CHECK(reader.read(tensor, room).data() == room.data());
+  }
+  return values;
+}
+
+}  // namespace
+
 TEST_CASE("the state before a step is frozen while steps go on, and read on another thread") {
   const Run run(24);
   const auto engine = make_engine(run.spec()), undisturbed = make_engine(run.spec());
   std::vector<StepMetrics> metrics(2);
   for (std::size_t i = 0; i < run.steps.size(); i += 2) {
     const std::vector<float> expected = state_of(*engine);
-    std::vector<float> seen(expected.size());
+    std::vector<float> seen;
+    CHECK(values_of(*engine->freeze_state()) == expected);  // nothing but the reader waits for it
     auto dropped = engine->freeze_state();
     std::thread reader([&seen, frozen = engine->freeze_state()]() mutable {
-      for (const TensorSpec& tensor : frozen->layout().tensors()) {
-        frozen->read(tensor, std::span(seen).subspan(tensor.offset, tensor.size));
-      }
+      seen = values_of(*frozen);
       frozen.reset();
     });
     dropped.reset();  // unread

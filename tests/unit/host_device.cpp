@@ -111,7 +111,7 @@ class HostDevice final : public Device {
   explicit HostDevice(std::shared_ptr<Record> record) : record_(std::move(record)) {}
   ~HostDevice() override {
     flush();
-    for (const auto& [begin, block] : blocks_) std::free(reinterpret_cast<void*>(begin));
+    for (const auto& [begin, block] : blocks_) std::free(block.memory);
   }
 
   [[nodiscard]] std::string description() const override { return "a card played by the host"; }
@@ -168,6 +168,7 @@ class HostDevice final : public Device {
 
  private:
   struct Block {
+    void* memory;
     std::size_t size;
     std::size_t touched[2] = {0, 0};  ///< by the work of that number in each stream
   };
@@ -281,7 +282,7 @@ void* HostDevice::add_block(std::size_t bytes) {
   const auto begin = reinterpret_cast<std::uintptr_t>(memory);
   std::erase_if(freed_,
                 [&](const auto& range) { return range.first < begin + bytes && begin < range.first + range.second; });
-  blocks_[begin] = {bytes};
+  blocks_[begin] = {memory, bytes};
   return memory;
 }
 
