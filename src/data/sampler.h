@@ -15,7 +15,8 @@ class Sampler {
   [[nodiscard]] std::uint64_t steps_per_epoch() const { return steps_per_epoch_; }
   [[nodiscard]] std::uint64_t epoch_of(std::uint64_t step) const { return step / steps_per_epoch_; }
 
-  /// The samples of step `step` (0 is the first of the run); valid until the next call.
+  /// The samples of step `step` (0 is the first of the run); valid until a step of another epoch is asked
+  /// for.
   std::span<const std::uint32_t> batch(std::uint64_t step);
 
  private:

@@ -18,7 +18,9 @@ struct BatchView {
   const std::uint8_t* images = nullptr;
   const std::uint8_t* labels = nullptr;  ///< may be null for prediction
   std::span<const std::uint32_t> indices;
-  std::size_t image_count = 0;  ///< images in the set, where that is known: every index is below it; else 0
+  /// Images in the set, where that is known: every index is below it; else 0. A set that has labels, too, is known
+  /// again by its addresses: it must stay as it is while there is an engine that saw it.
+  std::size_t image_count = 0;
 };
 
 /// One of several training steps that follow each other.

@@ -38,10 +38,13 @@ void measure_training(Session& session, double seconds, Benchmark& result) {
   const std::int64_t start = clock.monotonic_ns();
   std::int64_t before = start;
   while (whole_steps.empty() || to_seconds(before - start) < seconds) {
-    const StepRecord record = trainer.train_step();
+    // The whole ones that are left of the epoch, or the smaller one at its end.
+    const auto at = static_cast<std::int64_t>(trainer.step() % trainer.steps_per_epoch());
+    const std::int64_t left = session.dataset().train.count / whole - at;
+    const auto records = trainer.train_some(static_cast<std::uint64_t>(std::max<std::int64_t>(left, 1)));
     const std::int64_t now = clock.monotonic_ns();
-    if (record.samples == whole) whole_steps.push_back(to_seconds(now - before));
-    samples += record.samples;
+    if (left > 0) whole_steps.push_back(to_seconds(now - before) / static_cast<double>(records.size()));
+    for (const StepRecord& record : records) samples += record.samples;
     before = now;
   }
   result.train_samples_per_second = static_cast<double>(samples) / to_seconds(before - start);

@@ -1,5 +1,6 @@
 #include "session/run.h"
 
+#include <algorithm>
 #include <cmath>
 #include <optional>
 
@@ -40,7 +41,7 @@ class Run {
   void check_lease_now_and_then();
   RunResult complete_result();
   void begin();
-  /// A step, or the evaluation that is due.
+  /// Some steps, or the evaluation that is due.
   void advance();
   void save_if_due();
   bool must_stop();
@@ -145,7 +146,9 @@ void Run::begin() {
 
 void Run::advance() {
   if (!trainer_.evaluation_due()) {
-    csv_->add(trainer_.train_step());
+    const std::uint64_t most =
+        std::min(trainer_.total_steps() - trainer_.step(), policy_.steps_until_due(trainer_.step()));
+    for (const StepRecord& record : trainer_.train_some(most)) csv_->add(record);
     return;
   }
   const std::size_t epochs = trainer_.history().size();

@@ -10,4 +10,8 @@ const char* SavePolicy::due(std::uint64_t step, std::uint64_t steps_per_epoch, s
   return nullptr;
 }
 
+std::uint64_t SavePolicy::steps_until_due(std::uint64_t step) const {
+  return every_steps == 0 ? UINT64_MAX : every_steps - step % every_steps;
+}
+
 }  // namespace spot

@@ -13,6 +13,8 @@ struct SavePolicy {
   /// "epoch" or "interval" when a save is due after `step` (> 0) steps, else null. `since_save_ns`
   /// is the time since the last one.
   [[nodiscard]] const char* due(std::uint64_t step, std::uint64_t steps_per_epoch, std::int64_t since_save_ns) const;
+  /// Steps from `step` to the next that is due by `every_steps`; the largest number when none is.
+  [[nodiscard]] std::uint64_t steps_until_due(std::uint64_t step) const;
 };
 
 }  // namespace spot

@@ -18,6 +18,10 @@ Trainer::Trainer(Engine& engine, const Dataset& dataset, const TrainingPlan& pla
       last_step_ns_(clock.monotonic_ns()) {}
 
 StepRecord Trainer::train_step() {
+  return train_some(1).front();
+}
+
+std::span<const StepRecord> Trainer::train_some(std::uint64_t most) {
   // Steps asked for one by one may pass an epoch's end without an evaluation.
   if (at_unrecorded_epoch_end()) record_epoch({}, {});
   if (step_ % steps_per_epoch() == 0) {
@@ -26,41 +30,62 @@ StepRecord Trainer::train_step() {
     observer_.tell(begin);
   }
 
-  const BatchView batch{dataset_.train.images.data(), dataset_.train.labels.data(), sampler_.batch(step_),
-                        dataset_.train.count};
-  const float rate = plan_.schedule.rate(step_);
-  const StepMetrics metrics = engine_.train_step(batch, step_, rate);
-  ++step_;
+  const std::uint64_t left_of_epoch = steps_per_epoch() - step_ % steps_per_epoch();
+  const std::uint64_t count =
+      std::min({most, left_of_epoch, static_cast<std::uint64_t>(std::max(engine_.steps_at_once(), 1))});
+  steps_.clear();
+  for (std::uint64_t i = 0; i < count; ++i) {
+    steps_.push_back(
+        {{dataset_.train.images.data(), dataset_.train.labels.data(), sampler_.batch(step_ + i), dataset_.train.count},
+         plan_.schedule.rate(step_ + i)});
+  }
+  metrics_.resize(count);
+  engine_.train_steps(steps_, step_, metrics_);
   has_gradients_ = true;
-  running_.loss_sum += metrics.loss * static_cast<double>(metrics.samples);
-  running_.correct += static_cast<std::uint64_t>(metrics.correct);
-  running_.samples += static_cast<std::uint64_t>(metrics.samples);
+  record_steps();
+  if (observer_.wants(Stage::kStep)) {
+    for (const StepRecord& record : records_) tell_step(record);
+  }
+  return records_;
+}
 
+/// Enters the steps that the engine has done into the books.
+void Trainer::record_steps() {
+  std::int64_t samples = 0;
+  for (const StepMetrics& metrics : metrics_) samples += metrics.samples;
   const std::int64_t now = clock_.monotonic_ns();
   const double seconds = to_seconds(now - std::exchange(last_step_ns_, now));
-  const StepRecord record{.step = step_,
-                          .epoch = (step_ - 1) / steps_per_epoch() + 1,
-                          .samples = metrics.samples,
-                          .correct = metrics.correct,
-                          .loss = metrics.loss,
-                          .learning_rate = double{rate},
-                          .gradient_norm = metrics.gradient_norm,
-                          .samples_per_second = static_cast<double>(metrics.samples) / std::max(seconds, 1e-9)};
-  if (observer_.wants(Stage::kStep)) tell_step(record);
-  return record;
+  records_.clear();
+  for (std::size_t i = 0; i < metrics_.size(); ++i) {
+    const StepMetrics& metrics = metrics_[i];
+    ++step_;
+    running_.loss_sum += metrics.loss * static_cast<double>(metrics.samples);
+    running_.correct += static_cast<std::uint64_t>(metrics.correct);
+    running_.samples += static_cast<std::uint64_t>(metrics.samples);
+    records_.push_back({.step = step_,
+                        .epoch = (step_ - 1) / steps_per_epoch() + 1,
+                        .samples = metrics.samples,
+                        .correct = metrics.correct,
+                        .loss = metrics.loss,
+                        .learning_rate = double{steps_[i].learning_rate},
+                        .gradient_norm = metrics.gradient_norm,
+                        .samples_per_second = static_cast<double>(samples) / std::max(seconds, 1e-9)});
+  }
 }
 
 StepSummary Trainer::train_steps(std::uint64_t count, const StopCheck& stop) {
   StepSummary summary;
   RunningMetrics total;
   const std::int64_t start = clock_.monotonic_ns();
-  for (; summary.steps < count && !stop(); ++summary.steps) {
-    const StepRecord record = train_step();
-    total.loss_sum += record.loss * static_cast<double>(record.samples);
-    total.correct += static_cast<std::uint64_t>(record.correct);
-    total.samples += static_cast<std::uint64_t>(record.samples);
-    summary.learning_rate = record.learning_rate;
-    summary.gradient_norm = record.gradient_norm;
+  while (summary.steps < count && !stop()) {
+    for (const StepRecord& record : train_some(count - summary.steps)) {
+      ++summary.steps;
+      total.loss_sum += record.loss * static_cast<double>(record.samples);
+      total.correct += static_cast<std::uint64_t>(record.correct);
+      total.samples += static_cast<std::uint64_t>(record.samples);
+      summary.learning_rate = record.learning_rate;
+      summary.gradient_norm = record.gradient_norm;
+    }
   }
   summary.seconds = to_seconds(clock_.monotonic_ns() - start);
   summary.samples = total.samples;
@@ -72,6 +97,7 @@ StepSummary Trainer::train_steps(std::uint64_t count, const StopCheck& stop) {
 
 void Trainer::tell_step(const StepRecord& record) const {
   Event step = event(Stage::kStep);
+  step.step = record.step;
   step.loss = record.loss;
   step.accuracy = record.accuracy();
   step.learning_rate = record.learning_rate;

@@ -69,7 +69,10 @@ class Trainer {
 
   /// One training step on the next batch.
   StepRecord train_step();
-  /// `count` of them, or fewer when `stop` said so.
+  /// As many as the engine wants to be handed at once: 1 to `most`, none beyond the epoch. Their records, which are
+  /// told the observer once all are done, are valid until the next step.
+  std::span<const StepRecord> train_some(std::uint64_t most);
+  /// `count` of them, or fewer when `stop`, which is asked between what is done at once, said so.
   StepSummary train_steps(std::uint64_t count, const StopCheck& stop);
 
   /// True at the end of an epoch, and of the run, until the state there has been evaluated.
@@ -103,6 +106,7 @@ class Trainer {
   /// said so.
   template <typename Visit>
   bool for_each_batch(const ImageSet& set, const StopCheck& stop, const Visit& visit);
+  void record_steps();
   void record_epoch(const Evaluation& validation, const Evaluation& test);
   void tell_step(const StepRecord& record) const;
 
@@ -121,6 +125,10 @@ class Trainer {
   std::int64_t last_step_ns_ = 0;
   bool has_gradients_ = false;
   std::vector<std::uint32_t> indices_;  ///< of an evaluation's batch
+  // Of the steps that are done at once.
+  std::vector<TrainingStep> steps_;
+  std::vector<StepMetrics> metrics_;
+  std::vector<StepRecord> records_;
 };
 
 }  // namespace spot

@@ -39,6 +39,16 @@ class SoftmaxEngine final : public Engine {
   [[nodiscard]] int threads() const override { return 1; }
   [[nodiscard]] const StateLayout& layout() const override { return layout_; }
 
+  /// How many steps it says to want at once, and how many it was handed each time.
+  int wanted = 1;
+  std::vector<std::size_t> handed;
+
+  [[nodiscard]] int steps_at_once() const override { return wanted; }
+  void train_steps(std::span<const TrainingStep> steps, std::uint64_t first, std::span<StepMetrics> metrics) override {
+    handed.push_back(steps.size());
+    Engine::train_steps(steps, first, metrics);
+  }
+
   StepMetrics train_step(const BatchView& batch, std::uint64_t /*step*/, float rate) override {
     std::fill(gradients_.begin(), gradients_.end(), 0.0F);
     StepMetrics metrics;

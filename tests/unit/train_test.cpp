@@ -178,6 +178,10 @@ TEST_CASE("a save is due by epochs, by steps and by time, and by none of them wh
   CHECK(policy.due(3, 10, 999) == nullptr);
   CHECK(policy.due(3, 10, 1000) == interval);
   CHECK(SavePolicy{0, 0, 0}.due(20, 10, INT64_MAX) == nullptr);
+  CHECK(policy.steps_until_due(0) == 4);
+  CHECK(policy.steps_until_due(3) == 1);
+  CHECK(policy.steps_until_due(4) == 4);
+  CHECK(SavePolicy{0, 0, 0}.steps_until_due(20) == UINT64_MAX);
 }
 
 TEST_CASE("a run restored at any step, evaluated or not, ends in the same bytes and books") {
@@ -210,6 +214,31 @@ TEST_CASE("a run restored at any step, evaluated or not, ends in the same bytes 
       }
     }
   }
+}
+
+TEST_CASE("steps that an engine wants at once end at the epoch and at the count, and are the same steps") {
+  const Images images;
+  Training one_by_one(images.dataset), together(images.dataset);
+  together.engine.wanted = 5;
+  std::string heard[2];
+  for (Training* training : {&one_by_one, &together}) {
+    std::string& text = heard[training == &together];
+    training->trainer.set_observer(
+        {1U << static_cast<unsigned>(Stage::kStep) | 1U << static_cast<unsigned>(Stage::kEpochEnd),
+         [&](const Event& event) { text += cat(event.step, "/", event.epoch, ":", event.loss, " "); }});
+    const StepSummary summary = training->trainer.train_steps(20, never);
+    CHECK(summary.steps == 20);
+    CHECK(summary.samples == 2 * 53 + 6 * 8);
+    CHECK(training->trainer.step() == 20);
+    CHECK(training->trainer.history().size() == 2);
+  }
+  CHECK(together.engine.handed == std::vector<std::size_t>{5, 2, 5, 2, 5, 1});
+  CHECK(heard[0] == heard[1]);
+  CHECK(together.checkpoint().values == one_by_one.checkpoint().values);
+  CHECK(together.checkpoint().meta.running.loss_sum == one_by_one.checkpoint().meta.running.loss_sum);
+
+  int asked = 0;
+  CHECK(together.trainer.train_steps(8, [&] { return ++asked == 3; }).steps == 1 + 5);
 }
 
 TEST_CASE("an evaluation that is stopped changes nothing and is due again") {

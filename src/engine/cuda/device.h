@@ -65,7 +65,7 @@ class Event {
   virtual void record(Stream stream) = 0;
   /// What `stream` is given from now on waits for it.
   virtual void hold(Stream stream) = 0;
-  /// Returns when it is reached. Throws like Device::synchronise().
+  /// Returns when it is reached. Throws like Device::synchronise(). Another thread may call the device meanwhile.
   virtual void wait() = 0;
   /// Microseconds from `start` to this; both must be reached.
   [[nodiscard]] virtual double microseconds_since(const Event& start) const = 0;
