@@ -33,7 +33,4 @@ using Report = std::function<void(const Finding&)>;
 /// all hold.
 bool conforms(const Subject& subject, const Subject& oracle, const Report& report);
 
-/// "fp32", "tf32", "bf16": as the configuration names them.
-std::string precision_name(Precision precision);
-
 }  // namespace spot::conformance

@@ -7,15 +7,6 @@
 
 namespace spot::conformance {
 
-std::string precision_name(Precision precision) {
-  switch (precision) {
-    case Precision::kFloat32: return "fp32";
-    case Precision::kTf32: return "tf32";
-    case Precision::kBfloat16: return "bf16";
-  }
-  return "?";
-}
-
 bool conforms(const Subject& subject, const Subject& oracle, const Report& report) {
   Examination examination(subject, oracle, report);
   examine_layers(examination);

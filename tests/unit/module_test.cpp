@@ -9,6 +9,7 @@
 #include <doctest/doctest.h>
 
 #include "base/status.h"
+#include "base/text.h"
 #include "engine/engine.h"
 #include "temporary_directory.h"
 
@@ -101,6 +102,27 @@ TEST_CASE("what is no module is refused in the loader's words, with what to do")
   const std::string text = refusal_of("text", folder.path());
   CHECK(contains(text, "invalid ELF header"));
   CHECK(contains(text, "again"));
+}
+
+TEST_CASE("auto takes the best engine, and says why others cannot be; a name takes that one or says why not") {
+  const std::array<Backend, 3> all = {open_engine_module("usable", kModules), open_engine_module("missing", kModules),
+                                      open_engine_module("declining", kModules)};
+  std::string told;
+  const Log log([&](LogLevel, std::string_view message) { told += cat(message, "\n"); });
+  CHECK(create_engine(all, "auto", small_spec(), log) != nullptr);
+  CHECK(contains(told, "computing on usable (softmax regression)"));
+  CHECK(contains(told, "missing is not used: "));
+  CHECK(contains(told, "declining is not used: no such card here"));
+  told.clear();
+  create_engine(all, "usable", small_spec(), log);
+  CHECK_FALSE(contains(told, "not used"));
+  try {
+    create_engine(all, "declining", small_spec(), log);
+    FAIL("nothing was thrown");
+  } catch (const Error& error) {
+    CHECK(error.status() == Status::kUnsupported);
+    CHECK(contains(error.what(), "device 'declining' cannot be used here: no such card here"));
+  }
 }
 
 TEST_CASE("modules are looked for beside the file that the library is in") {
