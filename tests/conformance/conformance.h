@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -14,6 +15,7 @@ struct Subject {
   std::string name;
   std::function<std::unique_ptr<Engine>(const EngineSpec& spec)> create;
   Precision precision = Precision::kFloat32;  ///< what it is asked to compute in
+  std::uint32_t preset_batch = 128;           ///< of the preset models; what computes slowly takes fewer
 };
 
 /// One property of one network or optimizer, measured.

@@ -17,7 +17,7 @@ struct Tolerances {
   double forward;     ///< of probabilities (absolute) and losses (relative)
   double gradients;   ///< of a gradient tensor in the Euclidean norm, where all layers are smooth
   double decided;     ///< likewise behind a ReLU or a maximum, which a rounding error may turn to the other side
-  double five_steps;  ///< of a parameter tensor after five steps of a preset model
+  double five_steps;  ///< of what five steps of a preset model change, all parameters together
 };
 
 /// One examination under way.
@@ -29,6 +29,7 @@ class Examination {
   [[nodiscard]] std::unique_ptr<Engine> subject(EngineSpec spec) const;
   [[nodiscard]] std::unique_ptr<Engine> oracle(const EngineSpec& spec) const { return oracle_.create(spec); }
   [[nodiscard]] const Tolerances& tolerances() const;
+  [[nodiscard]] std::uint32_t preset_batch() const { return subject_.preset_batch; }
 
   void expect(const std::string& property, const std::string& object, double measured, double allowed);
   /// Bit for bit.
