@@ -80,7 +80,8 @@ SPOT_API uint32_t spot_abi_version(void);
 /* The release, e.g. "0.1.0"; lives for ever. Since 0. */
 SPOT_API const char* spot_version(void);
 /* JSON: {"version", "abi_version", "compiler", "build_type", "libraries": {"onednn", "flatbuffers", "curl",
- * "zlib"}, "backends": [{"name", "usable", "detail"}]}; lives for ever. Since 0. */
+ * "zlib"}, "backends": [{"name", "usable", "detail"}]}: each engine that a build may have, and what it runs on or why
+ * it cannot be used here; opens the engines' modules. Lives for ever. Since 0. */
 SPOT_API const char* spot_build_info(void);
 
 /* ---- Status and errors -------------------------------------------------------------------------------- */

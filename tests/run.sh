@@ -7,7 +7,7 @@ usage() {
 Usage: tests/run.sh [--quick | --long] [--help]
 
   (nothing)  release build with all tests, the address, undefined-behaviour and thread sanitizers, a short run
-             of the fuzzers, and the formatting check
+             of the fuzzers, the formatting check, and the GPU engine's module where the CUDA toolkit is
   --quick    release build and its tests only
   --long     the same as nothing, with long sweeps: ten minutes for each fuzzer, tests/fault/run.sh --long
 
@@ -58,10 +58,21 @@ find_mnist() {
   export SPOT_TEST_MNIST
 }
 
+# The GPU engine's module compiles, links and loads wherever the toolkit is; what needs a card is skipped without one.
+run_cuda() {
+  export PATH="$PATH:/usr/local/cuda/bin"
+  if ! nvcc -E -x cu ${CUDNN_ROOT:+-I"$CUDNN_ROOT/include"} - <<<'#include <cudnn_graph.h>' >/dev/null 2>&1; then
+    echo "== skipped: the GPU engine, for want of the CUDA toolkit (nvcc) or cuDNN 9"
+    return
+  fi
+  build cuda
+  ctest --preset cuda -j "$jobs"
+}
+
 check_format() {
   command -v clang-format >/dev/null || { echo "== clang-format is missing: formatting is not checked"; return; }
   echo "== formatting"
-  git ls-files '*.h' '*.cpp' '*.c' | xargs clang-format --dry-run --Werror
+  git ls-files '*.h' '*.cpp' '*.c' '*.cu' | xargs clang-format --dry-run --Werror
 }
 
 # Inputs grow in build/corpus, out of the seeds in tests/fuzz/corpus, what was found before and the golden files.
@@ -109,6 +120,7 @@ if [ $mode != quick ]; then
       { cat build/$sanitizer-tests.log; exit 1; }
     tail -n 4 build/$sanitizer-tests.log
   done
+  run_cuda
 fi
 build release
 ctest --preset release -j "$jobs"

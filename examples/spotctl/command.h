@@ -21,6 +21,7 @@ Action add_verify(CLI::App& program);
 Action add_export(CLI::App& program);
 Action add_bench(CLI::App& program);
 Action add_config(CLI::App& program);
+Action add_doctor(CLI::App& program);
 Action add_version(CLI::App& program);
 Action add_completion(CLI::App& program);
 

@@ -24,6 +24,8 @@ class Configuration {
   void apply(const Config& config) const;
   /// Whether the key was given on the command line, in the environment or in the file.
   [[nodiscard]] bool gives(const std::string& key) const;
+  /// Whether more of what is going on was asked for.
+  [[nodiscard]] bool verbose() const { return flags_->verbose; }
 
  private:
   [[nodiscard]] std::vector<Setting> settings() const;

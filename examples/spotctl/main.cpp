@@ -33,7 +33,7 @@ int run(int argc, char** argv) {
   program.set_config();
   std::vector<std::pair<CLI::App*, Action>> commands;
   for (Action (*add)(CLI::App&) : {add_train, add_watch, add_simulate, add_eval, add_predict, add_inspect, add_verify,
-                                   add_export, add_bench, add_config, add_version, add_completion}) {
+                                   add_export, add_bench, add_config, add_doctor, add_version, add_completion}) {
     Action action = add(program);
     commands.emplace_back(program.get_subcommands({}).back(), std::move(action));
   }

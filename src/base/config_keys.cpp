@@ -100,6 +100,9 @@ constexpr auto kKeys = std::to_array<ConfigKey>({
     choice("mode", "exact", "exact|fast", kExact,
            "fast, with kernels auto, computes convolutions of 3 x 3 that a max-pool of 2 x 2 follows by Winograd's "
            "algorithm: rounding errors are others, and larger; exact leaves out only products with zero"),
+    choice("precision", "fp32", "fp32|tf32|bf16", kExact,
+           "What products are computed in: float32, or on a GPU also float32 rounded to 10 bits, or bfloat16. Sums, "
+           "parameters and their updates are float32"),
 
     // When it is saved.
     integer("checkpoint_steps", "0", 0, 1e12, kFree, "Save every so many steps; 0: not by steps"),

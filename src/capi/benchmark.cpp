@@ -43,7 +43,8 @@ spot_status spot_benchmark(const spot_config* config, double seconds, char** jso
     if (!std::isfinite(seconds) || seconds <= 0) {
       spot::fail(spot::Status::kInvalidArgument, spot::cat("'seconds' is ", seconds, ": it takes a positive time"));
     }
-    spot::Session session(config->values, spot::backends(), spot::system_clock(), config->log);
+    spot::Session session(config->values, spot::backends(config->values.text("device")), spot::system_clock(),
+                          config->log);
     const double peak_gflops = spot::measure_peak_gflops(session.engine().threads());
     const spot::Benchmark result = spot::benchmark(session, seconds);
     *json = spot::copy_text(to_json(result, session.config().text("mode"), peak_gflops)

@@ -166,7 +166,8 @@ spot_status spot_trainer_create(const spot_config* config, spot_trainer** out, s
   return guard(error, [&] {
     const Call call(required(config, "config").use);
     required(out, "out");
-    *out = new spot_trainer{{}, {config->values, spot::backends(), spot::system_clock(), config->log}};
+    *out = new spot_trainer{
+        {}, {config->values, spot::backends(config->values.text("device")), spot::system_clock(), config->log}};
   });
 }
 

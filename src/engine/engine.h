@@ -62,6 +62,9 @@ enum class Mode : std::uint8_t { kExact, kFast };
 /// their updates in float32 all the same. Sums are always float32.
 enum class Precision : std::uint8_t { kFloat32, kTf32, kBfloat16 };
 
+/// "fp32", "tf32", "bf16": as the configuration names them.
+std::string precision_name(Precision precision);
+
 struct EngineSpec {
   ModelSpec model;
   OptimizerSpec optimizer;
@@ -127,8 +130,8 @@ struct Backend {
   std::unique_ptr<Engine> (*create)(const EngineSpec& spec, const Log& log) = nullptr;
 };
 
-/// Chooses by `device` ("auto" or a backend's name) and creates. Throws kUnsupported with the backend's own
-/// reason when it cannot be used.
+/// Chooses by `device` ("auto" or a backend's name) and creates; logs what was chosen and, for "auto", why others could
+/// not be. Throws kUnsupported with the backend's own reason when it cannot be used.
 std::unique_ptr<Engine> create_engine(std::span<const Backend> backends, const std::string& device,
                                       const EngineSpec& spec, const Log& log);
 

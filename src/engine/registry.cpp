@@ -27,6 +27,15 @@ const Backend& choose(std::span<const Backend> backends, const std::string& devi
 
 }  // namespace
 
+std::string precision_name(Precision precision) {
+  switch (precision) {
+    case Precision::kFloat32: return "fp32";
+    case Precision::kTf32: return "tf32";
+    case Precision::kBfloat16: return "bf16";
+  }
+  return "unknown";
+}
+
 void Engine::train_steps(std::span<const TrainingStep> steps, std::uint64_t first, std::span<StepMetrics> metrics) {
   for (std::size_t i = 0; i < steps.size(); ++i) {
     metrics[i] = train_step(steps[i].batch, first + i, steps[i].learning_rate);
@@ -37,6 +46,9 @@ std::unique_ptr<Engine> create_engine(std::span<const Backend> backends, const s
                                       const EngineSpec& spec, const Log& log) {
   const Backend& backend = choose(backends, device);
   log.info(cat("computing on ", backend.name, " (", backend.detail, ")"));
+  for (const Backend& other : backends) {
+    if (device == "auto" && other.score <= 0) log.info(cat(other.name, " is not used: ", other.detail));
+  }
   return backend.create(spec, log);
 }
 

@@ -43,6 +43,13 @@ Initializer initializer(std::string_view name) {
   fail(Status::kConfig, cat("there is no initializer '", name, "'"));
 }
 
+Precision precision(std::string_view name) {
+  if (name == "fp32") return Precision::kFloat32;
+  if (name == "tf32") return Precision::kTf32;
+  if (name == "bf16") return Precision::kBfloat16;
+  fail(Status::kConfig, cat("there is no precision '", name, "'"));
+}
+
 double customary_learning_rate(OptimizerKind kind) {
   switch (kind) {
     case OptimizerKind::kSgd: return 0.01;
@@ -100,6 +107,7 @@ EngineSpec engine_spec(const Config& config, const Dataset& dataset) {
   spec.kernels = config.text("kernels") == "general" ? Kernels::kGeneral : Kernels::kAuto;
   spec.augmentation = {.shift = config.integer("augment_shift"), .rotation = config.real("augment_rotation")};
   spec.mode = config.text("mode") == "fast" ? Mode::kFast : Mode::kExact;
+  spec.precision = precision(config.text("precision"));
   spec.seed = count(config, "seed");
   return spec;
 }

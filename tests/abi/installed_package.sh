@@ -19,11 +19,19 @@ flags=$(pkg-config --define-variable=prefix="$work/prefix" --cflags --libs spot_
 cc -std=c99 -pthread "$source/examples/embed_c/embed.c" $flags -o "$work/by_pkg_config"
 
 for file in $(find "$work/prefix" -name '*.cmake' -o -name '*.pc' -o -name '*.h'); do
-  if grep -qiE 'dnnl|flatbuffers|curl|xxhash|nlohmann|zlib' "$file" && [ "${file##*/}" != spot_trainer.h ]; then
+  if grep -qiE 'dnnl|flatbuffers|curl|xxhash|nlohmann|zlib|cuda|cudnn|cublas' "$file" && [ "${file##*/}" != spot_trainer.h ]; then
     echo "$file names a dependency" >&2
     exit 1
   fi
 done
-readelf -d "$(find "$work/prefix" -name libspot_trainer.so)" | grep -q 'SONAME.*libspot_trainer.so.0'
+library=$(find "$work/prefix" -name libspot_trainer.so)
+readelf -d "$library" | grep -q 'SONAME.*libspot_trainer.so.0'
+if readelf -d "$library" | grep NEEDED | grep -iE 'cuda|cudnn|cublas'; then
+  echo "the library links what belongs to an engine's module" >&2
+  exit 1
+fi
+# The GPU's module is looked for beside the library, wherever that was put: it is there, or told to be missing there.
+module="${library%/*}/spot_trainer/libspot_trainer_cuda.so"
+[ -f "$module" ] || "$work/prefix/bin/spotctl" version | grep -qF "$(realpath "${library%/*}")/spot_trainer/libspot_trainer_cuda.so"
 "$work/prefix/bin/spotctl" version >/dev/null
 echo "installed, found and used"

@@ -37,6 +37,8 @@ TEST_CASE("version and build information are what the header promises") {
   }
   CHECK(info["backends"].at(0)["name"] == "cpu");
   CHECK(info["backends"].at(0)["usable"] == true);
+  CHECK(info["backends"].at(1)["name"] == "cuda");
+  CHECK_FALSE(info["backends"].at(1)["detail"].get<std::string>().empty());
 }
 
 TEST_CASE("every status has a name of its own, and other numbers say so") {
@@ -231,6 +233,7 @@ TEST_CASE("what cannot be created says why") {
   refused(SPOT_E_NOT_FOUND, "volume", (place / "none").string(), "does not exist");
   refused(SPOT_E_NOT_FOUND, "dataset", (place / "none").string(), "none");
   refused(SPOT_E_UNSUPPORTED, "device", "cuda", "cuda");
+  refused(SPOT_E_UNSUPPORTED, "precision", "bf16", "precision 'bf16': set precision to fp32");
   refused(SPOT_E_CONFIG, "run_id", "a/b", "run_id");
   refused(SPOT_E_CONFIG, "nesterov", "true", "momentum");
 }

@@ -9,7 +9,7 @@ checks = spotctl.Checks()
 QUICK = ["--dataset", "synthetic", "--model", "lenet-5", "--steps", 2, "--quiet"]
 
 COMMANDS = ["train", "watch", "simulate", "simulate aws", "eval", "predict", "inspect", "verify", "export", "bench",
-            "config", "version", "completion"]
+            "config", "doctor", "version", "completion"]
 for command in COMMANDS:
     result = spotctl.run([spotctl.SPOTCTL, *command.split(), "--help"])
     checks.check(result.code == 0 and "Usage:" in result.out and not result.err, f"{command} --help: {result.err}")
@@ -26,6 +26,60 @@ for key in keys:
 
 version = json.loads(spotctl.run([spotctl.SPOTCTL, "version", "--json"]).out)
 checks.check(version["version"].count(".") == 2, f"version: {version}")
+usable = {backend["name"]: backend["usable"] for backend in version["backends"]}
+checks.check(usable.get("cpu") is True and "cuda" in usable, f"version lists the engines: {version['backends']}")
+
+
+def doctor(volume, *flags, **environment):
+    """Its exit code, and each check's status and detail."""
+    result = spotctl.run([spotctl.SPOTCTL, "doctor", "--json", "--volume", str(volume), "--dataset", "synthetic", "--model",
+                          "lenet-5", *map(str, flags)], env=environment)
+    lines = [json.loads(line) for line in result.out.splitlines()]
+    checks.check(all(set(line) == {"check", "status", "detail"} for line in lines), f"fields of doctor: {lines}")
+    checks.check(not result.err, f"doctor says all on stdout: {result.err}")
+    return result.code, {line["check"]: (line["status"], line["detail"]) for line in lines}
+
+
+with spotctl.scratch() as folder:
+    volume = spotctl.new_volume(folder, "volume")
+    code, found = doctor(volume, "--metadata", "none")
+    checks.check(code == 0, f"doctor on a fit machine: {code}, {found}")
+    checks.check(list(found) == ["version", "device cpu", "device cuda", "volume", "checkpoints", "run", "metadata"],
+                 f"what doctor checks: {list(found)}")
+    checks.check(found["run"][0] == "ok" and "lenet-5" in found["run"][1], f"doctor tries the run: {found['run']}")
+    checks.check("GiB free" in found["volume"][1], f"doctor measures the volume: {found['volume']}")
+    checks.check("none yet" in found["checkpoints"][1], f"doctor finds no checkpoints: {found['checkpoints']}")
+    checks.check([p.name for p in volume.iterdir() if p.name.startswith(".")] == [], "doctor leaves nothing behind")
+    text = spotctl.run([spotctl.SPOTCTL, "doctor", "--volume", str(volume), *QUICK[:4], "--metadata", "none"]).out
+    checks.check(len(text.splitlines()) == len(found), f"a line for each check: {text}")
+    if not usable["cuda"]:
+        code, found = doctor(volume, "--metadata", "none", "--device", "cuda")
+        checks.check(code == 64 and found["device cuda"][0] == "fail", f"doctor refuses a device: {code}, {found}")
+        checks.check(found["run"][0] == "fail" and "cuda" in found["run"][1], f"doctor refuses the run: {found['run']}")
+
+    code, found = doctor(folder / "nowhere", "--metadata", "none")
+    checks.check(code == 74 and found["volume"][0] == "fail" and "does not exist" in found["volume"][1],
+                 f"doctor misses the volume: {code}, {found}")
+    checks.check("run" not in found, "doctor tries no run without a volume")
+    code, found = doctor(volume, "--metadata", "none", "--dataset", folder / "none")
+    checks.check(code == 74 and found["run"][0] == "fail", f"doctor misses the dataset: {code}, {found}")
+    with spotctl.metadata_service() as (endpoint, _):
+        code, found = doctor(volume, "--metadata", "aws", "--metadata-endpoint", endpoint)
+        checks.check(code == 0 and found["metadata"][0] == "ok", f"doctor asks the metadata service: {found['metadata']}")
+    code, found = doctor(volume, "--metadata", "aws", "--metadata-endpoint", "http://127.0.0.1:9")
+    checks.check(code == 69 and found["metadata"][0] == "fail", f"doctor misses the service: {code}, {found}")
+
+    # Who asks for the CPU loads nothing of a GPU's.
+    for device, opens in (("cpu", False), ("auto", True)):
+        traced = spotctl.run(spotctl.command(volume, *QUICK, "--device", device), env={"LD_DEBUG": "files"})
+        checks.check(("libspot_trainer_cuda" in traced.err) == opens, f"{device} opens a module: {opens}")
+
+    code, found = doctor(volume, "--metadata", "none")
+    checks.check("goes on from step 2" in found["checkpoints"][1], f"doctor finds the checkpoint: {found['checkpoints']}")
+    for file in (volume / "checkpoints").glob("ckpt-*"):
+        file.write_bytes(file.read_bytes()[:-7])
+    code, found = doctor(volume, "--metadata", "none")
+    checks.check(code == 65 and found["checkpoints"][0] == "fail", f"doctor sees the damage: {code}, {found}")
 
 with spotctl.scratch() as folder:
     # Flag before --set before environment before file before default: each stage adds one stronger source.

@@ -168,6 +168,18 @@ TEST_CASE("gradients of batch normalisation agree, over images and vectors") {
              {1, 4, 4}, 8);
 }
 
+TEST_CASE("gradients of layers that stand on the image itself agree, however many channels it has") {
+  for (const std::int64_t channels : {1, 3, 8}) {
+    CAPTURE(channels);
+    for (const char* layer : {R"({"type":"batch_norm"})", R"({"type":"relu"})", R"({"type":"dropout","rate":0.2})",
+                              R"({"type":"max_pool","kernel":2})", R"({"type":"average_pool","kernel":2})"}) {
+      CAPTURE(std::string(layer));
+      check_both(layer + std::string(R"(,{"type":"conv2d","filters":5,"kernel":2})") + kHead, {channels, 6, 5}, 7);
+      check_both(layer + kHead, {channels, 6, 5}, 7);
+    }
+  }
+}
+
 TEST_CASE("a batch smaller than the shards, and one that does not fill them, give the same gradients") {
   for (const std::uint32_t samples : {1U, 2U, 4U, 7U}) {
     CAPTURE(samples);

@@ -554,6 +554,17 @@ TEST_CASE("a zero stands for the customary value of the optimizer") {
   CHECK(engine_spec(config, session->dataset()).optimizer.rho == 0.9);
 }
 
+TEST_CASE("the engine is asked for the precision of the configuration") {
+  const Place place;
+  Config config = place.config("v");
+  const auto session = open(config);
+  CHECK(engine_spec(config, session->dataset()).precision == Precision::kFloat32);
+  for (const Precision precision : {Precision::kFloat32, Precision::kTf32, Precision::kBfloat16}) {
+    config.set_text("precision", precision_name(precision));
+    CHECK(engine_spec(config, session->dataset()).precision == precision);
+  }
+}
+
 TEST_CASE("the dense operations of a training step leave out the first layer's input gradient") {
   // conv 3x3x32, conv 3x3x64, dense 128, dense 10 on 28 x 28 images: multiply-adds of each,
   // forward.

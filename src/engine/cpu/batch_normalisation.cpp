@@ -6,19 +6,24 @@
 namespace spot {
 namespace {
 
-/// Calls visit(channel, index) for every value of the first `count` samples, index counting from the shard's
-/// first float. For one channel the order is by sample, then row, then column.
+/// Calls visit(channel, index, output index) for every value of the first `count` samples, indices counting from the
+/// shard's first float in `input` and `output`. They have the same blocks, unless `input` is the network's image, which
+/// has blocks of one channel. For one channel the order is by sample, then row, then column.
 template <typename Visit>
-void for_each_value(const Edge& edge, std::size_t count, const Visit& visit) {
-  const auto channels = static_cast<std::size_t>(edge.shape().channels);
-  const auto pixels = static_cast<std::size_t>(edge.shape().height * edge.shape().width);
-  const auto block = static_cast<std::size_t>(edge.block());
+void for_each_value(const Edge& input, const Edge& output, std::size_t count, const Visit& visit) {
+  const auto channels = static_cast<std::size_t>(input.shape().channels);
+  const std::size_t pixels = input.pixels();
+  const auto block = static_cast<std::size_t>(input.block()), output_block = static_cast<std::size_t>(output.block());
   for (std::size_t sample = 0; sample < count; ++sample) {
     for (std::size_t channel = 0; channel < channels; channel += block) {
       const std::size_t width = std::min(block, channels - channel);
-      const std::size_t start = sample * edge.sample_size() + channel * pixels;
+      const std::size_t start = sample * input.sample_size() + channel * pixels;
+      const std::size_t within = channel % output_block;
+      const std::size_t output_start = sample * output.sample_size() + (channel - within) * pixels + within;
       for (std::size_t pixel = 0; pixel < pixels; ++pixel) {
-        for (std::size_t i = 0; i < width; ++i) visit(channel + i, start + pixel * block + i);
+        for (std::size_t i = 0; i < width; ++i) {
+          visit(channel + i, start + pixel * block + i, output_start + pixel * output_block + i);
+        }
       }
     }
   }
@@ -74,7 +79,7 @@ void BatchNormalisationOperator::gather_forward(const ShardTask& task) {
   Sums* sums = &forward_sums_[static_cast<std::size_t>(task.shard) * channels_];
   std::fill_n(sums, channels_, Sums{});
   const float* values = input_.value(task);
-  for_each_value(input_, task.count, [=](std::size_t channel, std::size_t i) {
+  for_each_value(input_, input_, task.count, [=](std::size_t channel, std::size_t i, std::size_t) {
     const double value = values[i];
     sums[channel].first += value;
     sums[channel].second += value * value;
@@ -121,9 +126,9 @@ void BatchNormalisationOperator::forward(const ShardTask& task, bool training) {
   const float* shift = context_.state->now() + shift_.offset;
   const float* values = input_.value(task);
   float* outputs = output_.value(task);
-  for_each_value(input_, task.count, [&](std::size_t channel, std::size_t i) {
+  for_each_value(input_, output_, task.count, [&](std::size_t channel, std::size_t i, std::size_t o) {
     const Moments& m = moments[channel];
-    outputs[i] = (values[i] - m.mean) * m.inverse_deviation * scale[channel] + shift[channel];
+    outputs[o] = (values[i] - m.mean) * m.inverse_deviation * scale[channel] + shift[channel];
   });
 }
 
@@ -133,9 +138,9 @@ void BatchNormalisationOperator::gather_backward(const ShardTask& task) {
   const auto& moments = moments_[static_cast<std::size_t>(task.slot)];
   const float* values = input_.value(task);
   const float* differences = output_.difference(task);
-  for_each_value(input_, task.count, [&](std::size_t channel, std::size_t i) {
+  for_each_value(input_, output_, task.count, [&](std::size_t channel, std::size_t i, std::size_t o) {
     const Moments& m = moments[channel];
-    const double difference = differences[i];
+    const double difference = differences[o];
     sums[channel].first += difference;
     sums[channel].second += difference * ((values[i] - m.mean) * m.inverse_deviation);
   });
@@ -150,12 +155,12 @@ void BatchNormalisationOperator::backward_data(const ShardTask& task) {
   const float* values = input_.value(task);
   const float* differences = output_.difference(task);
   float* inputs = input_.difference(task);
-  for_each_value(input_, task.count, [&](std::size_t channel, std::size_t i) {
+  for_each_value(input_, output_, task.count, [&](std::size_t channel, std::size_t i, std::size_t o) {
     const Moments& m = moments[channel];
     const float normalised = (values[i] - m.mean) * m.inverse_deviation;
     const float mean_difference = static_cast<float>(sums[channel].first) / count;
     const float mean_product = static_cast<float>(sums[channel].second) / count;
-    inputs[i] = scale[channel] * m.inverse_deviation * (differences[i] - mean_difference - normalised * mean_product);
+    inputs[i] = scale[channel] * m.inverse_deviation * (differences[o] - mean_difference - normalised * mean_product);
   });
   const std::size_t used = task.count * input_.sample_size();
   std::fill(inputs + used, inputs + input_.shard_size() * input_.sample_size(), 0.0F);

@@ -317,6 +317,10 @@ std::vector<OperatorTime> CpuEngine::profile(const BatchView& batch, int steps) 
 }  // namespace
 
 std::unique_ptr<Engine> create_cpu_engine(const EngineSpec& spec, const Log& log) {
+  if (spec.precision != Precision::kFloat32) {
+    fail(Status::kUnsupported, cat("the CPU engine does not compute with precision '", precision_name(spec.precision),
+                                   "': set precision to fp32, or device to one that does"));
+  }
   try {
     auto engine = std::make_unique<CpuEngine>(spec);
     log.debug(cat("cpu engine: ", engine->instruction_set(), ", ", engine->threads(), " threads, oneDNN ",

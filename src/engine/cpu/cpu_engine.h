@@ -11,7 +11,7 @@ namespace spot {
 Backend cpu_backend();
 
 /// Builds the plan of the model, and the state of step 0. Throws kModel for a model that oneDNN cannot
-/// compute here, kNoMemory.
+/// compute here, kUnsupported for another precision than float32, kNoMemory.
 std::unique_ptr<Engine> create_cpu_engine(const EngineSpec& spec, const Log& log);
 
 /// oneDNN's version, e.g. "2.6.3".

@@ -1,0 +1,171 @@
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "command.h"
+#include "configuration.h"
+#include "terminal.h"
+#include "volume_check.h"
+
+namespace spotctl {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Finding check_version() {
+  if (spot_abi_version() != SPOT_ABI_VERSION) {
+    return {"version", Health::kFail,
+            "spotctl is of ABI " + std::to_string(SPOT_ABI_VERSION) + ", the library that is loaded of " +
+                std::to_string(spot_abi_version()) + ": install both from one release",
+            kInternal};
+  }
+  return {"version", Health::kOk, std::string("spotctl and libspot_trainer ") + spot_version()};
+}
+
+bool ends_with(const std::string& text, const std::string& end) {
+  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
+
+/// One for each engine, on its own behalf.
+std::vector<Finding> check_devices(const std::string& device) {
+  std::vector<Finding> findings;
+  const Json build = Json::parse(spot_build_info());
+  for (const Json& backend : build["backends"]) {
+    const auto name = backend["name"].get<std::string>();
+    Finding finding = {"device " + name, Health::kOk, backend["detail"].get<std::string>()};
+    if (!backend["usable"].get<bool>()) {
+      finding.health = device == name ? Health::kFail : Health::kWarn;
+      finding.exit_code = kUsage;
+    } else if (ends_with(finding.detail, "x86-64-avx") || ends_with(finding.detail, "x86-64-sse41")) {
+      finding.health = Health::kWarn;
+      finding.detail += "; training is several times faster with AVX2: choose another kind of machine";
+    }
+    findings.push_back(std::move(finding));
+  }
+  return findings;
+}
+
+Finding check_checkpoints(const std::string& volume) {
+  spot_error* error = nullptr;
+  std::uint64_t good = 0, bad = 0;
+  char* json = nullptr;
+  const spot_status status = spot_checkpoint_verify(volume.c_str(), &good, &bad, &json, &error);
+  const Text text(json);
+  const std::string message = error == nullptr ? "" : spot_error_message(error);
+  spot_error_free(error);
+  if (status == SPOT_E_NOT_FOUND) return {"checkpoints", Health::kOk, "none yet: a run begins with step 0"};
+  if (status != SPOT_OK) return {"checkpoints", Health::kFail, message, exit_code_of(status)};
+  std::string detail = std::to_string(good) + " whole, " + std::to_string(bad) + " damaged";
+  for (const Json& file : Json::parse(text.get())) {
+    if (file["resume"].get<bool>()) detail += "; a run goes on from step " + file["step"].dump();
+  }
+  if (bad == 0) return {"checkpoints", Health::kOk, detail};
+  detail += "; 'spotctl verify' names them";
+  if (good > 0) return {"checkpoints", Health::kWarn, detail};
+  return {"checkpoints", Health::kFail, detail + "; no run starts over: use another volume", kBadData};
+}
+
+/// Does what train does before its first step.
+Finding check_run(const Config& config) {
+  try {
+    const Trainer trainer = make<Trainer>(spot_trainer_create, config.get());
+    auto info = sized<spot_trainer_info>();
+    call(spot_trainer_get_info, trainer.get(), &info);
+    const std::string detail = value_of(config, "model") + ", " + std::to_string(info.parameter_count) +
+                               " parameters, on " + info.dataset + ", " + std::to_string(info.train_samples) +
+                               " images, computed by " + info.device + ", " + std::to_string(info.threads) + " threads";
+    if (info.dataset_is_fallback == 1) {
+      return {"run", Health::kWarn,
+              detail + "; the real dataset cannot be had: put its files into a folder, and name that"};
+    }
+    return {"run", Health::kOk, detail};
+  } catch (const Failure& failure) {
+    return {"run", Health::kFail, failure.what(), failure.exit_code()};
+  }
+}
+
+/// Waits for the first answer.
+Finding check_metadata(const Config& config) {
+  const std::string asked = value_of(config, "metadata");
+  try {
+    const Poller poller = make<Poller>(spot_poller_create, config.get());
+    auto health = sized<spot_poller_health>();
+    for (int tenths = 0; tenths < 50; ++tenths) {
+      auto notice = sized<spot_notice>();
+      if (spot_poller_wait(poller.get(), 100, &notice, nullptr) == SPOT_OK) {
+        return {"metadata", Health::kWarn, std::string("this machine is being taken away: ") + notice.detail};
+      }
+      call(spot_poller_get_health, poller.get(), &health);
+      if (health.disabled == 1) return {"metadata", Health::kWarn, "no notices are watched for: set metadata"};
+      if (health.polls > 0) break;
+    }
+    if (health.polls > 0 && health.failures_in_a_row == 0) return {"metadata", Health::kOk, asked + ": answers"};
+    const std::string why = health.polls == 0 ? "no answer within 5 s" : health.last_error;
+    if (asked == "auto") {
+      return {"metadata", Health::kWarn, "auto: " + why + "; that is right on a machine that no cloud takes away"};
+    }
+    return {"metadata", Health::kFail, asked + ": " + why + "; see metadata_endpoint, or set metadata to none",
+            kUnavailable};
+  } catch (const Failure& failure) {
+    return {"metadata", Health::kFail, failure.what(), failure.exit_code()};
+  }
+}
+
+std::vector<Finding> examine(const Config& config, bool volume_is_given) {
+  std::vector<Finding> findings = {check_version()};
+  for (Finding& finding : check_devices(value_of(config, "device"))) findings.push_back(std::move(finding));
+  const std::string volume = value_of(config, "volume");
+  findings.push_back(check_volume(volume, !volume_is_given));
+  if (findings.back().health != Health::kFail) {
+    findings.push_back(check_checkpoints(volume));
+    findings.push_back(check_run(config));
+  }
+  findings.push_back(check_metadata(config));
+  return findings;
+}
+
+const char* name_of(Health health) {
+  switch (health) {
+    case Health::kOk: return "ok";
+    case Health::kWarn: return "warn";
+    case Health::kFail: return "fail";
+  }
+  return "fail";
+}
+
+void print(const Finding& finding, bool json) {
+  if (json) {
+    const Json line{{"check", finding.check}, {"status", name_of(finding.health)}, {"detail", finding.detail}};
+    print_line(line.dump(-1, ' ', true, Json::error_handler_t::replace));
+  } else {
+    std::printf("%-5s %-13s %s\n", name_of(finding.health), finding.check.c_str(), plain(finding.detail).c_str());
+  }
+}
+
+}  // namespace
+
+Action add_doctor(CLI::App& program) {
+  auto* command = program.add_subcommand("doctor", "Whether this machine and volume are fit for a run, line by line");
+  auto json = std::make_shared<bool>(false);
+  command->add_flag("--json", *json, "One JSON line for each check");
+  command->footer(
+      "Takes the flags of train, and does what train does before its first step: a dataset may be downloaded. Writes "
+      "no\n"
+      "checkpoint. Exit code 0 when nothing fails, else that of a run that fails so. warn: it works, but look at it.");
+  const Configuration configuration(*command);
+  return [configuration, json] {
+    const Config config = configuration.build();
+    if (!configuration.verbose()) terminal().set_level(SPOT_LOG_ERROR);  // the lines below say it
+    int exit_code = kDone;
+    for (const Finding& finding : examine(config, configuration.gives("volume"))) {
+      print(finding, *json);
+      if (finding.health == Health::kFail && exit_code == kDone) exit_code = finding.exit_code;
+    }
+    return exit_code;
+  };
+}
+
+}  // namespace spotctl
