@@ -107,6 +107,16 @@ const Network kNetworks[] = {
          kHead,
      {1, 9, 9},
      5},
+    {R"({"type":"conv2d","filters":6,"kernel":3},{"type":"relu"},
+        {"type":"average_pool","kernel":[2,3],"stride":3,"padding":[1,0,0,2]},)" +
+         kHead,
+     {1, 10, 9},
+     5},
+    {R"({"type":"conv2d","filters":5,"kernel":2},{"type":"dropout","rate":0.3},
+        {"type":"max_pool","kernel":[3,2],"stride":[4,2],"padding":1},)" +
+         kHead,
+     {1, 10, 9},
+     5},
     {R"({"type":"max_pool","kernel":2},{"type":"conv2d","filters":6,"kernel":2},{"type":"dropout","rate":0.3},
         {"type":"relu"},{"type":"flatten"},{"type":"dropout","rate":0.5},{"type":"relu"},{"type":"dense","units":9},
         {"type":"dropout","rate":0.5},{"type":"dense","units":5})",
