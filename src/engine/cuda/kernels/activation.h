@@ -23,6 +23,7 @@ struct ActivationBlock {
   [[nodiscard]] SPOT_DEVICE std::uint32_t input_places() const { return images * rows * columns; }
   [[nodiscard]] SPOT_DEVICE std::uint32_t output_places() const { return images * output_rows * output_columns; }
   [[nodiscard]] SPOT_DEVICE bool has_relu() const { return relu_before || relu_after; }
+  [[nodiscard]] bool is_identity() const { return pooling == Pooling::kNone && !has_relu() && dropout.threshold == 0; }
   /// Whether no two windows share a cell.
   [[nodiscard]] SPOT_DEVICE bool is_disjoint() const {
     return pooling != Pooling::kNone && kernel[0] <= stride[0] && kernel[1] <= stride[1];
