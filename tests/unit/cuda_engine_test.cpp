@@ -107,6 +107,16 @@ const Network kNetworks[] = {
          kHead,
      {1, 9, 9},
      5},
+    {R"({"type":"conv2d","filters":6,"kernel":3},{"type":"relu"},
+        {"type":"average_pool","kernel":[2,3],"stride":3,"padding":[1,0,0,2]},)" +
+         kHead,
+     {1, 10, 9},
+     5},
+    {R"({"type":"conv2d","filters":5,"kernel":2},{"type":"dropout","rate":0.3},
+        {"type":"max_pool","kernel":[3,2],"stride":[4,2],"padding":1},)" +
+         kHead,
+     {1, 10, 9},
+     5},
     {R"({"type":"max_pool","kernel":2},{"type":"conv2d","filters":6,"kernel":2},{"type":"dropout","rate":0.3},
         {"type":"relu"},{"type":"flatten"},{"type":"dropout","rate":0.5},{"type":"relu"},{"type":"dense","units":9},
         {"type":"dropout","rate":0.5},{"type":"dense","units":5})",
@@ -126,6 +136,7 @@ const Network kNetworks[] = {
      {2, 4, 5},
      8},
     {R"({"type":"relu"},{"type":"flatten"},{"type":"dense","units":5})", {1, 5, 5}, 200},
+    {R"({"type":"batch_norm"},{"type":"max_pool","kernel":6},)" + kHead, {1, 30, 30}, 6},
 };
 
 void check_gradients(const Problem& problem, bool random_biases) {
@@ -247,6 +258,31 @@ TEST_CASE("an augmented image is the CPU engine's to the bit") {
     for (std::size_t i = 0; i < gradients.size(); ++i) {
       CHECK(gradients[i] == doctest::Approx(double{expected[i]}).epsilon(1e-5));
     }
+  }
+}
+
+TEST_CASE("more biases than one launch sums all have their gradient") {
+  std::string layers = R"({"type":"flatten"})";
+  for (int i = 0; i < 60; ++i) layers += R"(,{"type":"dense","units":5})";
+  const Problem problem(layers, {1, 2, 2}, 3);
+  const EngineSpec spec = general(spec_of(problem, {}));
+  const auto engine = make_engine(spec), oracle = create_cpu_engine(spec, Log());
+  std::vector<float> state = state_of(*oracle);
+  std::fill(state.begin(), state.end(), 0.0F);
+  for (const TensorSpec& tensor : engine->layout().tensors()) {  // the identity, so that no gradient vanishes
+    if (tensor.shape.size() == 1) continue;
+    const auto inputs = static_cast<std::size_t>(tensor.shape[1]);
+    for (std::size_t i = 0; i < inputs; ++i) state[tensor.offset + i * (inputs + 1)] = 1;
+  }
+  for (Engine* each : {engine.get(), oracle.get()}) {
+    each->write_state(state);
+    each->train_step(problem.view(), 0, 0.0F);
+  }
+  const std::vector<float> gradients = gradients_of(*engine), expected = gradients_of(*oracle);
+  for (const TensorSpec& tensor : engine->layout().tensors()) {
+    if (tensor.shape.size() != 1) continue;
+    CHECK(gradients[tensor.offset] != 0);
+    CHECK(gradients[tensor.offset] == doctest::Approx(double{expected[tensor.offset]}).epsilon(1e-3));
   }
 }
 

@@ -344,8 +344,11 @@ void HostDevice::launch(const Kernel& kernel) {
       [&](const auto& one) {
         std::vector<const void*> words(sizeof one / sizeof(void*));
         std::memcpy(words.data(), &one, words.size() * sizeof(void*));
-        const auto run = [one] {
-          for (std::uint64_t thread = 0; thread < one.threads(); ++thread) one(thread);
+        // No thread may depend on another: every other launch takes them backwards.
+        const bool backwards = record_->launches % 2 == 0;
+        const auto run = [one, backwards] {
+          const std::uint64_t threads = one.threads();
+          for (std::uint64_t i = 0; i < threads; ++i) one(backwards ? threads - 1 - i : i);
         };
         enqueue({std::move(words), run}, Stream::kCompute);
       },

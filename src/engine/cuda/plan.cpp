@@ -38,6 +38,18 @@ bool is_activation(LayerKind kind) {
          kind == LayerKind::kDropout || kind == LayerKind::kFlatten;
 }
 
+void take_pool(const LayerSpec& pool, ActivationBlock& block) {
+  block.pooling = pool.kind == LayerKind::kMaxPool ? Pooling::kMaximum : Pooling::kAverage;
+  if (block.pooling == Pooling::kMaximum && pool.kernel[0] * pool.kernel[1] > UINT16_MAX + 1) {
+    fail(Status::kModel, cat("layer '", pool.name, "': the GPU engine takes windows of up to 65536 cells"));
+  }
+  for (const int d : {0, 1}) {
+    block.kernel[d] = narrow(pool.kernel[d]);
+    block.stride[d] = narrow(pool.stride[d]);
+    block.padding[d] = narrow(pool.padding[d]);
+  }
+}
+
 OptimizerTerms terms_of(const OptimizerSpec& optimizer) {
   return {.kind = optimizer.kind,
           .nesterov = optimizer.nesterov,
@@ -79,6 +91,8 @@ class Plan::Builder {
 
   void gather_images();
   std::size_t add_activations(std::size_t first);
+  std::size_t collect(std::size_t first, ActivationBlock& block) const;
+  [[nodiscard]] DropoutMask mask_of(std::size_t index) const;
   void add_layer(std::size_t index);
   void add_batch_norm(std::size_t index);
   void add_head();
@@ -170,19 +184,11 @@ void Plan::Builder<T>::gather_images() {
                           narrow(edge_.extent.pitch), edge_.values}});
 }
 
-/// Takes as many layers from `first` on as one ActivationBlock holds, and the bias that is pending; returns the first
-/// layer that is not in it.
+/// Takes as many layers from `first` on into the block as it holds; returns the first that is not in it.
 template <typename T>
-std::size_t Plan::Builder<T>::add_activations(std::size_t first) {
-  const Extent& input = edge_.extent;
-  ActivationBlock block{.images = narrow(batch()),
-                        .rows = narrow(input.image.height),
-                        .columns = narrow(input.image.width),
-                        .pitch = narrow(input.pitch),
-                        .output_rows = 0,
-                        .output_columns = 0};
+std::size_t Plan::Builder<T>::collect(std::size_t first, ActivationBlock& block) const {
   std::size_t i = first;
-  bool has_dropout = false, is_empty = true;
+  bool has_dropout = false;
   for (; is_activation(layer(i).kind); ++i) {
     const LayerSpec& next = layer(i);
     if (next.kind == LayerKind::kFlatten) continue;
@@ -191,63 +197,65 @@ std::size_t Plan::Builder<T>::add_activations(std::size_t first) {
       (block.pooling == Pooling::kNone ? block.relu_before : block.relu_after) = true;
     } else if (next.kind == LayerKind::kDropout) {
       has_dropout = true;
-      block.dropout = {.seed = spec_.seed,
-                       .layer = narrow(static_cast<std::int64_t>(i)),
-                       .threshold = dropout_threshold(next.rate),
-                       .scale = dropout_scale(next.rate),
-                       .channels = narrow(extents_[i].image.channels),
-                       .pixels = narrow(extents_[i].places()),
-                       .flat = extents_[i].flat};
+      block.dropout = mask_of(i);
     } else {
       if (block.pooling != Pooling::kNone) break;
-      block.pooling = next.kind == LayerKind::kMaxPool ? Pooling::kMaximum : Pooling::kAverage;
-      for (const int d : {0, 1}) {
-        block.kernel[d] = narrow(next.kernel[d]);
-        block.stride[d] = narrow(next.stride[d]);
-        block.padding[d] = narrow(next.padding[d]);
-      }
+      take_pool(next, block);
     }
-    is_empty = false;
   }
-  const Extent& output = extents_[i];
-  block.output_rows = narrow(output.image.height);
-  block.output_columns = narrow(output.image.width);
-  if (is_empty && bias_.values == nullptr) {
-    edge_.extent = output;
-    return i;
-  }
+  block.output_rows = narrow(extents_[i].image.height);
+  block.output_columns = narrow(extents_[i].image.width);
+  return i;
+}
 
-  const Edge<T> before = edge_;
+template <typename T>
+DropoutMask Plan::Builder<T>::mask_of(std::size_t index) const {
+  const Extent& extent = extents_[index];
+  return {.seed = spec_.seed,
+          .layer = static_cast<std::uint32_t>(index),
+          .threshold = dropout_threshold(layer(index).rate),
+          .scale = dropout_scale(layer(index).rate),
+          .channels = narrow(extent.image.channels),
+          .pixels = narrow(extent.places()),
+          .flat = extent.flat};
+}
+
+/// One pass for the layers from `first` on that it can take, and for the bias that is pending; returns the first layer
+/// that is not in it.
+template <typename T>
+std::size_t Plan::Builder<T>::add_activations(std::size_t first) {
+  const Edge<T> input = edge_;
   const PendingBias bias = std::exchange(bias_, {});
-  const std::string& name = bias.values != nullptr ? bias.layer : layer(first).name;
-  const bool has_pool = block.pooling != Pooling::kNone;
-  if (has_pool) edge_ = make_edge(output);
-  if (before.differences == nullptr) edge_.differences = nullptr;
-  edge_.extent = output;
-  std::uint16_t* winners = nullptr;
-  if (block.pooling == Pooling::kMaximum) {
-    if (block.kernel[0] * std::uint64_t{block.kernel[1]} > UINT16_MAX + 1U) {
-      fail(Status::kModel, cat("layer '", layer(first).name, "': the GPU engine takes windows of up to 65536 cells"));
-    }
-    winners = allocate<std::uint16_t>(batch() * output.size());
-  }
+  ActivationBlock block{.images = narrow(batch()),
+                        .rows = narrow(input.extent.image.height),
+                        .columns = narrow(input.extent.image.width),
+                        .pitch = narrow(input.extent.pitch),
+                        .output_rows = 0,
+                        .output_columns = 0};
+  const std::size_t behind = collect(first, block);
+  if (block.pooling != Pooling::kNone) edge_ = make_edge(extents_[behind]);
+  if (input.differences == nullptr) edge_.differences = nullptr;
+  edge_.extent = extents_[behind];
+  if (block.is_identity() && bias.values == nullptr) return behind;
 
-  ActivationForward<T> forward = {memory_.table, block, before.values, bias.values, edge_.values, winners};
+  const std::string& name = bias.values != nullptr ? bias.layer : layer(first).name;
+  auto* winners = block.pooling == Pooling::kMaximum ? allocate<std::uint16_t>(batch() * edge_.extent.size()) : nullptr;
+  ActivationForward<T> forward = {memory_.table, block, input.values, bias.values, edge_.values, winners};
   plan_.training_.push_back({name, "forward", forward});
   forward.block.dropout = {};
   forward.winners = nullptr;
   plan_.inference_.push_back({name, "forward", forward});
 
-  if (before.differences == nullptr) return i;
-  ActivationBackward<T> backward = {memory_.table, block,   before.values,     bias.values,
-                                    edge_.values,  winners, edge_.differences, before.differences,
+  if (input.differences == nullptr) return behind;
+  ActivationBackward<T> backward = {memory_.table, block,   input.values,      bias.values,
+                                    edge_.values,  winners, edge_.differences, input.differences,
                                     nullptr};
-  const bool has_bias = bias.values != nullptr;
-  if (has_bias) backward.sums = allocate<float>(std::int64_t{backward.chunks()} * block.pitch);
-  Calls& back = back_.emplace_back();
-  back.push_back({name, "backward_data", backward});
-  if (has_bias) bias_sums_.push_back({backward.sums, backward.chunks(), block.pitch, 0, bias.gradient});
-  return i;
+  if (bias.values != nullptr) {
+    backward.sums = allocate<float>(std::int64_t{backward.chunks()} * block.pitch);
+    bias_sums_.push_back({backward.sums, backward.chunks(), block.pitch, 0, bias.gradient});
+  }
+  back_.push_back({{name, "backward_data", backward}});
+  return behind;
 }
 
 /// The sum of all rows, in as many stages as it takes for none to be long.

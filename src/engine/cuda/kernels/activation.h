@@ -23,6 +23,11 @@ struct ActivationBlock {
   [[nodiscard]] SPOT_DEVICE std::uint32_t input_places() const { return images * rows * columns; }
   [[nodiscard]] SPOT_DEVICE std::uint32_t output_places() const { return images * output_rows * output_columns; }
   [[nodiscard]] SPOT_DEVICE bool has_relu() const { return relu_before || relu_after; }
+  [[nodiscard]] bool is_identity() const { return pooling == Pooling::kNone && !has_relu() && dropout.threshold == 0; }
+  /// Whether no two windows share a cell.
+  [[nodiscard]] SPOT_DEVICE bool is_disjoint() const {
+    return pooling != Pooling::kNone && kernel[0] <= stride[0] && kernel[1] <= stride[1];
+  }
   /// Whether the way back must draw the dropout's mask once more, because the outputs' zeros do not tell it.
   [[nodiscard]] SPOT_DEVICE bool draws_back() const { return dropout.threshold != 0 && !has_relu(); }
 };
@@ -103,7 +108,8 @@ struct ActivationForward {
 };
 
 /// The way back: the differences of the block's inputs from those of its outputs, and the sums of chunks of them that
-/// the bias's gradient is made of. A thread takes kLanes channels of a chunk of places of the input.
+/// the bias's gradient is made of. A thread takes kLanes channels of a chunk of places of the input, or of disjoint
+/// windows: what lies between those has no difference, and the memory that it was allocated with is zero.
 template <typename T>
 struct ActivationBackward {
   StepTable table;
@@ -118,16 +124,21 @@ struct ActivationBackward {
 
   static constexpr std::uint32_t kChunk = 8;  ///< places that one thread sums
 
-  [[nodiscard]] std::uint32_t chunks() const { return (block.input_places() + kChunk - 1) / kChunk; }
+  [[nodiscard]] SPOT_DEVICE std::uint32_t places() const {
+    return block.is_disjoint() ? block.output_places() : block.input_places();
+  }
+  [[nodiscard]] std::uint32_t chunks() const { return (places() + kChunk - 1) / kChunk; }
   [[nodiscard]] std::uint64_t threads() const { return std::uint64_t{chunks()} * block.groups(); }
 
   SPOT_DEVICE void operator()(std::uint64_t thread) const {
     const auto i = static_cast<std::uint32_t>(thread);
     const std::uint32_t channel = i % block.groups() * kLanes, first = i / block.groups() * kChunk;
-    const std::uint32_t left = block.input_places() - first;
+    const std::uint32_t left = places() - first;
     const std::uint32_t end = first + (left < kChunk ? left : kChunk);
     Lanes sum{};
-    if (block.pooling != Pooling::kNone) {
+    if (block.is_disjoint()) {
+      for (std::uint32_t window = first; window < end; ++window) spread(window, channel, sum);
+    } else if (block.pooling != Pooling::kNone) {
       for (std::uint32_t place = first; place < end; ++place) keep(unpooled(place, channel), place, channel, sum);
     } else if (block.draws_back()) {
       for (std::uint32_t place = first; place < end; ++place) keep(passed(place, channel), place, channel, sum);
@@ -184,6 +195,23 @@ struct ActivationBackward {
     return window < windows ? window : windows - 1;
   }
 
+  /// What each cell of window (v, u) gets; of a maximum only the winner does.
+  SPOT_DEVICE Lanes share(std::uint32_t window, std::uint32_t v, std::uint32_t u, std::uint32_t channel) const {
+    Lanes values = passed(window, channel);
+    if (block.pooling == Pooling::kMaximum) return values;
+    const auto cells = static_cast<float>(inside(v, 0, block.rows) * inside(u, 1, block.columns));
+    for (std::uint32_t l = 0; l < kLanes; ++l) values[l] /= cells;
+    return values;
+  }
+  SPOT_DEVICE void add_share(const Lanes& share, std::uint32_t window, std::uint32_t channel, std::uint32_t cell,
+                             Lanes& sum) const {
+    const std::uint64_t at = std::uint64_t{window} * block.pitch + channel;
+    for (std::uint32_t l = 0; l < kLanes; ++l) {
+      if (block.pooling == Pooling::kAverage || winners[at + l] == cell) sum[l] += share[l];
+    }
+  }
+
+  /// The differences of a place, from all windows that cover it.
   SPOT_DEVICE Lanes unpooled(std::uint32_t place, std::uint32_t channel) const {
     const std::uint32_t x = place % block.columns, y = place / block.columns % block.rows;
     const std::uint32_t image = place / block.columns / block.rows;
@@ -191,21 +219,32 @@ struct ActivationBackward {
     for (std::uint32_t v = first_window(y, 0); v <= last_window(y, 0, block.output_rows); ++v) {
       for (std::uint32_t u = first_window(x, 1); u <= last_window(x, 1, block.output_columns); ++u) {
         const std::uint32_t window = (image * block.output_rows + v) * block.output_columns + u;
-        const Lanes values = passed(window, channel);
-        const std::uint64_t at = std::uint64_t{window} * block.pitch + channel;
         const std::uint32_t row = y + block.padding[0] - v * block.stride[0];
         const std::uint32_t cell = row * block.kernel[1] + x + block.padding[1] - u * block.stride[1];
-        for (std::uint32_t l = 0; l < kLanes; ++l) {
-          if (block.pooling == Pooling::kAverage) {
-            result[l] += values[l] / static_cast<float>(inside(v, 0, block.rows) * inside(u, 1, block.columns));
-          } else if (winners[at + l] == cell) {
-            result[l] += values[l];
-          }
-        }
+        add_share(share(window, v, u, channel), window, channel, cell, result);
       }
     }
     if (block.pooling == Pooling::kAverage && block.relu_before) mask(result, place, channel);
     return result;
+  }
+
+  /// The differences of all places of a window that shares none.
+  SPOT_DEVICE void spread(std::uint32_t window, std::uint32_t channel, Lanes& sum) const {
+    const std::uint32_t u = window % block.output_columns, v = window / block.output_columns % block.output_rows;
+    const std::uint32_t image = window / block.output_columns / block.output_rows;
+    const Lanes each = share(window, v, u, channel);
+    for (std::uint32_t r = 0; r < block.kernel[0]; ++r) {
+      const std::uint32_t row = v * block.stride[0] + r - block.padding[0];  // wraps to a large number before the image
+      for (std::uint32_t c = 0; c < block.kernel[1] && row < block.rows; ++c) {
+        const std::uint32_t column = u * block.stride[1] + c - block.padding[1];
+        if (column >= block.columns) continue;
+        const std::uint32_t place = (image * block.rows + row) * block.columns + column;
+        Lanes values{};
+        add_share(each, window, channel, r * block.kernel[1] + c, values);
+        if (block.pooling == Pooling::kAverage && block.relu_before) mask(values, place, channel);
+        keep(values, place, channel, sum);
+      }
+    }
   }
 
   /// How many of a window's rows or columns lie in the image.
