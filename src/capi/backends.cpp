@@ -13,7 +13,7 @@ std::span<const Backend> backends(const std::string& device) {
 }
 
 std::span<const Backend> backends() {
-  static const std::array<Backend, 2> kAll = {cpu_backend(), open_engine_module("cuda")};
+  static const std::array<Backend, 2> kAll = {cpu_backend(), open_cuda_module()};
   return kAll;
 }
 

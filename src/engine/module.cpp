@@ -28,17 +28,24 @@ std::string loader_words() {
   return words == nullptr ? "the loader does not say why" : words;
 }
 
-/// Throws what is wrong with the module.
-Backend open(const std::string& device, const std::filesystem::path& file) {
-  void* library = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
-  if (library == nullptr) {
-    const std::string words = loader_words();
-    std::error_code unreadable;
-    const char* remedy = std::filesystem::exists(file, unreadable)
-                             ? "install what it needs, or the module of this release again"
-                             : "install the module; it is built with SPOT_BUILD_CUDA=ON";
-    fail(Status::kUnsupported, cat(words, "; ", remedy));
+/// Opens a shared object for good. Throws the loader's words and `remedy`.
+void* open_library(const std::string& name, const char* remedy) {
+  void* library = dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+  if (library == nullptr) fail(Status::kUnsupported, cat(loader_words(), "; ", remedy));
+  return library;
+}
+
+void* open_module(const std::filesystem::path& file, const std::string& driver) {
+  std::error_code unreadable;
+  if (!std::filesystem::exists(file, unreadable)) {
+    return open_library(file, "install the module; it is built with SPOT_BUILD_CUDA=ON");
   }
+  open_library(driver, "install the device's driver");
+  return open_library(file, "install what it needs, or the module of this release again");
+}
+
+/// Throws what is wrong with the module.
+Backend examine(void* library, const std::filesystem::path& file) {
   const auto entry = reinterpret_cast<decltype(&spot_engine_module)>(dlsym(library, "spot_engine_module"));
   if (entry == nullptr) {
     fail(Status::kUnsupported, cat(loader_words(), "; that is no module of ours: install the one of this release"));
@@ -48,9 +55,7 @@ Backend open(const std::string& device, const std::filesystem::path& file) {
     fail(Status::kUnsupported, cat("module '", file.string(), "' has interface '", printable(module.interface, 200),
                                    "', the library '", engine_interface(), "': install both from one build"));
   }
-  Backend backend = module.backend();
-  backend.name = device;
-  return backend;
+  return module.backend();
 }
 
 }  // namespace
@@ -68,12 +73,20 @@ std::filesystem::path module_directory() {
   return (vanished ? std::filesystem::path(info.dli_fname) : file).parent_path() / "spot_trainer";
 }
 
-Backend open_engine_module(const std::string& device, const std::filesystem::path& directory) {
+Backend open_engine_module(const std::string& device, const std::string& driver,
+                           const std::filesystem::path& directory) {
+  const std::filesystem::path file = directory / cat("libspot_trainer_", device, ".so");
   try {
-    return open(device, directory / cat("libspot_trainer_", device, ".so"));
+    Backend backend = examine(open_module(file, driver), file);
+    backend.name = device;
+    return backend;
   } catch (const std::exception& error) {
     return {.name = device, .score = 0, .detail = error.what()};
   }
+}
+
+Backend open_cuda_module(const std::filesystem::path& directory) {
+  return open_engine_module("cuda", "libcuda.so.1", directory);
 }
 
 }  // namespace spot

@@ -22,8 +22,12 @@ std::filesystem::path module_directory();
 
 /// Opens libspot_trainer_<device>.so in `directory`, for as long as the process lives. Where it is missing, does not
 /// load, is of another build or declines, the backend has score 0 and the loader's, the module's or the driver's own
-/// words.
-Backend open_engine_module(const std::string& device, const std::filesystem::path& directory = module_directory());
+/// words. Without the shared object `driver` it is not opened: what it would load for nothing is large.
+Backend open_engine_module(const std::string& device, const std::string& driver,
+                           const std::filesystem::path& directory);
+
+/// The GPU engine's.
+Backend open_cuda_module(const std::filesystem::path& directory = module_directory());
 
 }  // namespace spot
 

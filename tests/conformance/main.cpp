@@ -75,7 +75,7 @@ int main(int argc, char** argv) {
   CLI11_PARSE(program, argc, argv);
 
   bool good = true, examined = false;
-  for (const Backend& backend : {cpu_backend(), open_engine_module("cuda", modules)}) {
+  for (const Backend& backend : {cpu_backend(), open_cuda_module(modules)}) {
     if (!device.empty() && backend.name != device) continue;
     if (backend.score == 0) {
       std::printf("%s: SKIPPED: %s\n", backend.name.c_str(), backend.detail.c_str());

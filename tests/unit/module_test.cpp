@@ -29,9 +29,14 @@ bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
+/// With a driver that every machine has.
+Backend open_module(const std::string& device, const std::filesystem::path& directory = kModules) {
+  return open_engine_module(device, "libm.so.6", directory);
+}
+
 /// Why a module is of no use.
 std::string refusal_of(const std::string& device, const std::filesystem::path& directory = kModules) {
-  const Backend backend = open_engine_module(device, directory);
+  const Backend backend = open_module(device, directory);
   CHECK(backend.name == device);
   CHECK(backend.score == 0);
   CHECK((backend.create == nullptr));
@@ -44,7 +49,7 @@ std::string refusal_of(const std::string& device, const std::filesystem::path& d
 TEST_CASE("an engine of a module computes like any other, and may be made on any thread") {
   std::array<Backend, 4> opened;
   std::vector<std::thread> threads;
-  for (Backend& backend : opened) threads.emplace_back([&] { backend = open_engine_module("usable", kModules); });
+  for (Backend& backend : opened) threads.emplace_back([&] { backend = open_module("usable"); });
   for (std::thread& thread : threads) thread.join();
   for (const Backend& backend : opened) {
     CHECK(backend.score == 7);
@@ -65,7 +70,7 @@ TEST_CASE("an engine of a module computes like any other, and may be made on any
 }
 
 TEST_CASE("an error of a module arrives as what it is") {
-  const Backend backend = open_engine_module("usable", kModules);
+  const Backend backend = open_module("usable");
   REQUIRE((backend.create != nullptr));
   EngineSpec spec = small_spec();
   spec.precision = Precision::kTf32;
@@ -104,9 +109,15 @@ TEST_CASE("what is no module is refused in the loader's words, with what to do")
   CHECK(contains(text, "again"));
 }
 
+TEST_CASE("without its driver a module is not opened, for the reason that the loader gives") {
+  const Backend backend = open_engine_module("usable", "libno-such-driver.so.7", kModules);
+  CHECK(backend.score == 0);
+  CHECK(contains(backend.detail, "libno-such-driver.so.7: cannot open shared object file"));
+  CHECK(contains(backend.detail, "install the device's driver"));
+}
+
 TEST_CASE("auto takes the best engine, and says why others cannot be; a name takes that one or says why not") {
-  const std::array<Backend, 3> all = {open_engine_module("usable", kModules), open_engine_module("missing", kModules),
-                                      open_engine_module("declining", kModules)};
+  const std::array<Backend, 3> all = {open_module("usable"), open_module("missing"), open_module("declining")};
   std::string told;
   const Log log([&](LogLevel, std::string_view message) { told += cat(message, "\n"); });
   CHECK(create_engine(all, "auto", small_spec(), log) != nullptr);
