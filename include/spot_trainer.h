@@ -500,10 +500,11 @@ SPOT_API spot_status spot_checkpoint_export(const spot_checkpoint* checkpoint, c
 /* ---- Benchmark ---------------------------------------------------------------------------------------- */
 
 /* Measures training and test throughput of the configured model on the dataset, for about `seconds` each,
- * and the machine's fp32 peak. JSON: {"model", "mode", "batch_size", "threads", "train_samples_per_second",
- * "test_samples_per_second", "peak_gflops", "dense_efficiency", "step_ms_median", "layers": [{"layer",
- * "pass", "implementation", "ms"}]}. dense_efficiency is the time that the step's dense multiply-adds would
- * take at the peak, as a part of the time it took; "ms" is thread time a step. SPOT_E_INVALID_ARGUMENT: seconds
+ * and the processor's fp32 peak. JSON: {"model", "device", "mode", "precision", "batch_size", "threads",
+ * "train_samples_per_second", "test_samples_per_second", "peak_gflops", "dense_efficiency", "step_ms_median",
+ * "layers": [{"layer", "pass", "implementation", "ms"}]}. dense_efficiency is the time that the step's dense
+ * multiply-adds would take at the peak, as a part of the time it took; both are null when another device than the
+ * processor computes. "ms" is thread time a step, or the device's. SPOT_E_INVALID_ARGUMENT: seconds
  * is not positive; else the errors of spot_trainer_create(). Free with spot_text_free(). Since 0. */
 SPOT_API spot_status spot_benchmark(const spot_config* config, double seconds, char** json, spot_error** error);
 

@@ -13,7 +13,13 @@
 
 namespace {
 
-nlohmann::ordered_json to_json(const spot::Benchmark& result, const std::string& mode, double peak_gflops) {
+/// Of the processor, where that computed; NaN, which JSON shows as null, of another device.
+double peak_of(spot::Session& session) {
+  const spot::Engine& engine = session.engine();
+  return engine.device() == "cpu" ? spot::measure_peak_gflops(engine.threads()) : std::nan("");
+}
+
+nlohmann::ordered_json to_json(const spot::Benchmark& result, const spot::Config& config, double peak_gflops) {
   auto layers = nlohmann::ordered_json::array();
   for (const spot::OperatorTime& time : result.layers) {
     layers.push_back({{"layer", time.layer},
@@ -23,7 +29,9 @@ nlohmann::ordered_json to_json(const spot::Benchmark& result, const std::string&
   }
   const double gflops = result.step_operations / result.step_seconds * 1e-9;
   return {{"model", result.model},
-          {"mode", mode},
+          {"device", result.device},
+          {"mode", config.text("mode")},
+          {"precision", config.text("precision")},
           {"batch_size", result.batch_size},
           {"threads", result.threads},
           {"train_samples_per_second", result.train_samples_per_second},
@@ -45,9 +53,9 @@ spot_status spot_benchmark(const spot_config* config, double seconds, char** jso
     }
     spot::Session session(config->values, spot::backends(config->values.text("device")), spot::system_clock(),
                           config->log);
-    const double peak_gflops = spot::measure_peak_gflops(session.engine().threads());
+    const double peak_gflops = peak_of(session);
     const spot::Benchmark result = spot::benchmark(session, seconds);
-    *json = spot::copy_text(to_json(result, session.config().text("mode"), peak_gflops)
+    *json = spot::copy_text(to_json(result, session.config(), peak_gflops)
                                 .dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
   });
 }

@@ -88,6 +88,7 @@ double dense_operations(const ModelSpec& model) {
 Benchmark benchmark(Session& session, double seconds) {
   Benchmark result;
   result.model = session.spec().model.name;
+  result.device = session.engine().device();
   result.batch_size = session.spec().batch_size;
   result.threads = session.spec().threads;
   measure_training(session, seconds, result);

@@ -11,6 +11,7 @@ namespace spot {
 /// Speed of training and of evaluation on this machine.
 struct Benchmark {
   std::string model;
+  std::string device;
   std::int64_t batch_size = 0;
   int threads = 0;
   double train_samples_per_second = 0;

@@ -455,7 +455,9 @@ TEST_CASE("a benchmark is JSON with everything that the header lists") {
   check_ok(spot_benchmark(config.get(), 0.05, &text, error), error);
   const json result = json::parse(take(text));
   CHECK(result["model"] == "mlp");
+  CHECK(result["device"] == "cpu");
   CHECK(result["mode"] == "exact");
+  CHECK(result["precision"] == "fp32");
   set(config, "mode", "fast");
   check_ok(spot_benchmark(config.get(), 0.05, &text, error), error);
   CHECK(json::parse(take(text))["mode"] == "fast");
