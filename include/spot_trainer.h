@@ -243,7 +243,9 @@ SPOT_API spot_status spot_poller_get_health(const spot_poller* poller, spot_poll
 /* A training run: dataset, network, optimizer and position, on a volume. */
 typedef struct spot_trainer spot_trainer;
 
-/* Stages at which an event arrives. */
+/* Stages at which an event arrives. Events come in the order of what they tell. On a GPU several steps may be done
+ * before the first of them is told, as many as take 20 ms with what the callback does: the trainer may then be further
+ * than the event, also when the callback ends the run. */
 #define SPOT_EVENT_RUN_BEGIN 1
 #define SPOT_EVENT_RUN_END 2
 #define SPOT_EVENT_EPOCH_BEGIN 3
@@ -284,7 +286,7 @@ typedef struct spot_event {
   const char* source;  /* INTERRUPTION */
   const char* message; /* CHECKPOINT that failed: why; INTERRUPTION: the source's words */
   const char* run_id;
-  const char* state_hash; /* RUN_BEGIN, RUN_END */
+  const char* state_hash; /* RUN_BEGIN, RUN_END; empty where a failure of the device has left no state */
   double encode_ms;       /* CHECKPOINT: copying and hashing */
   double write_ms;        /* CHECKPOINT: handing the bytes to the file system */
   double fsync_ms;        /* CHECKPOINT: fsync of the file, its renaming, fsync of the folder */

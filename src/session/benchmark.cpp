@@ -43,7 +43,8 @@ void measure_training(Session& session, double seconds, Benchmark& result) {
     const std::int64_t left = session.dataset().train.count / whole - at;
     const auto records = trainer.train_some(static_cast<std::uint64_t>(std::max<std::int64_t>(left, 1)));
     const std::int64_t now = clock.monotonic_ns();
-    if (left > 0) whole_steps.push_back(to_seconds(now - before) / static_cast<double>(records.size()));
+    const double seconds_each = to_seconds(now - before) / static_cast<double>(records.size());
+    if (left > 0) whole_steps.insert(whole_steps.end(), records.size(), seconds_each);
     for (const StepRecord& record : records) samples += record.samples;
     before = now;
   }

@@ -51,6 +51,7 @@ class Run {
   void stop_at_cancel();
   void finish();
   [[nodiscard]] bool is_as_resumed() const;
+  [[nodiscard]] std::string hash_of_what_is_left();
 
   Session& session_;
   Trainer& trainer_;
@@ -149,6 +150,7 @@ void Run::advance() {
     const std::uint64_t most =
         std::min(trainer_.total_steps() - trainer_.step(), policy_.steps_until_due(trainer_.step()));
     for (const StepRecord& record : trainer_.train_some(most)) csv_->add(record);
+    trainer_.tell_steps();
     return;
   }
   const std::size_t epochs = trainer_.history().size();
@@ -241,9 +243,18 @@ void Run::finish() {
   }
 }
 
+/// Empty where the engine has no state any more: that is not to hide what went wrong.
+std::string Run::hash_of_what_is_left() {
+  try {
+    return session_.state_hash();
+  } catch (const Error&) {
+    return {};
+  }
+}
+
 void Run::tell_end(const char* reason, Status status) {
   if (!trainer_.observer().wants(Stage::kRunEnd)) return;
-  const std::string hash = session_.state_hash();
+  const std::string hash = status == Status::kOk ? session_.state_hash() : hash_of_what_is_left();
   trainer_.observer().tell({.stage = Stage::kRunEnd,
                             .step = trainer_.step(),
                             .epoch = trainer_.epoch(),

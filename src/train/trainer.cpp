@@ -8,6 +8,12 @@
 #include "base/status.h"
 
 namespace spot {
+namespace {
+
+/// A notice of interruption, and a cancellation, are heard between groups of steps.
+constexpr std::int64_t kLongestGroupNs = 20'000'000;
+
+}  // namespace
 
 Trainer::Trainer(Engine& engine, const Dataset& dataset, const TrainingPlan& plan, const Clock& clock)
     : engine_(engine),
@@ -18,7 +24,9 @@ Trainer::Trainer(Engine& engine, const Dataset& dataset, const TrainingPlan& pla
       last_step_ns_(clock.monotonic_ns()) {}
 
 StepRecord Trainer::train_step() {
-  return train_some(1).front();
+  const StepRecord record = train_some(1).front();
+  tell_steps();
+  return record;
 }
 
 std::span<const StepRecord> Trainer::train_some(std::uint64_t most) {
@@ -31,8 +39,10 @@ std::span<const StepRecord> Trainer::train_some(std::uint64_t most) {
   }
 
   const std::uint64_t left_of_epoch = steps_per_epoch() - step_ % steps_per_epoch();
-  const std::uint64_t count =
+  std::uint64_t count =
       std::min({most, left_of_epoch, static_cast<std::uint64_t>(std::max(engine_.steps_at_once(), 1))});
+  if (observer_.wants(Stage::kStep)) count = std::min(count, group_limit_);
+  group_began_ns_ = clock_.monotonic_ns();
   steps_.clear();
   for (std::uint64_t i = 0; i < count; ++i) {
     steps_.push_back(
@@ -43,10 +53,15 @@ std::span<const StepRecord> Trainer::train_some(std::uint64_t most) {
   engine_.train_steps(steps_, step_, metrics_);
   has_gradients_ = true;
   record_steps();
-  if (observer_.wants(Stage::kStep)) {
-    for (const StepRecord& record : records_) tell_step(record);
-  }
   return records_;
+}
+
+void Trainer::tell_steps() {
+  if (!observer_.wants(Stage::kStep)) return;
+  for (const StepRecord& record : records_) tell_step(record);
+  const auto count = static_cast<std::int64_t>(records_.size());
+  const std::int64_t step_ns = (clock_.monotonic_ns() - group_began_ns_) / count + 1;
+  group_limit_ = static_cast<std::uint64_t>(std::max(kLongestGroupNs / step_ns, std::int64_t{1}));
 }
 
 /// Enters the steps that the engine has done into the books.
@@ -78,7 +93,8 @@ StepSummary Trainer::train_steps(std::uint64_t count, const StopCheck& stop) {
   RunningMetrics total;
   const std::int64_t start = clock_.monotonic_ns();
   while (summary.steps < count && !stop()) {
-    for (const StepRecord& record : train_some(count - summary.steps)) {
+    const auto records = train_some(count - summary.steps);
+    for (const StepRecord& record : records) {
       ++summary.steps;
       total.loss_sum += record.loss * static_cast<double>(record.samples);
       total.correct += static_cast<std::uint64_t>(record.correct);
@@ -86,6 +102,7 @@ StepSummary Trainer::train_steps(std::uint64_t count, const StopCheck& stop) {
       summary.learning_rate = record.learning_rate;
       summary.gradient_norm = record.gradient_norm;
     }
+    tell_steps();
   }
   summary.seconds = to_seconds(clock_.monotonic_ns() - start);
   summary.samples = total.samples;

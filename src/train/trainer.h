@@ -69,9 +69,12 @@ class Trainer {
 
   /// One training step on the next batch.
   StepRecord train_step();
-  /// As many as the engine wants to be handed at once: 1 to `most`, none beyond the epoch. Their records, which are
-  /// told the observer once all are done, are valid until the next step.
+  /// As many as the engine wants to be handed at once: 1 to `most`, none beyond the epoch; fewer where an observer of
+  /// steps takes long, so that a group and what is told of it last no longer than 20 ms, or one step. The observer is
+  /// to be told of them by tell_steps(). Their records are valid until the next step.
   std::span<const StepRecord> train_some(std::uint64_t most);
+  /// Tells the observer of the steps that train_some() did last.
+  void tell_steps();
   /// `count` of them, or fewer when `stop`, which is asked between what is done at once, said so.
   StepSummary train_steps(std::uint64_t count, const StopCheck& stop);
 
@@ -123,6 +126,8 @@ class Trainer {
   Evaluation last_test_;
   std::uint64_t evaluated_step_ = UINT64_MAX;  ///< at which last_test_ was measured
   std::int64_t last_step_ns_ = 0;
+  std::uint64_t group_limit_ = 1;  ///< of steps that an observer is told of together
+  std::int64_t group_began_ns_ = 0;
   bool has_gradients_ = false;
   std::vector<std::uint32_t> indices_;  ///< of an evaluation's batch
   // Of the steps that are done at once.

@@ -102,10 +102,11 @@ bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
-/// An engine that calls back in the middle of an evaluation.
+/// An engine that calls back in the middle of an evaluation, and may lose its state.
 class ObservedEngine final : public Engine {
  public:
   static inline std::function<void()> on_evaluate;
+  static inline bool is_lost = false;
 
   explicit ObservedEngine(const EngineSpec& spec) : inner_(spec) {}
   [[nodiscard]] std::string device() const override { return inner_.device(); }
@@ -122,7 +123,10 @@ class ObservedEngine final : public Engine {
   void predict(const BatchView& batch, std::span<float> result) override { inner_.predict(batch, result); }
   std::unique_ptr<StateReader> freeze_state() override { return inner_.freeze_state(); }
   void reserve_frozen_states(int count) override { inner_.reserve_frozen_states(count); }
-  void read_state(std::span<float> state) const override { inner_.read_state(state); }
+  void read_state(std::span<float> state) const override {
+    if (is_lost) fail(Status::kInternal, "there is no state");
+    inner_.read_state(state);
+  }
   void write_state(std::span<const float> state) override { inner_.write_state(state); }
   void read_gradients(std::span<float> gradients) const override { inner_.read_gradients(gradients); }
   std::vector<OperatorTime> profile(const BatchView& batch, int steps) override { return inner_.profile(batch, steps); }
@@ -476,6 +480,22 @@ TEST_CASE("an observer that throws ends the run after a whole step") {
                                    }});
   message_of(Status::kCallback, [&] { run(*session, nullptr, nullptr); });
   CHECK(session->trainer().step() == 5);
+}
+
+TEST_CASE("a device that fails for good is reported in its own words, and the run's end is told") {
+  const Place place;
+  ObservedEngine::on_evaluate = [] {
+    ObservedEngine::is_lost = true;
+    fail(Status::kNoMemory, "the device fell off the bus");
+  };
+  const auto session = open(place.config("v"), {}, observed_backend());
+  std::string ends;
+  session->trainer().set_observer(
+      {bit(Stage::kRunEnd), [&](const Event& event) { ends += cat(event.reason, ":", event.state_hash, ";"); }});
+  const std::string message = message_of(Status::kNoMemory, [&] { run(*session, nullptr, nullptr); });
+  ObservedEngine::is_lost = false;
+  CHECK(message == "the device fell off the bus");
+  CHECK(ends == "error:;");
 }
 
 TEST_CASE("each volume that cannot be used is refused with one clear line") {

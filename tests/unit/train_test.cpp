@@ -232,13 +232,25 @@ TEST_CASE("steps that an engine wants at once end at the epoch and at the count,
     CHECK(training->trainer.step() == 20);
     CHECK(training->trainer.history().size() == 2);
   }
-  CHECK(together.engine.handed == std::vector<std::size_t>{5, 2, 5, 2, 5, 1});
+  // Only once it is known what the observer takes is it told of several together.
+  CHECK(together.engine.handed == std::vector<std::size_t>{1, 5, 1, 5, 2, 5, 1});
   CHECK(heard[0] == heard[1]);
   CHECK(together.checkpoint().values == one_by_one.checkpoint().values);
   CHECK(together.checkpoint().meta.running.loss_sum == one_by_one.checkpoint().meta.running.loss_sum);
 
   int asked = 0;
   CHECK(together.trainer.train_steps(8, [&] { return ++asked == 3; }).steps == 1 + 5);
+}
+
+TEST_CASE("an observer of steps that takes long is told of few together, so that a stop is heard soon") {
+  const Images images;
+  Training training(images.dataset);
+  training.engine.wanted = 32;
+  training.trainer.set_observer({1U << static_cast<unsigned>(Stage::kStep), [&](const Event& event) {
+                                   training.clock.advance(std::chrono::milliseconds(event.step < 4 ? 9 : 50));
+                                 }});
+  training.trainer.train_steps(7, never);
+  CHECK(training.engine.handed == std::vector<std::size_t>{1, 2, 2, 1, 1});
 }
 
 TEST_CASE("an evaluation that is stopped changes nothing and is due again") {
