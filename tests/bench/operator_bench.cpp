@@ -21,6 +21,10 @@
 
 #include <benchmark/benchmark.h>
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 #include "data/dataset.h"
 #include "data/sampler.h"
 #include "engine/cpu/cpu_engine.h"
@@ -220,6 +224,34 @@ void run_multiply_adds(benchmark::State& state, int threads) {
   state.counters["flops"] = best * 1e9;
 }
 
+#if defined(__x86_64__)
+/// Independent chains of dot products of bfloat16 in registers; returns the operations.
+__attribute__((target("avx512f,avx512bf16"))) double run_dot_chains(int rounds) {
+  constexpr int kChains = 12;
+  __m512 chain[kChains];
+  for (int c = 0; c < kChains; ++c) chain[c] = _mm512_set1_ps(static_cast<float>(c));
+  const auto small = reinterpret_cast<__m512bh>(_mm512_set1_epi32(0x3C003C00));
+  for (int i = 0; i < rounds; ++i) {
+#pragma GCC unroll 12
+    for (int c = 0; c < kChains; ++c) chain[c] = _mm512_dpbf16_ps(chain[c], small, small);
+  }
+  for (int c = 1; c < kChains; ++c) chain[0] = _mm512_add_ps(chain[0], chain[c]);
+  float sums[16];
+  _mm512_storeu_ps(sums, chain[0]);
+  benchmark::DoNotOptimize(sums);
+  return static_cast<double>(rounds) * kChains * 32 * 2;
+}
+
+/// On one thread.
+void run_bf16(benchmark::State& state) {
+  if (!__builtin_cpu_supports("avx512bf16")) return state.SkipWithError("this processor has no products of bfloat16");
+  constexpr int kRounds = 1'000'000;
+  double operations = 0;
+  for (auto _ : state) operations = run_dot_chains(kRounds);
+  state.counters["flops"] = benchmark::Counter(operations, benchmark::Counter::kIsIterationInvariantRate);
+}
+#endif
+
 /// a = b + f * c over arrays that no cache holds.
 void run_memory(benchmark::State& state, int threads) {
   constexpr std::size_t kSize = std::size_t{1} << 25;
@@ -255,6 +287,9 @@ void add_all() {
     add("peak/multiply-adds/threads:" + std::to_string(threads), run_multiply_adds, threads)->Iterations(3);
     add("peak/memory/threads:" + std::to_string(threads), run_memory, threads)->UseRealTime();
   }
+#if defined(__x86_64__)
+  add("peak/bf16-products/threads:1", run_bf16);
+#endif
   for (const std::string network : {"keras-cnn", "lenet-5", "mlp", "strided"}) {
     for (const std::string& kernels : kKernelChoices) {
       for (const Group& group : groups_of(model_of(network))) {
