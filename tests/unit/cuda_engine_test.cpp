@@ -624,6 +624,29 @@ TEST_CASE("an epsilon that float32 does not hold divides nothing by zero") {
   }
 }
 
+TEST_CASE("a set that the card has no room for is sent with the steps, and an idle one makes room for the next") {
+  const Run run(4), next(4);  // each a set of 40 * 65 bytes; what is sent with a step takes 8 * 65
+  const auto record = std::make_shared<host_device::Record>();
+  const auto engine = make_engine(run.spec(), record), roomy = make_engine(run.spec());
+  record->memory_left = 1000;
+  for (std::size_t i = 0; i < 4; ++i) {
+    const StepMetrics metrics = engine->train_step(run.steps[i].batch, i, 0.1F);
+    CHECK(metrics.loss == roomy->train_step(run.steps[i].batch, i, 0.1F).loss);
+  }
+  CHECK(record->refusals == 1);  // asked for once
+  CHECK(state_of(*engine) == state_of(*roomy));
+
+  const auto narrow_record = std::make_shared<host_device::Record>();
+  const auto narrow = make_engine(run.spec(), narrow_record);
+  narrow_record->memory_left = 3000;
+  narrow->train_step(run.steps[0].batch, 0, 0.1F);
+  narrow->train_step(next.steps[0].batch, 1, 0.1F);
+  CHECK(narrow_record->refusals == 1);
+  const std::size_t transfers = narrow_record->transfers;
+  narrow->train_step(next.steps[1].batch, 2, 0.1F);
+  CHECK(narrow_record->transfers == transfers + 2);  // the record and the results: the set is on the card
+}
+
 TEST_CASE("a card without memory is told of at once") {
   const Run run(1);
   const auto record = std::make_shared<host_device::Record>();
