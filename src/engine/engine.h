@@ -59,7 +59,8 @@ enum class Kernels : std::uint8_t { kAuto, kGeneral };
 enum class Mode : std::uint8_t { kExact, kFast };
 
 /// What products are computed in: float32; float32 rounded to TensorFloat-32's 10 bits; or bfloat16, parameters and
-/// their updates in float32 all the same. Sums are always float32.
+/// their updates in float32 all the same. Sums are always float32; what an engine writes of them in bf16, activations,
+/// their differences and gradients of filters, may be rounded to bfloat16.
 enum class Precision : std::uint8_t { kFloat32, kTf32, kBfloat16 };
 
 /// "fp32", "tf32", "bf16": as the configuration names them.
@@ -88,7 +89,8 @@ class Engine {
 
   /// "cpu" or "cuda".
   [[nodiscard]] virtual std::string device() const = 0;
-  /// What the bits of a result depend on beside the specification, e.g. "x86-64-avx512" or "sm_90".
+  /// What the bits of a result depend on beside the specification, e.g. "x86-64-avx512" or
+  /// "sm_90x132-cudnn-9.19.0-cublas-13.1.0".
   [[nodiscard]] virtual std::string instruction_set() const = 0;
   /// Worker threads in use.
   [[nodiscard]] virtual int threads() const = 0;
@@ -106,8 +108,8 @@ class Engine {
   /// Class probabilities, [samples][classes], of up to batch_size samples.
   virtual void predict(const BatchView& batch, std::span<float> probabilities) = 0;
 
-  /// The present state, which stays as it is until the reader is destroyed: the next step writes elsewhere. Costs no
-  /// copy. May be read and destroyed on another thread, during steps too, but not after the engine.
+  /// The present state, which stays as it is until the reader is destroyed, whatever steps follow. Nothing waits but
+  /// the reader. May be read and destroyed on another thread, during steps too, but not after the engine.
   virtual std::unique_ptr<StateReader> freeze_state() = 0;
   /// Makes room for `count` states that are frozen at the same time, so that no step has to.
   virtual void reserve_frozen_states(int count) = 0;

@@ -19,7 +19,7 @@ TEST_CASE("the GPU engine conforms, as far as a card does what the host does in 
                             spec.kernels = Kernels::kGeneral;
                             return create_cpu_engine(spec, Log());
                           }};
-  for (const Precision precision : {Precision::kFloat32, Precision::kBfloat16}) {
+  for (const Precision precision : {Precision::kFloat32, Precision::kTf32, Precision::kBfloat16}) {
     CAPTURE(precision_name(precision));
     const Subject subject = {.name = "cuda on the host",
                              .create =

@@ -120,13 +120,16 @@ class HostDevice final : public Device {
   void* allocate(std::size_t bytes) override {
     const std::lock_guard lock(mutex_);
     not_recording("allocates");
-    if (bytes > record_->memory_left) spot::fail(spot::Status::kNoMemory, "the card has no memory left");
+    if (bytes > record_->memory_left) {
+      ++record_->refusals;
+      spot::fail(spot::Status::kNoMemory, "the card has no memory left");
+    }
     record_->memory_left -= bytes;
     void* memory = add_block(bytes);
     std::memset(memory, 0, bytes);
     return memory;
   }
-  void free(void* memory) noexcept override { remove_block(memory); }
+  void free(void* memory) noexcept override { record_->memory_left += remove_block(memory); }
   void* allocate_pinned(std::size_t bytes) override {
     const std::lock_guard lock(mutex_);
     not_recording("allocates");
@@ -158,7 +161,7 @@ class HostDevice final : public Device {
 
   void begin_graph() override {
     not_recording("begins a graph");
-    is_recording_ = true;
+    record_->is_recording = true;
   }
   std::unique_ptr<Graph> end_graph() override;
   std::unique_ptr<Event> make_event() override;
@@ -184,11 +187,14 @@ class HostDevice final : public Device {
   }
 
   void* add_block(std::size_t bytes);
-  void remove_block(void* memory) noexcept;
+  std::size_t remove_block(void* memory) noexcept;
   void transfer(std::vector<const void*> pointers, void* to, const void* from, std::size_t bytes, Stream stream);
   void touch(const void* pointer, Stream stream);
   void not_recording(const std::string& what) const {
-    if (is_recording_) misuse(cat(what, " while a graph is recorded"));
+    if (record_->is_recording) misuse(cat(what, " while a graph is recorded"));
+  }
+  void tell_launch() const {
+    if (record_->on_launch) record_->on_launch();
   }
   void throw_failure() const {
     if (!record_->failure.empty()) spot::fail(spot::Status::kInternal, record_->failure);
@@ -208,7 +214,6 @@ class HostDevice final : public Device {
   std::map<std::uintptr_t, std::size_t> freed_;
   std::size_t done_[2] = {0, 0};                ///< work given to each stream
   std::size_t known_[2][2] = {{0, 0}, {0, 0}};  ///< [stream][of]: what it waits for
-  bool is_recording_ = false;
   std::vector<Work> recorded_;
   std::deque<std::function<void()>> queue_;
 };
@@ -249,6 +254,7 @@ class HostDevice::HostGraph final : public Graph {
   void launch() override {
     device_.not_recording("launches a graph");
     ++device_.record_->graph_launches;
+    device_.tell_launch();
     for (const Work& work : work_) device_.enqueue(work, Stream::kCompute);
   }
 
@@ -286,14 +292,17 @@ void* HostDevice::add_block(std::size_t bytes) {
   return memory;
 }
 
-void HostDevice::remove_block(void* memory) noexcept {
+/// Returns its size.
+std::size_t HostDevice::remove_block(void* memory) noexcept {
   const std::lock_guard lock(mutex_);
   flush();
   const auto block = blocks_.find(reinterpret_cast<std::uintptr_t>(memory));
   if (block == blocks_.end()) std::abort();
-  freed_[block->first] = block->second.size;
+  const std::size_t size = block->second.size;
+  freed_[block->first] = size;
   blocks_.erase(block);
   std::free(memory);
+  return size;
 }
 
 /// Checks that the pointer, if it is one into memory of ours, is into living memory, and that the other stream's work
@@ -314,7 +323,7 @@ void HostDevice::touch(const void* pointer, Stream stream) {
 
 void HostDevice::enqueue(Work work, Stream stream) {
   const std::lock_guard lock(mutex_);
-  if (is_recording_) {
+  if (record_->is_recording) {
     recorded_.push_back(std::move(work));
     return;
   }
@@ -340,6 +349,7 @@ void HostDevice::transfer(std::vector<const void*> pointers, void* to, const voi
 
 void HostDevice::launch(const Kernel& kernel) {
   ++record_->launches;
+  tell_launch();
   std::visit(
       [&](const auto& one) {
         std::vector<const void*> words(sizeof one / sizeof(void*));
@@ -356,7 +366,7 @@ void HostDevice::launch(const Kernel& kernel) {
 }
 
 std::unique_ptr<Graph> HostDevice::end_graph() {
-  is_recording_ = false;
+  record_->is_recording = false;
   record_->recorded_calls = recorded_.size();
   return std::make_unique<HostGraph>(*this, std::exchange(recorded_, {}));
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -18,11 +19,14 @@ namespace host_device {
 struct Record {
   std::size_t allocations = 0, transfers = 0, launches = 0, graph_launches = 0, synchronisations = 0, waits = 0;
   std::size_t recorded_calls = 0;  ///< of the last graph
+  bool is_recording = false;
   std::vector<spot::cuda::ConvolutionSpec> convolutions;
   std::vector<spot::cuda::ProductSpec> products;
 
   std::size_t memory_left = SIZE_MAX;  ///< bytes of the card
+  std::size_t refusals = 0;            ///< of memory
   std::string failure;                 ///< what every synchronisation throws, as kInternal; empty: nothing
+  std::function<void()> on_launch;     ///< called for every launch of a kernel or graph, which fails if it throws
 };
 
 std::unique_ptr<spot::cuda::Device> make(std::shared_ptr<Record> record);

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
+#include <exception>
 #include <numeric>
 
 #include "base/clock.h"
@@ -53,6 +53,7 @@ class CudaEngine final : public Engine {
   void infer(const BatchView& batch);
   void read(const DeviceBuffer<float>& from, std::span<float> canonical) const;
   void check_state() const;
+  void settle(Stream stream) noexcept;
 
   // Behind what they refer to.
   std::unique_ptr<Device> device_;
@@ -72,7 +73,7 @@ class CudaEngine final : public Engine {
   std::unique_ptr<Graph> training_, inference_;
   int steps_at_once_ = 1;
   bool is_stepping_ = false;  ///< whether the run under way has begun to change the state
-  std::string failure_;       ///< of the run that the state was lost in; empty: none was
+  std::string failure_;       ///< of the run that the state was lost in; empty: it is valid
 };
 
 CudaEngine::CudaEngine(std::unique_ptr<Device> device, const EngineSpec& spec)
@@ -108,17 +109,30 @@ CudaEngine::CudaEngine(std::unique_ptr<Device> device, const EngineSpec& spec)
 
 CudaEngine::~CudaEngine() {
   // Nothing may be on its way to or from memory that goes; a card that fails now has nobody to tell.
-  for (const Stream stream : {Stream::kCompute, Stream::kCopy}) {
-    try {
-      device_->synchronise(stream);
-    } catch (const Error&) {
-    }
+  settle(Stream::kCompute);
+  settle(Stream::kCopy);
+}
+
+/// Waits like Device::synchronise(), and keeps to itself what went wrong.
+void CudaEngine::settle(Stream stream) noexcept {
+  try {
+    device_->synchronise(stream);
+  } catch (const Error&) {
   }
 }
 
 std::unique_ptr<Graph> CudaEngine::record(const std::vector<Call>& calls) {
   device_->begin_graph();
-  for (const Call& call : calls) call.enqueue(*device_);
+  try {
+    for (const Call& call : calls) call.enqueue(*device_);
+  } catch (...) {
+    try {
+      device_->end_graph();  // while it is open, not even memory can be freed
+    } catch (const Error&) {
+      // The first error is the one to tell.
+    }
+    throw;
+  }
   return device_->end_graph();
 }
 
@@ -153,7 +167,8 @@ void CudaEngine::run(std::span<const TrainingStep> steps, std::uint64_t first, s
   try {
     enqueue(steps, first, step);
     device_->synchronise(Stream::kCompute);
-  } catch (const Error& error) {
+  } catch (const std::exception& error) {
+    settle(Stream::kCompute);  // the next run writes over what may still be sent
     if (is_stepping_) failure_ = error.what();
     throw;
   }
@@ -248,6 +263,7 @@ void CudaEngine::write_state(std::span<const float> state) {
     device_->launch(RoundParameters{stored_.parameters_size() / kLanes, state_.data(), rounded_.data()});
   }
   device_->synchronise(Stream::kCompute);
+  failure_.clear();
 }
 
 /// Call by call instead of by the graph, an event between any two.

@@ -17,10 +17,12 @@ struct ConvolutionSpec {
   enum class Pass : std::uint8_t {
     kForward,         ///< run(input, filters, output)
     kInputGradient,   ///< run(output gradient, filters, input gradient)
-    kFilterGradient,  ///< run(input, output gradient, filter gradient), which is float32
+    kFilterGradient,  ///< run(input, output gradient, filter gradient), which is float32 in memory
   };
   Pass pass{};
-  Element element{};  ///< of everything but the filter gradient
+  /// Of everything but the filter gradient. That may be rounded to it all the same: cuDNN has no engine that leaves it
+  /// in float32 where the rest is bfloat16.
+  Element element{};
   bool tf32 = false;  ///< products of float32 may be rounded to 10 bits first
   std::int64_t images = 0, channels = 0, rows = 0, columns = 0;
   std::int64_t filters = 0, kernel[2] = {1, 1}, stride[2] = {1, 1};
@@ -79,9 +81,9 @@ class Device {
  public:
   virtual ~Device() = default;
 
-  /// e.g. "NVIDIA H100 80GB HBM3, sm_90, driver 580.65, CUDA 13.0, cuDNN 9.19".
+  /// e.g. "NVIDIA H100 80GB HBM3, sm_90, driver for CUDA 13.0, CUDA 13.0, cuDNN 9.19.0, cuBLAS 13.1.0".
   [[nodiscard]] virtual std::string description() const = 0;
-  /// What the bits of a result depend on, e.g. "sm_90-cudnn-9.19.0".
+  /// What the bits of a result depend on, e.g. "sm_90x132-cudnn-9.19.0-cublas-13.1.0".
   [[nodiscard]] virtual std::string instruction_set() const = 0;
 
   /// Memory of the card, aligned to 256 bytes, filled with zeros before anything that is enqueued later.

@@ -1,6 +1,7 @@
 #include "engine/cuda/plan.h"
 
 #include <algorithm>
+#include <cfloat>
 #include <type_traits>
 
 #include "base/status.h"
@@ -59,7 +60,8 @@ OptimizerTerms terms_of(const OptimizerSpec& optimizer) {
           .rho = static_cast<float>(optimizer.rho),
           .beta1 = static_cast<float>(optimizer.beta1),
           .beta2 = static_cast<float>(optimizer.beta2),
-          .epsilon = static_cast<float>(optimizer.epsilon)};
+          // Never zero: where there is neither gradient nor accumulator, as in what fills channels up, nothing moves.
+          .epsilon = std::max(static_cast<float>(optimizer.epsilon), FLT_MIN)};
 }
 
 }  // namespace

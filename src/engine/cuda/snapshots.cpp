@@ -16,7 +16,9 @@ class Snapshots::FrozenState final : public StateReader {
 
   [[nodiscard]] const StateLayout& layout() const override { return layout_.canonical(); }
   [[nodiscard]] std::span<const float> read(const TensorSpec& tensor, std::span<float> room) const override {
-    slot_.downloaded->wait();
+    // Once: what has arrived stays readable, whatever becomes of the card.
+    if (!has_arrived_) slot_.downloaded->wait();
+    has_arrived_ = true;
     layout_.find(tensor).load(slot_.values.data(), room);
     return room;
   }
@@ -24,6 +26,7 @@ class Snapshots::FrozenState final : public StateReader {
  private:
   const StoredLayout& layout_;
   Slot& slot_;
+  mutable bool has_arrived_ = false;
 };
 
 void Snapshots::reserve(std::size_t count) {

@@ -50,6 +50,7 @@ void StepFeed::check(const BatchView& batch) const {
 
 void StepFeed::begin(std::size_t steps) {
   steps_ = steps;
+  ++run_;
   // Not while records are made: they refer to sets.
   while (sets_.size() > kMostSets) sets_.pop_front();
 }
@@ -93,12 +94,42 @@ const StepFeed::ResidentSet* StepFeed::resident_set(const BatchView& batch) {
   const auto found = std::find_if(sets_.begin(), sets_.end(), [&](const ResidentSet& set) {
     return set.host_images == batch.images && set.host_labels == batch.labels && set.count == batch.image_count;
   });
-  if (found != sets_.end()) return &*found;
-  ResidentSet set = {batch.images, batch.labels, batch.image_count, {device_, bytes}, {device_, batch.image_count}};
-  device_.upload(set.images.data(), batch.images, bytes, Stream::kCompute);
-  device_.upload(set.labels.data(), batch.labels, batch.image_count, Stream::kCompute);
+  if (found != sets_.end()) {
+    found->run = run_;
+    return found->labels.data() != nullptr ? &*found : nullptr;
+  }
+  ResidentSet set = {batch.images, batch.labels, batch.image_count, {}, {}, run_};
+  bool is_there = bring(set);
+  while (!is_there && evict_idle()) is_there = bring(set);
+  sets_.push_back(std::move(set));
+  return is_there ? &sets_.back() : nullptr;
+}
+
+/// Brings a set onto the card, if there is room.
+bool StepFeed::bring(ResidentSet& set) {
+  const std::size_t bytes = set.count * image_size_;
+  try {
+    DeviceBuffer<std::uint8_t> images(device_, bytes), labels(device_, set.count);
+    set.images = std::move(images);
+    set.labels = std::move(labels);
+  } catch (const Error& error) {
+    if (error.status() != Status::kNoMemory) throw;
+    return false;
+  }
+  device_.upload(set.images.data(), set.host_images, bytes, Stream::kCompute);
+  device_.upload(set.labels.data(), set.host_labels, set.count, Stream::kCompute);
   device_.synchronise(Stream::kCompute);  // the caller's memory is not pinned and may be written after this call
-  return &sets_.emplace_back(std::move(set));
+  return true;
+}
+
+/// Lets the oldest set go that is on the card and that no record of this run refers to; false: there is none.
+bool StepFeed::evict_idle() {
+  const auto idle = std::find_if(sets_.begin(), sets_.end(), [&](const ResidentSet& set) {
+    return set.labels.data() != nullptr && set.run != run_;
+  });
+  if (idle == sets_.end()) return false;
+  sets_.erase(idle);
+  return true;
 }
 
 /// The samples' images and labels behind one another, sent with the step.

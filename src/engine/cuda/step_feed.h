@@ -12,9 +12,9 @@
 
 namespace spot::cuda {
 
-/// Brings what steps are made of onto the card: the step table, in one transfer for all steps of a launch, and the
-/// images. A set that says its size and has labels stays there and is known again by its address; of others each
-/// step's samples are sent with it.
+/// Brings what steps are made of onto the card: the records of the step table, in transfers of several, and the
+/// images. A set that says its size and has labels stays there, where there is room, and is known again by its address;
+/// of others each step's samples are sent with it.
 class StepFeed {
  public:
   static constexpr std::size_t kMostSteps = 32;  ///< records of the table
@@ -39,7 +39,8 @@ class StepFeed {
     const std::uint8_t* host_images;
     const std::uint8_t* host_labels;
     std::size_t count;
-    DeviceBuffer<std::uint8_t> images, labels;
+    DeviceBuffer<std::uint8_t> images, labels;  ///< none where the card had no room
+    std::uint64_t run = 0;                      ///< the last that used it
   };
   struct Stage {
     Stage(Device& device, std::size_t size) : host(device, size), card(device, size) {}
@@ -50,6 +51,8 @@ class StepFeed {
 
   StepInputs& put(std::size_t record, const BatchView& batch);
   const ResidentSet* resident_set(const BatchView& batch);
+  bool bring(ResidentSet& set);
+  bool evict_idle();
   void stage(std::size_t record, const BatchView& batch, StepInputs& inputs, std::uint32_t* indices);
   [[nodiscard]] std::size_t stage_size() const { return batch_size_ * (image_size_ + 1); }  // of one record
   [[nodiscard]] std::byte* host_record(std::size_t record) const;
@@ -61,6 +64,7 @@ class StepFeed {
   std::size_t batch_size_, image_size_;
   std::size_t record_size_;
   std::size_t steps_ = 0;
+  std::uint64_t run_ = 0;  ///< counts begin()
   PinnedBuffer<std::byte> host_;
   DeviceBuffer<std::byte> memory_;  ///< the cursor, then the records
   std::deque<ResidentSet> sets_;    ///< the oldest first

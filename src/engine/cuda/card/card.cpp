@@ -64,7 +64,7 @@ class Card final : public Device {
  public:
   Card();
 
-  [[nodiscard]] std::string description() const override { return describe_card(); }
+  [[nodiscard]] std::string description() const override;
   [[nodiscard]] std::string instruction_set() const override;
 
   void* allocate(std::size_t bytes) override;
@@ -125,9 +125,22 @@ int compute_capability(int device) {
          attribute(cudaDevAttrComputeCapabilityMinor, device);
 }
 
+std::string describe(int device) {
+  cudaDeviceProp properties{};
+  int driver = 0;
+  check(cudaGetDeviceProperties(&properties, device), "cudaGetDeviceProperties");
+  check(cudaDriverGetVersion(&driver), "cudaDriverGetVersion");
+  return cat(properties.name, ", sm_", compute_capability(device), ", driver for CUDA ", cuda_version(driver),
+             ", CUDA ", cuda_version(CUDART_VERSION), ", cuDNN ", cudnn_version(), ", cuBLAS ", cublas_version());
+}
+
 Card::Card() {
   const OnDevice on_device(context_.device());
   load_kernels();
+}
+
+std::string Card::description() const {
+  return describe(context_.device());
 }
 
 std::string Card::instruction_set() const {
@@ -245,13 +258,7 @@ std::string why_no_card() {
 }
 
 std::string describe_card() {
-  const int device = current_device();
-  cudaDeviceProp properties{};
-  int driver = 0;
-  check(cudaGetDeviceProperties(&properties, device), "cudaGetDeviceProperties");
-  check(cudaDriverGetVersion(&driver), "cudaDriverGetVersion");
-  return cat(properties.name, ", sm_", compute_capability(device), ", driver for CUDA ", cuda_version(driver),
-             ", CUDA ", cuda_version(CUDART_VERSION), ", cuDNN ", cudnn_version(), ", cuBLAS ", cublas_version());
+  return describe(current_device());
 }
 
 std::unique_ptr<Device> open_card() {

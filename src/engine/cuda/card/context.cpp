@@ -32,6 +32,17 @@ Context::Context() {
   cublas_.reset(cublas);
 }
 
+Context::~Context() {
+  // Nobody to tell, as in Destroyer.
+  int before = device_;
+  static_cast<void>(cudaGetDevice(&before));
+  static_cast<void>(cudaSetDevice(device_));
+  cublas_.reset();
+  cudnn_.reset();
+  for (StreamHandle& stream : streams_) stream.reset();
+  static_cast<void>(cudaSetDevice(before));
+}
+
 CardMemory allocate_zeroed(std::size_t bytes) {
   if (bytes == 0) return nullptr;
   void* memory = nullptr;

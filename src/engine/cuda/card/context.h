@@ -27,6 +27,10 @@ class Context {
  public:
   /// On the calling thread's current card.
   Context();
+  /// The handles go where they were made, whatever card is the thread's.
+  ~Context();
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
 
   [[nodiscard]] int device() const { return device_; }
   [[nodiscard]] cudaStream_t stream(Stream stream) const { return streams_.at(static_cast<std::size_t>(stream)).get(); }

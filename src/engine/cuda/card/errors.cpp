@@ -12,7 +12,16 @@ constexpr const char* kLost =
     "; the card is lost to this process, while what was saved on the volume is intact: start the run again, on another "
     "card if this comes back (nvidia-smi -q shows the card's errors)";
 
+constexpr const char* kNoKernels =
+    "; this build has no kernels for the card: choose another card with CUDA_VISIBLE_DEVICES, or build with "
+    "-DCMAKE_CUDA_ARCHITECTURES for this one";
+
 constexpr auto kErrorContained = static_cast<cudaError_t>(226);  // has a name since CUDA 12.6
+
+const char* remedy(cudaError_t error) {
+  if (error == cudaErrorNoKernelImageForDevice) return kNoKernels;
+  return is_lost(error) ? kLost : "";
+}
 
 int category(cudnnStatus_t status) {
   return CUDNN_STATUS_CATEGORY(static_cast<int>(status));
@@ -86,8 +95,7 @@ bool is_lost(cudaError_t error) {
 void check(cudaError_t error, const char* call) {
   if (error == cudaSuccess) return;
   static_cast<void>(cudaGetLastError());  // or a later call would report this failure as its own
-  fail(status_of(error),
-       cat(call, ": ", cudaGetErrorString(error), " (", cudaGetErrorName(error), ")", is_lost(error) ? kLost : ""));
+  fail(status_of(error), cat(call, ": ", cudaGetErrorString(error), " (", cudaGetErrorName(error), ")", remedy(error)));
 }
 
 void check(cudnnStatus_t status, const char* call) {
