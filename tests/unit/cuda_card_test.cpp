@@ -215,6 +215,8 @@ TEST_CASE("a failure keeps its words and says what it is to the caller") {
   CHECK(message_of(cudaSuccess).empty());
   CHECK(status_of(cudaErrorMemoryAllocation) == Status::kNoMemory);
   CHECK(status_of(cudaErrorNoKernelImageForDevice) == Status::kUnsupported);
+  CHECK(contains(message_of(cudaErrorNoKernelImageForDevice), "CMAKE_CUDA_ARCHITECTURES"));
+  CHECK(contains(message_of(cudaErrorInitializationError), "use device=cpu"));
   CHECK(contains(message_of(cudaErrorInvalidValue), "the call: invalid argument (cudaErrorInvalidValue)"));
 
   CHECK(message_of(CUDNN_STATUS_SUCCESS).empty());

@@ -16,10 +16,14 @@ constexpr const char* kNoKernels =
     "; this build has no kernels for the card: choose another card with CUDA_VISIBLE_DEVICES, or build with "
     "-DCMAKE_CUDA_ARCHITECTURES for this one";
 
+constexpr const char* kForked =
+    "; if this process was forked from one that had used CUDA: start it anew instead, or use device=cpu";
+
 constexpr auto kErrorContained = static_cast<cudaError_t>(226);  // has a name since CUDA 12.6
 
 const char* remedy(cudaError_t error) {
   if (error == cudaErrorNoKernelImageForDevice) return kNoKernels;
+  if (error == cudaErrorInitializationError) return kForked;
   return is_lost(error) ? kLost : "";
 }
 
