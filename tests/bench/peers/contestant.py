@@ -61,11 +61,13 @@ def shuffled_batches(count: int, batch_size: int) -> Iterator[np.ndarray]:
             yield order[first:first + batch_size]
 
 
-def measure(options: argparse.Namespace, data: Data, train_step: Callable[[np.ndarray], Any],
-            test_batch: Callable[[int, int], int]) -> dict[str, Any]:
+def measure(options: argparse.Namespace, data: Data, train_step: Callable[[Any], Any],
+            test_batch: Callable[[int, int], Any], batches: Iterator[Any] | None = None) -> dict[str, Any]:
     """train_step(indices) returns the loss, as something that float() takes when it is wanted; test_batch(first, end)
-    the number of hits among these test images."""
-    batches = shuffled_batches(len(data.train_labels), options.batch_size)
+    the number of hits among these test images, for int(). Both may return before the device has computed: float() and
+    int() wait for it, and stand at both ends of what is timed. `batches` are shuffled_batches() where none are given.
+    """
+    batches = batches or shuffled_batches(len(data.train_labels), options.batch_size)
     losses: list[Any] = []
     start = time.perf_counter()
     while len(losses) < WARM_UP_STEPS or time.perf_counter() - start < WARM_UP_SECONDS:
@@ -82,14 +84,14 @@ def measure(options: argparse.Namespace, data: Data, train_step: Callable[[np.nd
     train_seconds = time.perf_counter() - start
 
     count = len(data.test_labels)
-    test_batch(0, options.batch_size)
+    int(test_batch(0, options.batch_size))
     if count % options.batch_size:
-        test_batch(count - count % options.batch_size, count)
+        int(test_batch(count - count % options.batch_size, count))
     tested = hits = 0
     start = time.perf_counter()
     while tested == 0 or time.perf_counter() - start < options.seconds:
-        for first in range(0, count, options.batch_size):
-            hits += test_batch(first, min(first + options.batch_size, count))
+        hits += int(sum(test_batch(first, min(first + options.batch_size, count))
+                        for first in range(0, count, options.batch_size)))
         tested += count
     test_seconds = time.perf_counter() - start
 

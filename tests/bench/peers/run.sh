@@ -13,9 +13,14 @@ Usage: tests/bench/peers/run.sh [OPTIONS]
 Trains the same network on the same images with spot-trainer (`spotctl bench`), PyTorch and TensorFlow, round by round,
 each in a process of its own on the same processors, and prints a Markdown table of samples a second.
 
+  --device NAME        cpu, or cuda: spot-trainer and PyTorch on the graphics card, in fp32, tf32 and bf16; without
+                       TensorFlow [cpu]
+
 What is installed, and where:
-  --venv FOLDER        Virtual environment; made when it is not there [build/peers-venv]. It gets the newest PyTorch
-                       and TensorFlow for this Python that PyPI has: about 1 GB to fetch, 3 GB on the disk
+  --venv FOLDER        Virtual environment; made when it is not there [build/peers-venv, or build/peers-venv-cuda]. It
+                       gets the newest PyTorch and TensorFlow for this Python that PyPI has: about 1 GB to fetch, 3 GB
+                       on the disk; for --device cuda PyTorch with all of its CUDA libraries, some 3 GB to fetch. A
+                       PyTorch that is there is left as it is
   --upgrade            Look for newer ones in an environment that is there
   --no-tensorflow      Without TensorFlow
   --python PROGRAM     Python that makes the environment [python3]
@@ -37,12 +42,12 @@ What is measured: options of peers.py
   --others N           What is still quiet, in processors [0.1]
   --only REGEX         Only contestants whose name matches; spot-trainer always takes part
   --dataset FOLDER     MNIST as IDX files [$SPOT_TEST_MNIST, else ../shared/mnist, else synthetic digits]
-  --spotctl FILE       [build/release/examples/spotctl/spotctl]
+  --spotctl FILE       [build/release/examples/spotctl/spotctl, or build/cuda/… for --device cuda]
   --debian-python FILE A Python with Debian's python3-torch, one more contestant when it is there [/usr/bin/python3]
   --json FILE          Every single result, machine and versions
   --plot FILE.svg      The table as bars
 
-PyPI's PyTorch for Linux is linked to some 3 GB of CUDA libraries that nothing here needs. They are not fetched: small
+PyPI's PyTorch for Linux is linked to some 3 GB of CUDA libraries that the CPU does not need. They are not fetched: small
 stand-ins without a device take their place (cuda_stubs.py), and if it cannot be imported so, they are fetched after
 all. torch.compile needs g++.
 
@@ -50,7 +55,8 @@ Run it on a quiet machine: the heading of the table tells how busy others kept i
 USAGE
 }
 
-venv=$root/build/peers-venv
+device=cpu
+venv=
 python=python3
 tensorflow=yes
 upgrade=no
@@ -60,6 +66,8 @@ while [ $# -gt 0 ]; do
   case $1 in
     -h | --help) usage; exit 0 ;;
     --venv) venv=${2:?--venv needs a folder}; shift ;;
+    --device) device=${2:?--device needs cpu or cuda}; rest+=(--device "$device"); shift ;;
+    --device=*) device=${1#*=}; rest+=("$1") ;;
     --python) python=${2:?--python needs a program}; shift ;;
     --no-tensorflow) tensorflow=no ;;
     --upgrade) upgrade=yes ;;
@@ -69,11 +77,24 @@ while [ $# -gt 0 ]; do
   shift
 done
 
+if [ "$device" = cuda ]; then
+  venv=${venv:-$root/build/peers-venv-cuda}
+  tensorflow=no
+  # Before gigabytes are fetched in vain.
+  if [ $install_only = no ]; then "$python" "$here/peers.py" --check-only "${rest[@]}"; fi
+fi
+venv=${venv:-$root/build/peers-venv}
+
 has() { "$venv/bin/python" -c "import $1" >/dev/null 2>&1; }
 
 pip() { "$venv/bin/python" -m pip --disable-pip-version-check install --quiet --upgrade "$@"; }
 
 install_torch() {
+  if [ "$device" = cuda ]; then
+    echo "installing PyTorch with CUDA" >&2
+    pip torch numpy
+    return
+  fi
   echo "installing PyTorch without CUDA" >&2
   pip --no-deps torch
   # What the wheel requires, but for everything that belongs to CUDA.
@@ -103,5 +124,9 @@ if [ $tensorflow = yes ] && { [ $upgrade = yes ] || ! has tensorflow; }; then
   pip tensorflow-cpu
 fi
 [ $install_only = yes ] && exit 0
+if [ "$device" = cuda ] && ! reason=$("$venv/bin/python" -c 'import torch; torch.zeros(1, device="cuda")' 2>&1); then
+  echo "PyTorch in $venv cannot use the card (give a --venv with one that fits the driver): ${reason##*$'\n'}" >&2
+  exit 1
+fi
 [ $tensorflow = no ] && rest+=(--no-tensorflow)
 exec "$venv/bin/python" "$here/peers.py" "${rest[@]}"

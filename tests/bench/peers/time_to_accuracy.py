@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from peers import MEMORY, ROOT
+from peers import MEMORY, default_spotctl, need
 
 HERE = Path(__file__).resolve().parent
 Result = dict[str, float]
@@ -57,12 +57,12 @@ def ours(spotctl: Path, dataset: Path, seed: int, settings: list[str]) -> Result
     return {"accuracy": epochs[-1]["test_accuracy"], "training_s": training, "wall_s": events[-1]["at"]}
 
 
-def theirs(dataset: Path, seed: int, config: dict[str, Any]) -> Result:
+def theirs(dataset: Path, seed: int, config: dict[str, Any], device: str) -> Result:
     model = HERE / "models" / f"{config['model']}.json"
     threads = len(os.sched_getaffinity(0))
     tuned = MEMORY | {"OMP_NUM_THREADS": str(threads), "OMP_PROC_BIND": "close", "OMP_PLACES": "cores"}
     command = [sys.executable, HERE / "torch_recipe.py", "--model", model, "--data", dataset, "--seed", str(seed),
-               "--config", json.dumps(config), "--threads", str(threads)]
+               "--config", json.dumps(config), "--threads", str(threads), "--device", device]
     start = time.perf_counter()
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ | tuned)
     return json.loads(done.stdout) | {"wall_s": time.perf_counter() - start}
@@ -86,9 +86,13 @@ def main() -> None:
     parser.add_argument("--peer-seeds", type=int, default=3, help="PyTorch's; 0: leave it out [3]")
     parser.add_argument("--dataset", type=Path, default=Path(os.environ.get("SPOT_TEST_MNIST", "../shared/mnist")),
                         help="MNIST as IDX files [$SPOT_TEST_MNIST, else ../shared/mnist]")
-    parser.add_argument("--spotctl", type=Path, default=ROOT / "build/release/examples/spotctl/spotctl")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="for ours and PyTorch [cpu]")
+    parser.add_argument("--spotctl", type=Path, help="[of build/release, or build/cuda for --device cuda]")
     options = parser.parse_args()
-    settings = ["--set", f"recipe={options.recipe}", *(word for pair in options.set for word in ("--set", pair))]
+    options.spotctl = options.spotctl or default_spotctl(options.device)
+    detail = need(options.spotctl, options.device)
+    settings = ["--device", options.device, "--set", f"recipe={options.recipe}",
+                *(word for pair in options.set for word in ("--set", pair))]
     config = resolved(options.spotctl, options.dataset, settings)
 
     rows: dict[str, list[Result]] = {}
@@ -97,9 +101,9 @@ def main() -> None:
         if seed <= options.seeds:
             rows.setdefault("spot-trainer", []).append(ours(options.spotctl, options.dataset, seed, settings))
         if seed <= options.peer_seeds:
-            rows.setdefault("PyTorch fp32", []).append(theirs(options.dataset, seed, config))
+            rows.setdefault("PyTorch fp32", []).append(theirs(options.dataset, seed, config, options.device))
         print(seed, {name: results[-1] for name, results in rows.items()}, file=sys.stderr, flush=True)
-    print(f"{' '.join(settings)}\n\n| | seeds | test accuracy, mean (range) | training s, median (range) "
+    print(f"{' '.join(settings)} ({detail})\n\n| | seeds | test accuracy, mean (range) | training s, median (range) "
           "| whole process s, median (range) |\n|---|---|---|---|---|")
     for name, results in rows.items():
         print(row(name, results))
