@@ -42,7 +42,9 @@ bool is_activation(LayerKind kind) {
 void take_pool(const LayerSpec& pool, ActivationBlock& block) {
   block.pooling = pool.kind == LayerKind::kMaxPool ? Pooling::kMaximum : Pooling::kAverage;
   if (block.pooling == Pooling::kMaximum && pool.kernel[0] * pool.kernel[1] > UINT16_MAX + 1) {
-    fail(Status::kModel, cat("layer '", pool.name, "': the GPU engine takes windows of up to 65536 cells"));
+    fail(Status::kModel,
+         cat("layer '", pool.name,
+             "': the GPU engine takes windows of up to 65536 cells: use a smaller kernel or device=cpu"));
   }
   for (const int d : {0, 1}) {
     block.kernel[d] = narrow(pool.kernel[d]);
@@ -241,12 +243,14 @@ std::size_t Plan::Builder<T>::add_activations(std::size_t first) {
   if (block.is_identity() && bias.values == nullptr) return behind;
 
   const std::string& name = bias.values != nullptr ? bias.layer : layer(first).name;
-  auto* winners = block.pooling == Pooling::kMaximum ? allocate<std::uint16_t>(batch() * edge_.extent.size()) : nullptr;
+  const bool has_winners = block.pooling == Pooling::kMaximum && input.differences != nullptr;
+  auto* winners = has_winners ? allocate<std::uint16_t>(batch() * edge_.extent.size()) : nullptr;
   ActivationForward<T> forward = {memory_.table, block, input.values, bias.values, edge_.values, winners};
   plan_.training_.push_back({name, "forward", forward});
   forward.block.dropout = {};
   forward.winners = nullptr;
-  plan_.inference_.push_back({name, "forward", forward});
+  // A dropout alone changes nothing there.
+  if (!forward.block.is_identity() || bias.values != nullptr) plan_.inference_.push_back({name, "forward", forward});
 
   if (input.differences == nullptr) return behind;
   ActivationBackward<T> backward = {memory_.table, block,   input.values,      bias.values,
@@ -456,15 +460,17 @@ void Plan::Builder<T>::add_update() {
   const auto threads = static_cast<std::uint32_t>(update.threads());
   update.squares = allocate<double>(threads);
   constexpr auto kRow = static_cast<std::uint32_t>(Update::kRow);
-  constexpr std::uint32_t kSquares = FinishStep::kSquares;
   const SumRows<double> rows = {update.squares, threads / kRow, kRow, threads / kRow, allocate<double>(kRow)};
-  const SumRows<double> row = {rows.sums, kRow / kSquares, kSquares, kRow / kSquares, allocate<double>(kSquares)};
+  const SumStep parts = {kRow,
+                         narrow(batch()),
+                         rows.sums,
+                         plan_.losses_.data(),
+                         plan_.hits_.data(),
+                         allocate<StepResult>(SumStep::kParts)};
   plan_.training_.push_back({"parameters", "update", update});
   plan_.training_.push_back({"parameters", "update", rows});
-  plan_.training_.push_back({"parameters", "update", row});
-  plan_.training_.push_back({"parameters", "update",
-                             FinishStep{narrow(batch()), plan_.losses_.data(), plan_.hits_.data(), row.sums,
-                                        memory_.results, memory_.cursor}});
+  plan_.training_.push_back({"parameters", "update", parts});
+  plan_.training_.push_back({"parameters", "update", FinishStep{parts.parts, memory_.results, memory_.cursor}});
 }
 
 Plan::Plan(Device& device, const EngineSpec& spec, const StoredLayout& layout, const std::vector<Extent>& extents,

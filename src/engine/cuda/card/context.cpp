@@ -37,10 +37,20 @@ Context::~Context() {
   int before = device_;
   static_cast<void>(cudaGetDevice(&before));
   static_cast<void>(cudaSetDevice(device_));
+  workspace_.reset();
   cublas_.reset();
   cudnn_.reset();
   for (StreamHandle& stream : streams_) stream.reset();
   static_cast<void>(cudaSetDevice(before));
+}
+
+std::shared_ptr<void> Context::workspace(std::size_t bytes) {
+  if (bytes == 0) return nullptr;
+  if (bytes > workspace_size_) {
+    workspace_ = allocate_zeroed(bytes);
+    workspace_size_ = bytes;
+  }
+  return workspace_;
 }
 
 CardMemory allocate_zeroed(std::size_t bytes) {

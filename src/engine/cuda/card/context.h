@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstddef>
+#include <memory>
 
 #include "engine/cuda/card/handles.h"
 #include "engine/cuda/device.h"
@@ -37,12 +38,17 @@ class Context {
   [[nodiscard]] cudaStream_t compute() const { return stream(Stream::kCompute); }
   [[nodiscard]] cudnnHandle_t cudnn() const { return cudnn_.get(); }
   [[nodiscard]] cublasLtHandle_t cublas() const { return cublas_.get(); }
+  /// At least `bytes` for an operation to work in; null for none. Operations share it, because they run one after the
+  /// other; one that needs more than those before gets memory that those behind it share.
+  [[nodiscard]] std::shared_ptr<void> workspace(std::size_t bytes);
 
  private:
   int device_ = 0;
   std::array<StreamHandle, 2> streams_;
   CudnnHandle cudnn_;
   CublasHandle cublas_;
+  std::shared_ptr<void> workspace_;
+  std::size_t workspace_size_ = 0;
 };
 
 /// Memory of the current card.

@@ -18,14 +18,14 @@ using Pass = ConvolutionSpec::Pass;
 
 class ConvolutionOperation final : public Operation {
  public:
-  ConvolutionOperation(const Context& context, const ConvolutionSpec& spec)
+  ConvolutionOperation(Context& context, const ConvolutionSpec& spec)
       : ConvolutionOperation(context, spec, symmetric(spec)) {}
 
   void run(const void* a, const void* b, void* result) override;
   [[nodiscard]] std::string description() const override;
 
  private:
-  ConvolutionOperation(const Context& context, const ConvolutionSpec& spec, const SymmetricConvolution& planned);
+  ConvolutionOperation(Context& context, const ConvolutionSpec& spec, const SymmetricConvolution& planned);
   void execute(const void* image, const void* filters, const void* output) const;
   /// The filters as the plan takes them.
   [[nodiscard]] const void* planned_filters(const void* filters) const;
@@ -36,19 +36,19 @@ class ConvolutionOperation final : public Operation {
   Element element_;
   FilterWindow window_;  ///< of the filters in the planned ones
   ConvolutionPlan plan_;
-  CardMemory workspace_;
+  std::shared_ptr<void> workspace_;
   CardMemory rounded_;  ///< the filter gradient in bfloat16, where the plan leaves that
   CardMemory grown_;    ///< the planned filters or their gradient, where they are larger than the given ones
 };
 
-ConvolutionOperation::ConvolutionOperation(const Context& context, const ConvolutionSpec& spec,
+ConvolutionOperation::ConvolutionOperation(Context& context, const ConvolutionSpec& spec,
                                            const SymmetricConvolution& planned)
     : context_(context),
       pass_(spec.pass),
       element_(spec.element),
       window_(filter_window(spec, planned)),
       plan_(plan_engine({.handle = context.cudnn()}, planned.spec)),
-      workspace_(allocate_zeroed(static_cast<std::size_t>(plan_.workspace))) {
+      workspace_(context.workspace(static_cast<std::size_t>(plan_.workspace))) {
   if (plan_.rounded) rounded_ = allocate_zeroed(window_.grown_size() * sizeof(std::uint16_t));
   if (window_.grown_size() != window_.size()) grown_ = allocate_zeroed(window_.grown_size() * sizeof(float));
 }
@@ -104,7 +104,7 @@ void ConvolutionOperation::run_filter_gradient(const void* image, const void* ou
 
 }  // namespace
 
-std::unique_ptr<Operation> plan_convolution(const Context& context, const ConvolutionSpec& spec) {
+std::unique_ptr<Operation> plan_convolution(Context& context, const ConvolutionSpec& spec) {
   try {
     return std::make_unique<ConvolutionOperation>(context, spec);
   } catch (const Error& error) {

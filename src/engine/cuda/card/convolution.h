@@ -7,6 +7,6 @@
 namespace spot::cuda {
 
 /// A convolution by cuDNN, see plan_engine().
-std::unique_ptr<Operation> plan_convolution(const Context& context, const ConvolutionSpec& spec);
+std::unique_ptr<Operation> plan_convolution(Context& context, const ConvolutionSpec& spec);
 
 }  // namespace spot::cuda

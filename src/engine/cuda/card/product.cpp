@@ -86,14 +86,13 @@ std::string describe(const ProductSpec& spec) {
 
 class ProductOperation final : public Operation {
  public:
-  ProductOperation(const Context& context, const ProductSpec& spec)
-      : ProductOperation(context, spec, column_major(spec)) {}
+  ProductOperation(Context& context, const ProductSpec& spec) : ProductOperation(context, spec, column_major(spec)) {}
 
   void run(const void* a, const void* b, void* result) override;
   [[nodiscard]] std::string description() const override;
 
  private:
-  ProductOperation(const Context& context, const ProductSpec& spec, const ColumnMajorProduct& matrices);
+  ProductOperation(Context& context, const ProductSpec& spec, const ColumnMajorProduct& matrices);
   void choose_algorithm();
 
   const Context& context_;
@@ -101,17 +100,17 @@ class ProductOperation final : public Operation {
   LayoutHandle left_, right_, result_;
   cublasLtMatmulAlgo_t algorithm_{};
   std::size_t workspace_size_ = 0;
-  CardMemory workspace_;
+  std::shared_ptr<void> workspace_;
 };
 
-ProductOperation::ProductOperation(const Context& context, const ProductSpec& spec, const ColumnMajorProduct& matrices)
+ProductOperation::ProductOperation(Context& context, const ProductSpec& spec, const ColumnMajorProduct& matrices)
     : context_(context),
       product_(make_product(spec, matrices)),
       left_(make_layout(matrices.left, spec.element)),
       right_(make_layout(matrices.right, spec.element)),
       result_(make_layout(matrices.result, spec.result)) {
   choose_algorithm();
-  workspace_ = allocate_zeroed(workspace_size_);
+  workspace_ = context.workspace(workspace_size_);
 }
 
 void ProductOperation::choose_algorithm() {
@@ -146,7 +145,7 @@ std::string ProductOperation::description() const {
 
 }  // namespace
 
-std::unique_ptr<Operation> plan_product(const Context& context, const ProductSpec& spec) {
+std::unique_ptr<Operation> plan_product(Context& context, const ProductSpec& spec) {
   try {
     return std::make_unique<ProductOperation>(context, spec);
   } catch (const Error& error) {

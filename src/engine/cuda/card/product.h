@@ -7,6 +7,6 @@
 namespace spot::cuda {
 
 /// A matrix product by cublasLt, by the first algorithm of its heuristics.
-std::unique_ptr<Operation> plan_product(const Context& context, const ProductSpec& spec);
+std::unique_ptr<Operation> plan_product(Context& context, const ProductSpec& spec);
 
 }  // namespace spot::cuda

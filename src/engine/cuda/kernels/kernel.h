@@ -24,6 +24,6 @@ using Kernel = std::variant<ActivationBackward<Bfloat16>, ActivationBackward<flo
                             BatchNormGradientSums<float>, BatchNormGradients, BatchNormMoments, BatchNormSums<Bfloat16>,
                             BatchNormSums<float>, Fill, FinishStep, Gather<Bfloat16>, Gather<float>, RoundParameters,
                             RunningMoments, SoftmaxInference, SoftmaxTraining<Bfloat16>, SoftmaxTraining<float>,
-                            SumRows<Bfloat16>, SumRows<double>, SumRowsOfSeveral, Update>;
+                            SumRows<Bfloat16>, SumRows<double>, SumRowsOfSeveral, SumStep, Update>;
 
 }  // namespace spot::cuda
