@@ -14,6 +14,7 @@ struct FeatureRows {
   std::uint32_t features;  ///< a multiple of kLanes
 
   static constexpr std::uint32_t kChunk = 32;  ///< rows that one thread sums
+  static constexpr std::uint32_t kAhead = 8;   ///< of them that it asks for before it needs the first; divides kChunk
 
   [[nodiscard]] SPOT_DEVICE std::uint32_t rows() const { return samples * places; }
   [[nodiscard]] SPOT_DEVICE std::uint32_t chunks() const { return (rows() + kChunk - 1) / kChunk; }
@@ -45,10 +46,16 @@ struct BatchNormSums {
     const std::uint32_t present = shape.present(table);
     double sum = 0, squares = 0;
     for (std::uint32_t row = chunk * FeatureRows::kChunk; row < (chunk + 1) * FeatureRows::kChunk && row < present;
-         ++row) {
-      const double value = to_float(values[std::uint64_t{row} * shape.features + feature]);
-      sum += value;
-      squares += value * value;
+         row += FeatureRows::kAhead) {
+      float group[FeatureRows::kAhead];
+      for (std::uint32_t k = 0; k < FeatureRows::kAhead; ++k) {
+        const std::uint64_t at = std::uint64_t{row + k} * shape.features + feature;
+        group[k] = row + k < present ? to_float(values[at]) : 0.0F;
+      }
+      for (const float value : group) {
+        sum += double{value};
+        squares += double{value} * double{value};
+      }
     }
     double* to = sums + std::uint64_t{chunk} * 2 * shape.features;
     to[feature] = sum;
@@ -141,14 +148,21 @@ struct BatchNormGradientSums {
   SPOT_DEVICE void operator()(std::uint64_t thread) const {
     const auto i = static_cast<std::uint32_t>(thread);
     const std::uint32_t feature = i % shape.features, chunk = i / shape.features;
+    const float mean = moments.mean[feature], inverse_deviation = moments.inverse_deviation[feature];
+    const std::uint32_t rows = shape.rows();
     double sum = 0, products = 0;
-    for (std::uint32_t row = chunk * FeatureRows::kChunk; row < (chunk + 1) * FeatureRows::kChunk && row < shape.rows();
-         ++row) {
-      const std::uint64_t at = std::uint64_t{row} * shape.features + feature;
-      const double difference = to_float(differences[at]);
-      sum += difference;
-      products +=
-          difference * double{(to_float(values[at]) - moments.mean[feature]) * moments.inverse_deviation[feature]};
+    for (std::uint32_t row = chunk * FeatureRows::kChunk; row < (chunk + 1) * FeatureRows::kChunk && row < rows;
+         row += FeatureRows::kAhead) {
+      float difference[FeatureRows::kAhead], value[FeatureRows::kAhead];
+      for (std::uint32_t k = 0; k < FeatureRows::kAhead; ++k) {
+        const std::uint64_t at = std::uint64_t{row + k} * shape.features + feature;
+        difference[k] = row + k < rows ? to_float(differences[at]) : 0.0F;
+        value[k] = row + k < rows ? to_float(values[at]) : mean;
+      }
+      for (std::uint32_t k = 0; k < FeatureRows::kAhead; ++k) {
+        sum += double{difference[k]};
+        products += double{difference[k]} * double{(value[k] - mean) * inverse_deviation};
+      }
     }
     double* to = sums + std::uint64_t{chunk} * 2 * shape.features;
     to[feature] = sum;
