@@ -116,7 +116,11 @@ if [ $mode != quick ]; then
   run_fuzzers
   for sanitizer in asan tsan; do
     build $sanitizer
-    ctest --preset $sanitizer -LE 'slow|package|python' -j "$jobs" --quiet --output-log build/$sanitizer-tests.log ||
+    # Arithmetic alone is not what the thread sanitizer looks for, and it is slow there.
+    skipped='^$'
+    [ $sanitizer = tsan ] && skipped='^(fast_mode_test|winograd_test|conformance)$'
+    ctest --preset $sanitizer -LE 'slow|package|python' -E "$skipped" -j "$jobs" --quiet \
+      --output-log build/$sanitizer-tests.log ||
       { cat build/$sanitizer-tests.log; exit 1; }
     tail -n 4 build/$sanitizer-tests.log
   done
