@@ -1,5 +1,3 @@
-#include "engine/cuda/cuda_engine.h"
-
 #include <algorithm>
 #include <cmath>
 #include <memory>
@@ -11,22 +9,18 @@
 #include <doctest/doctest.h>
 
 #include "base/status.h"
-#include "unit/host_device.h"
+#include "unit/cuda_run.h"
 #include "unit/reference_network.h"
 #include "unit/small_problem.h"
 
 // The GPU engine on a card that the host plays: all of it but the card.
 
 using namespace spot;
+using cuda_run::make_engine, cuda_run::Run, cuda_run::values_of;
 using small_problem::Problem, small_problem::distance, small_problem::spec_of, small_problem::start_state,
     small_problem::state_of;
 
 namespace {
-
-std::unique_ptr<Engine> make_engine(const EngineSpec& spec, std::shared_ptr<host_device::Record> record = nullptr) {
-  if (record == nullptr) record = std::make_shared<host_device::Record>();
-  return cuda::create_cuda_engine(host_device::make(std::move(record)), spec, Log());
-}
 
 EngineSpec general(EngineSpec spec) {
   spec.kernels = Kernels::kGeneral;
@@ -37,20 +31,6 @@ std::vector<float> gradients_of(const Engine& engine) {
   std::vector<float> gradients(engine.layout().parameter_count());
   engine.read_gradients(gradients);
   return gradients;
-}
-
-/// Central difference of the reference's loss by one parameter; NaN where a kink lies between the two points.
-double difference_quotient(const Problem& problem, const StateLayout& layout, std::vector<double> state, std::size_t i,
-                           std::uint64_t step) {
-  constexpr double kStep = 1e-6;
-  const auto loss = [&](double shift) {
-    std::vector<double> moved = state;
-    moved[i] += shift;
-    return reference::training_loss(problem.model, layout, moved, problem.batch, 7, step);
-  };
-  const double middle = loss(0), right = (loss(kStep) - middle) / kStep, left = (middle - loss(-kStep)) / kStep;
-  if (std::abs(right - left) > 1e-4 * (std::abs(right) + std::abs(left)) + 1e-5) return std::nan("");
-  return (right + left) / 2;
 }
 
 const std::string kHead = R"({"type":"flatten"},{"type":"dense","units":5})";
@@ -164,7 +144,8 @@ void check_gradients(const Problem& problem, bool random_biases) {
       largest = std::max(largest, std::abs(double{gradients[tensor.offset + i]}));
     }
     for (std::size_t i = 0; i < tensor.size; i += std::max<std::size_t>(1, tensor.size / 23)) {
-      const double expected = difference_quotient(problem, layout, state, tensor.offset + i, kStep);
+      const double expected =
+          reference::difference_quotient(problem.model, layout, state, tensor.offset + i, problem.batch, 7, kStep);
       if (std::isnan(expected)) {
         ++kinks;
         continue;
@@ -376,35 +357,7 @@ TEST_CASE("every canonical state goes through the card's order and comes back th
   }
 }
 
-namespace {
-
-/// A network of several kinds of layers, and a set of 40 images of which steps take batches of 8.
-struct Run {
-  Problem problem{R"({"type":"conv2d","filters":6,"kernel":3},{"type":"batch_norm"},{"type":"relu"},
-      {"type":"max_pool","kernel":2},{"type":"dropout","rate":0.2},{"type":"flatten"},{"type":"dense","units":9},
-      {"type":"relu"},{"type":"dense","units":5})",
-                  {1, 8, 8},
-                  40};
-  std::vector<std::uint32_t> order;
-  std::vector<TrainingStep> steps;
-
-  explicit Run(std::size_t count, bool is_resident = true) {
-    for (std::uint32_t i = 0; i < 8 * count; ++i) order.push_back(i * 7 % 40);
-    for (std::size_t i = 0; i < count; ++i) {
-      const auto indices = std::span(order).subspan(8 * i, i % 4 == 3 ? 5 : 8);
-      const BatchView batch = {problem.images.data(), problem.labels.data(), indices, is_resident ? 40U : 0U};
-      steps.push_back({batch, 1e-2F / static_cast<float>(i + 1)});
-    }
-  }
-  [[nodiscard]] EngineSpec spec() const {
-    EngineSpec result = spec_of(problem, {.kind = OptimizerKind::kAdam});
-    result.batch_size = 8;
-    result.augmentation = {.shift = 1};
-    return result;
-  }
-};
-
-}  // namespace
+namespace {}  // namespace
 
 TEST_CASE("steps handed over together are the same steps, to the bit, whether the set stays on the card or not") {
   constexpr std::size_t kSteps = 37;  // more than one launch
@@ -466,18 +419,7 @@ TEST_CASE("the launches of a step are as few as the passes over memory that it n
   CHECK(record->launches - before.launches == 1 + 4 + 3 + 1 + 4 + 3 + 3 + 2 + 4);
 }
 
-namespace {
-
-std::vector<float> values_of(const StateReader& reader) {
-  std::vector<float> values(reader.layout().size());
-  for (const TensorSpec& tensor : reader.layout().tensors()) {
-    const auto room = std::span(values).subspan(tensor.offset, tensor.size);
-    CHECK(reader.read(tensor, room).data() == room.data());
-  }
-  return values;
-}
-
-}  // namespace
+namespace {}  // namespace
 
 TEST_CASE("the state before a step is frozen while steps go on, and read on another thread") {
   const Run run(24);
@@ -499,17 +441,6 @@ TEST_CASE("the state before a step is frozen while steps go on, and read on anot
     undisturbed->train_steps(std::span(run.steps).subspan(i, 2), i, metrics);
   }
   CHECK(state_of(*engine) == state_of(*undisturbed));
-}
-
-TEST_CASE("a frozen state that has arrived is read to its end, whatever becomes of the card") {
-  const Run run(1);
-  const auto record = std::make_shared<host_device::Record>();
-  const auto engine = make_engine(run.spec(), record);
-  const std::vector<float> expected = state_of(*engine);
-  const auto frozen = engine->freeze_state();
-  CHECK(values_of(*frozen) == expected);
-  record->failure = "the card fell off the bus";
-  CHECK(values_of(*frozen) == expected);
 }
 
 TEST_CASE("products in tf32 are asked for by that precision alone") {
@@ -555,61 +486,6 @@ TEST_CASE("bfloat16 rounds activations and weights, and keeps the parameters in 
   }
 }
 
-TEST_CASE("a step that failed on the card is not gone on from, and an invalid batch changes nothing") {
-  const Run run(2);
-  const auto record = std::make_shared<host_device::Record>();
-  const auto engine = make_engine(run.spec(), record);
-  const std::vector<float> before = state_of(*engine);
-  CHECK_THROWS_AS(engine->train_step({run.problem.images.data(), run.problem.labels.data(), {}}, 0, 0.1F), Error);
-  CHECK_THROWS_AS(
-      engine->train_step({run.problem.images.data(), run.problem.labels.data(), run.problem.indices}, 0, 0.1F), Error);
-  record->failure = "no bytes reach the card";
-  CHECK_THROWS_WITH_AS(engine->train_step(run.steps[0].batch, 0, 0.1F), "no bytes reach the card", Error);
-  record->failure.clear();
-  CHECK(state_of(*engine) == before);  // it was the set of images that did not get there
-
-  engine->train_step(run.steps[0].batch, 0, 0.1F);
-  record->failure = "the card fell off the bus";
-  CHECK_THROWS_WITH_AS(engine->train_step(run.steps[0].batch, 0, 0.1F), "the card fell off the bus", Error);
-  record->failure.clear();
-  CHECK_THROWS_AS(engine->train_step(run.steps[0].batch, 0, 0.1F), Error);
-  CHECK_THROWS_AS(engine->freeze_state(), Error);
-  CHECK_THROWS_WITH_AS(
-      state_of(*engine),
-      "a step failed on the GPU and left no valid state; resume from the last checkpoint: the card fell "
-      "off the bus",
-      Error);
-  engine->write_state(before);
-  CHECK(state_of(*engine) == before);
-  engine->train_step(run.steps[0].batch, 0, 0.1F);
-}
-
-TEST_CASE("whatever fails in the middle of a run, the state is lost, and what was under way is waited for") {
-  const Run run(12);
-  const auto record = std::make_shared<host_device::Record>();
-  const auto engine = make_engine(run.spec(), record);
-  std::vector<StepMetrics> metrics(12);
-  engine->train_steps(run.steps, 0, metrics);
-  std::size_t launches = 0;
-  record->on_launch = [&] {
-    if (++launches == 6) throw std::bad_alloc();
-  };
-  const std::size_t before = record->synchronisations;
-  CHECK_THROWS_AS(engine->train_steps(run.steps, 12, metrics), std::bad_alloc);
-  CHECK(record->synchronisations == before + 1);
-  CHECK_THROWS_AS(state_of(*engine), Error);
-}
-
-TEST_CASE("a recording that fails does not stay open") {
-  const Run run(1);
-  const auto record = std::make_shared<host_device::Record>();
-  record->on_launch = [&] {
-    if (record->is_recording) fail(Status::kInternal, "no such kernel");
-  };
-  CHECK_THROWS_WITH_AS(make_engine(run.spec(), record), "no such kernel", Error);
-  CHECK_FALSE(record->is_recording);
-}
-
 TEST_CASE("an epsilon that float32 does not hold divides nothing by zero") {
   const Problem problem(R"({"type":"conv2d","filters":5,"kernel":3},{"type":"relu"},{"type":"flatten"},
       {"type":"dense","units":7},{"type":"dense","units":5})",
@@ -621,41 +497,6 @@ TEST_CASE("an epsilon that float32 does not hold divides nothing by zero") {
     for (std::uint64_t step = 0; step < 3; ++step) engine->train_step(problem.view(), step, 1e-3F);
     CHECK(std::isfinite(engine->evaluate(problem.view()).loss_sum));
     for (const float value : state_of(*engine)) CHECK(std::isfinite(value));
-  }
-}
-
-TEST_CASE("a set that the card has no room for is sent with the steps, and an idle one makes room for the next") {
-  const Run run(4), next(4);  // each a set of 40 * 65 bytes; what is sent with a step takes 8 * 65
-  const auto record = std::make_shared<host_device::Record>();
-  const auto engine = make_engine(run.spec(), record), roomy = make_engine(run.spec());
-  record->memory_left = 1000;
-  for (std::size_t i = 0; i < 4; ++i) {
-    const StepMetrics metrics = engine->train_step(run.steps[i].batch, i, 0.1F);
-    CHECK(metrics.loss == roomy->train_step(run.steps[i].batch, i, 0.1F).loss);
-  }
-  CHECK(record->refusals == 1);  // asked for once
-  CHECK(state_of(*engine) == state_of(*roomy));
-
-  const auto narrow_record = std::make_shared<host_device::Record>();
-  const auto narrow = make_engine(run.spec(), narrow_record);
-  narrow_record->memory_left = 3000;
-  narrow->train_step(run.steps[0].batch, 0, 0.1F);
-  narrow->train_step(next.steps[0].batch, 1, 0.1F);
-  CHECK(narrow_record->refusals == 1);
-  const std::size_t transfers = narrow_record->transfers;
-  narrow->train_step(next.steps[1].batch, 2, 0.1F);
-  CHECK(narrow_record->transfers == transfers + 2);  // the record and the results: the set is on the card
-}
-
-TEST_CASE("a card without memory is told of at once") {
-  const Run run(1);
-  const auto record = std::make_shared<host_device::Record>();
-  record->memory_left = 20'000;
-  try {
-    make_engine(run.spec(), record);
-    FAIL("there is no memory");
-  } catch (const Error& error) {
-    CHECK(error.status() == Status::kNoMemory);
   }
 }
 

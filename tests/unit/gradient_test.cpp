@@ -14,21 +14,6 @@ using small_problem::Problem, small_problem::spec_of, small_problem::start_state
 
 namespace {
 
-/// Central difference of the reference's loss by one parameter. Where a kink (ReLU, maximum) lies between the
-/// two points the two one-sided differences disagree: NaN then.
-double difference_quotient(const Problem& problem, const StateLayout& layout, std::vector<double> state, std::size_t i,
-                           std::uint64_t step) {
-  constexpr double kStep = 1e-6;
-  const auto loss = [&](double shift) {
-    std::vector<double> moved = state;
-    moved[i] += shift;
-    return reference::training_loss(problem.model, layout, moved, problem.batch, 7, step);
-  };
-  const double middle = loss(0), right = (loss(kStep) - middle) / kStep, left = (middle - loss(-kStep)) / kStep;
-  if (std::abs(right - left) > 1e-4 * (std::abs(right) + std::abs(left)) + 1e-5) return std::nan("");
-  return (right + left) / 2;
-}
-
 void check_gradients(const Problem& problem, bool random_biases, Mode mode = Mode::kExact) {
   CAPTURE(random_biases);
   EngineSpec spec = spec_of(problem, {});
@@ -58,7 +43,8 @@ void check_gradients(const Problem& problem, bool random_biases, Mode mode = Mod
     }
     const std::size_t stride = std::max<std::size_t>(1, tensor.size / 23);
     for (std::size_t i = 0; i < tensor.size; i += stride) {
-      const double expected = difference_quotient(problem, layout, state, tensor.offset + i, kStep);
+      const double expected =
+          reference::difference_quotient(problem.model, layout, state, tensor.offset + i, problem.batch, 7, kStep);
       if (std::isnan(expected)) {
         ++kinks;
         continue;

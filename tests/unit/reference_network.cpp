@@ -185,6 +185,19 @@ double training_loss(const spot::ModelSpec& model, const spot::StateLayout& layo
   return loss / static_cast<double>(batch.labels.size());
 }
 
+double difference_quotient(const spot::ModelSpec& model, const spot::StateLayout& layout, std::vector<double> state,
+                           std::size_t i, const Batch& batch, std::uint64_t seed, std::uint64_t step) {
+  constexpr double kStep = 1e-6;
+  const double value = state[i];
+  const auto loss = [&](double shift) {
+    state[i] = value + shift;
+    return training_loss(model, layout, state, batch, seed, step);
+  };
+  const double middle = loss(0), right = (loss(kStep) - middle) / kStep, left = (middle - loss(-kStep)) / kStep;
+  if (std::abs(right - left) > 1e-4 * (std::abs(right) + std::abs(left)) + 1e-5) return std::nan("");
+  return (right + left) / 2;
+}
+
 void update(const spot::OptimizerSpec& o, const spot::StateLayout& layout, std::span<double> state,
             std::span<const double> gradients, std::uint64_t step, double learning_rate) {
   using spot::OptimizerKind;

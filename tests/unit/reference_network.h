@@ -22,6 +22,11 @@ struct Batch {
 double training_loss(const spot::ModelSpec& model, const spot::StateLayout& layout, std::span<const double> state,
                      const Batch& batch, std::uint64_t seed, std::uint64_t step);
 
+/// Central difference of that loss by one value of the state. Where a kink (ReLU, maximum) lies between the two points
+/// the two one-sided differences disagree: NaN then.
+double difference_quotient(const spot::ModelSpec& model, const spot::StateLayout& layout, std::vector<double> state,
+                           std::size_t i, const Batch& batch, std::uint64_t seed, std::uint64_t step);
+
 /// One optimizer step in double on parameters and accumulators, given the gradients of the parameters.
 /// `step` counts the steps done before.
 void update(const spot::OptimizerSpec& optimizer, const spot::StateLayout& layout, std::span<double> state,

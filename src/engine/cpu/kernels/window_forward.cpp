@@ -2,8 +2,9 @@
 // channels, the convolution's outputs under the windows stay in registers while the input pixels of their common
 // receptive field pass by, row by row, and of each pixel the channels that are not zero (active_list.h), in
 // ascending order. A pixel meets a different tap in each output that it reaches; which, is known at compile time,
-// for there is one instance of at_pixel() for each pixel of the receptive field. The weights of one chunk stay in
-// the first-level cache. An output's sum runs over pixel and channel whatever the group, the chunk or the vector.
+// for there is one instance of at_pixel() for each pixel of the receptive field. The weights of one chunk lie side by
+// side, for the first-level cache's sake. An output's sum runs over pixel and channel whatever the group, the chunk or
+// the vector.
 
 #include "engine/cpu/kernels/window_forward.h"
 
