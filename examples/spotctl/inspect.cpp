@@ -5,7 +5,8 @@
 
 #include "command.h"
 #include "file_table.h"
-#include "handles.h"
+#include "exit_code.h"
+#include "library.h"
 #include "terminal.h"
 
 namespace spotctl {

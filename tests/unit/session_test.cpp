@@ -21,11 +21,15 @@
 #include "session/options.h"
 #include "session/run.h"
 #include "session/run_id.h"
-#include "small_dataset.h"
-#include "softmax_engine.h"
-#include "temporary_directory.h"
+#include "support/failure.h"
+#include "support/small_dataset.h"
+#include "support/softmax_engine.h"
+#include "support/temporary_directory.h"
+#include "support/text.h"
 
 using namespace spot;
+using spot::test::contains;
+using spot::test::message_of;
 using spot::test::SmallDataset;
 using spot::test::softmax_backend;
 using spot::test::SoftmaxEngine;
@@ -78,17 +82,6 @@ std::string read(const fs::path& path) {
   return read_text_file(path, 1 << 20);
 }
 
-std::string message_of(Status status, const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    CHECK(error.status() == status);
-    return error.what();
-  }
-  FAIL("nothing was thrown");
-  return {};
-}
-
 /// Every file below the folder, with its content.
 std::map<std::string, std::string> files_of(const fs::path& folder) {
   std::map<std::string, std::string> files;
@@ -96,10 +89,6 @@ std::map<std::string, std::string> files_of(const fs::path& folder) {
     files[fs::relative(entry.path(), folder)] = entry.is_regular_file() ? read(entry.path()) : std::string("folder");
   }
   return files;
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
 }
 
 /// An engine that calls back in the middle of an evaluation, and may lose its state.
