@@ -1,11 +1,11 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <span>
 #include <vector>
 
+#include "base/cancel.h"
 #include "base/clock.h"
 #include "checkpoint/checkpoint.h"
 #include "data/dataset.h"
@@ -18,9 +18,6 @@
 namespace spot {
 
 enum class Split : std::int32_t { kTrain = 0, kValidation = 1, kTest = 2 };
-
-/// Asked between two batches of work that can be thrown away; true: stop it.
-using StopCheck = std::function<bool()>;
 
 struct TrainingPlan {
   std::uint32_t batch_size = 128;
@@ -92,8 +89,8 @@ class Trainer {
   std::optional<Evaluation> evaluate(Split split, const StopCheck& stop);
   /// Adds hits to counts[label * classes + prediction]; false when `stop` said so.
   bool count_confusion(Split split, const StopCheck& stop, std::span<std::uint64_t> counts);
-  /// Class probabilities, [count][classes], of any number of images.
-  void predict(const ImageSet& images, std::span<float> probabilities);
+  /// Class probabilities, [count][classes], of any number of images; false when `stop` said so.
+  bool predict(const ImageSet& images, const StopCheck& stop, std::span<float> probabilities);
 
   /// Writes position and metrics into a checkpoint's description.
   void describe(CheckpointMeta& meta) const;
