@@ -288,7 +288,7 @@ spot_status spot_trainer_checkpoint(spot_trainer* trainer, spot_save_report* out
     const Call call(required(trainer, "trainer").use);
     if (out != nullptr) check_struct(out, "out");
     spot::Session& session = trainer->session;
-    const spot::SaveOutcome outcome = session.finish_save(session.save_soon("request"));
+    const spot::SaveOutcome outcome = session.finish_save(session.save_soon(spot::SaveReason::kRequest));
     if (outcome.error) throw spot::Error(*outcome.error);
     if (out != nullptr) write_struct(out, to_struct(outcome.report));
   });

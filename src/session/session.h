@@ -61,9 +61,8 @@ class Session {
   /// Takes over the checkpoint in that file. The state is unchanged on failure.
   void restore(const std::filesystem::path& path);
 
-  /// Freezes the present state and lets the writer's thread make it durable, at once when the reason is "notice".
-  /// Returns a ticket.
-  std::uint64_t save_soon(const std::string& reason);
+  /// Freezes the present state and lets the writer's thread make it durable. Returns a ticket.
+  std::uint64_t save_soon(SaveReason reason);
   /// Waits for the outcome of that save and reports all outcomes since the last report.
   SaveOutcome finish_save(std::uint64_t ticket);
   /// Tells log and observer of the saves that finished since the last report. Throws kFenced when
@@ -73,7 +72,7 @@ class Session {
  private:
   void adopt(const Checkpoint& checkpoint);
   void tell(const SaveOutcome& outcome) const;
-  [[nodiscard]] CheckpointMeta describe(const std::string& reason) const;
+  [[nodiscard]] CheckpointMeta describe() const;
 
   Config config_;
   const Clock& clock_;
