@@ -14,7 +14,7 @@
 #include "checkpoint/verify.h"
 #include "data/dataset.h"
 #include "engine/model_spec.h"
-#include "train/model_export.h"
+#include "session/model_export.h"
 
 using spot::guard;
 using spot::required;
@@ -77,7 +77,7 @@ const char* role_name(spot::TensorRole role) {
   return "unknown";
 }
 
-Json to_json(const spot::EpochRecord& record) {
+Json to_json(const spot::SavedEpoch& record) {
   return {{"epoch", record.epoch},
           {"step", record.step},
           {"train_loss", record.train_loss},
@@ -99,7 +99,7 @@ Json describe(const spot_checkpoint& checkpoint) {
         {{"name", tensor.name}, {"shape", tensor.shape}, {"dtype", "float32"}, {"role", role_name(tensor.role)}});
   }
   Json history = Json::array();
-  for (const spot::EpochRecord& record : meta.history) history.push_back(to_json(record));
+  for (const spot::SavedEpoch& record : meta.history) history.push_back(to_json(record));
   return {{"path", checkpoint.path},
           {"valid", true},
           {"bytes", checkpoint.bytes},

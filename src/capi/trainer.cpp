@@ -277,7 +277,8 @@ spot_status spot_trainer_checkpoint(spot_trainer* trainer, spot_cancel* cancel, 
     if (out != nullptr) check_struct(out, "out");
     const Cancel stop(cancel);
     spot::Session& session = trainer->session;
-    const spot::SaveOutcome outcome = session.finish_save(session.save_soon("request", stop.stop()), stop.stop());
+    const std::uint64_t ticket = session.save_soon(spot::SaveReason::kRequest, stop.stop());
+    const spot::SaveOutcome outcome = session.finish_save(ticket, stop.stop());
     if (outcome.error) throw spot::Error(*outcome.error);
     if (out != nullptr) write_struct(out, to_struct(outcome.report));
   });

@@ -74,14 +74,16 @@ void AsyncWriter::prepare() {
   changed_.notify_all();
 }
 
-std::uint64_t AsyncWriter::submit(CheckpointMeta meta, std::unique_ptr<const StateReader> state, std::int64_t asked_ns,
-                                  bool urgent, const StopCheck& stop) {
+std::uint64_t AsyncWriter::submit(CheckpointMeta meta, SaveReason reason, std::unique_ptr<const StateReader> state,
+                                  std::int64_t asked_ns, const StopCheck& stop) {
   auto save = std::make_unique<Save>();
   save->run_id = meta.run_id;
   save->out_of_memory.error = Error(Status::kNoMemory, "out of memory while saving a checkpoint");
   save->out_of_memory.report.step = meta.step;
-  save->out_of_memory.report.reason = meta.reason;
+  save->out_of_memory.report.reason = reason;
   save->meta = std::move(meta);
+  save->meta.reason = to_text(reason);
+  save->reason = reason;
   save->state = std::move(state);
   save->asked_ns = asked_ns;
 
@@ -95,7 +97,7 @@ std::uint64_t AsyncWriter::submit(CheckpointMeta meta, std::unique_ptr<const Sta
   save->out_of_memory.report.stall_ns = save->stall_ns;
   queue_.push_back(std::move(save));
   const std::uint64_t ticket = ++submitted_;
-  if (urgent) urgent_ = ticket;
+  if (is_urgent(reason)) urgent_ = ticket;
   choose_priority();
   lock.unlock();
   changed_.notify_all();
@@ -123,12 +125,13 @@ std::vector<SaveOutcome> AsyncWriter::take_outcomes() {
 SaveOutcome AsyncWriter::try_to_save(const Save& save) {
   SaveOutcome outcome;
   outcome.report.step = save.meta.step;
-  outcome.report.reason = save.meta.reason;
+  outcome.report.reason = save.reason;
   outcome.report.stall_ns = save.stall_ns;
   try {
     SaveReport report = store_.commit(save.meta, *save.state);
     report.durable_ns = report.durable_at_ns - save.asked_ns;
     report.stall_ns = save.stall_ns;
+    report.reason = save.reason;
     outcome.report = std::move(report);
   } catch (const Error& error) {
     outcome.error = error;

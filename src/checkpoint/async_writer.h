@@ -41,9 +41,9 @@ class AsyncWriter {
 
   /// Hands a state to the thread, which lets go of it when it is saved. While kMostSaves are under way it waits: no
   /// save is dropped. Returns a ticket. What passed since `asked_ns` of the monotonic clock, when the save was asked
-  /// for, is the stall. Throws kCancelled when `stop` said so before the thread took it.
-  std::uint64_t submit(CheckpointMeta meta, std::unique_ptr<const StateReader> state, std::int64_t asked_ns,
-                       bool urgent, const StopCheck& stop = {});
+  /// for, is the stall. meta.reason is filled in here. Throws kCancelled when `stop` said so before the thread took it.
+  std::uint64_t submit(CheckpointMeta meta, SaveReason reason, std::unique_ptr<const StateReader> state,
+                       std::int64_t asked_ns, const StopCheck& stop = {});
 
   /// Waits until the save of that ticket has an outcome. Throws kCancelled when `stop` said so; the save goes on.
   void wait(std::uint64_t ticket, const StopCheck& stop = {});
@@ -55,6 +55,7 @@ class AsyncWriter {
  private:
   struct Save {
     CheckpointMeta meta;
+    SaveReason reason = SaveReason::kRequest;
     std::unique_ptr<const StateReader> state;
     std::string run_id;         ///< of meta, for what is done when the save has its outcome
     SaveOutcome out_of_memory;  ///< the outcome that needs no memory when it is needed

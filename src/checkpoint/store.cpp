@@ -56,7 +56,6 @@ SaveReport CheckpointStore::commit(CheckpointMeta meta, const StateReader& state
   const std::int64_t durable = clock_.monotonic_ns();
   known_[name] = describe(meta);
   return {.path = (directory_ / name).string(),
-          .reason = meta.reason,
           .step = meta.step,
           .generation = meta.generation,
           .bytes = content.image.size(),
@@ -71,7 +70,7 @@ CheckpointStore::Known CheckpointStore::describe(const CheckpointMeta& meta) {
   Known known{meta.run_id, meta.step, std::numeric_limits<double>::quiet_NaN()};
   // The accuracy of the state in this very checkpoint: known when an epoch ended with it.
   if (!meta.history.empty() && meta.history.back().step == meta.step) {
-    const EpochRecord& record = meta.history.back();
+    const SavedEpoch& record = meta.history.back();
     known.accuracy = std::isnan(record.validation_accuracy) ? record.test_accuracy : record.validation_accuracy;
   }
   return known;

@@ -14,6 +14,7 @@
 #include "checkpoint/lease.h"
 #include "checkpoint/restore_attempts.h"
 #include "checkpoint/retention.h"
+#include "checkpoint/save_reason.h"
 #include "checkpoint/workspace.h"
 
 namespace spot {
@@ -26,7 +27,7 @@ struct StoreOptions {
 /// What one committed save was and took. Durations are in nanoseconds.
 struct SaveReport {
   std::string path;
-  std::string reason;
+  SaveReason reason = SaveReason::kRequest;  ///< known to who asked for the save
   std::uint64_t step = 0;
   std::uint64_t generation = 0;
   std::uint64_t bytes = 0;

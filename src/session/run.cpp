@@ -6,10 +6,10 @@
 
 #include "base/status.h"
 #include "base/text.h"
+#include "session/csv_log.h"
+#include "session/model_export.h"
 #include "session/options.h"
-#include "train/csv_log.h"
-#include "train/model_export.h"
-#include "train/save_policy.h"
+#include "session/save_policy.h"
 
 namespace spot {
 namespace {
@@ -165,9 +165,10 @@ void Run::save_if_due() {
   // The end of an epoch is saved with its evaluation, the end of the run by finish().
   if (trainer_.evaluation_due() || trainer_.done()) return;
   const std::int64_t now = clock_.monotonic_ns();
-  const char* reason = policy_.due(trainer_.step(), trainer_.steps_per_epoch(), now - last_save_ns_);
-  if (reason == nullptr) return;
-  session_.save_soon(reason);
+  const std::optional<SaveReason> reason =
+      policy_.due(trainer_.step(), trainer_.steps_per_epoch(), now - last_save_ns_);
+  if (!reason) return;
+  session_.save_soon(*reason);
   last_save_ns_ = now;
 }
 
@@ -185,7 +186,7 @@ void Run::hear(const Notice& notice) {
   }
   tell(notice);
   if (!is_writer_) return;
-  session_.save_soon("notice");
+  session_.save_soon(SaveReason::kNotice);
   last_save_ns_ = clock_.monotonic_ns();
 }
 
@@ -205,7 +206,7 @@ void Run::tell(const Notice& notice) const {
 void Run::stop_at_notice() {
   result_.reason = RunReason::kInterrupted;
   // The writer starts first: whatever an observer does now costs none of the time that is left.
-  const std::uint64_t ticket = session_.save_soon("notice");
+  const std::uint64_t ticket = session_.save_soon(SaveReason::kNotice);
   tell(*notice_);
   const SaveOutcome outcome = session_.finish_save(ticket);
   throw_if_fenced(outcome);
@@ -218,7 +219,7 @@ void Run::stop_at_notice() {
 
 void Run::stop_at_cancel() {
   result_.reason = RunReason::kCancelled;
-  const SaveOutcome outcome = session_.finish_save(session_.save_soon("request"));
+  const SaveOutcome outcome = session_.finish_save(session_.save_soon(SaveReason::kRequest));
   throw_if_fenced(outcome);
   result_.durable = !outcome.error;
 }
@@ -229,7 +230,7 @@ bool Run::is_as_resumed() const {
 
 void Run::finish() {
   if (!is_as_resumed()) {
-    const SaveOutcome outcome = session_.finish_save(session_.save_soon("final"));
+    const SaveOutcome outcome = session_.finish_save(session_.save_soon(SaveReason::kFinal));
     if (outcome.error) throw Error(*outcome.error);
   }
   result_.durable = true;

@@ -6,11 +6,12 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "checkpoint/decoder.h"
+#include "session/checkpoint_meta.h"
 #include "session/code_version.h"
 #include "session/options.h"
+#include "session/resume_check.h"
 #include "session/run_id.h"
 #include "session/version.h"
-#include "train/resume_check.h"
 
 namespace spot {
 namespace {
@@ -119,15 +120,15 @@ void Session::adopt(const Checkpoint& checkpoint) {
   for (const std::string& change : check_resume(checkpoint, present)) {
     log_.warning(cat("resumed with a change: ", change));
   }
-  trainer_.restore(checkpoint);
+  trainer_.restore(position_of(meta), checkpoint.values);
   parent_hash_ = meta.state_hash;
   if (config_.text("run_id").empty()) run_id_ = meta.run_id;
 }
 
-CheckpointMeta Session::describe(const std::string& reason) const {
+CheckpointMeta Session::describe() const {
   CheckpointMeta meta;
-  trainer_.describe(meta);
-  meta.reason = reason;
+  describe_position(trainer_.position(), dataset_.validation.count > 0, meta);
+  meta.seed = spec_.seed;
   meta.run_id = run_id_;
   meta.parent_hash = parent_hash_;
   meta.created_unix_ns = clock_.wall_ns();
@@ -146,11 +147,10 @@ CheckpointMeta Session::describe(const std::string& reason) const {
   return meta;
 }
 
-std::uint64_t Session::save_soon(const std::string& reason, const StopCheck& stop) {
+std::uint64_t Session::save_soon(SaveReason reason, const StopCheck& stop) {
   const std::int64_t asked_ns = clock_.monotonic_ns();
   open_store(stop);
-  const std::uint64_t ticket =
-      writer_->submit(describe(reason), engine_->freeze_state(), asked_ns, reason == "notice", stop);
+  const std::uint64_t ticket = writer_->submit(describe(), reason, engine_->freeze_state(), asked_ns, stop);
   ++unreported_saves_;
   return ticket;
 }
@@ -176,11 +176,11 @@ void Session::report_saves() {
 
 void Session::tell(const SaveOutcome& outcome) const {
   const SaveReport& report = outcome.report;
+  const char* const reason = to_text(report.reason);
   if (outcome.error) {
-    log_.error(
-        cat("the checkpoint of step ", report.step, " (", report.reason, ") was not saved: ", outcome.error->what()));
+    log_.error(cat("the checkpoint of step ", report.step, " (", reason, ") was not saved: ", outcome.error->what()));
   } else {
-    log_.info(cat("checkpoint of step ", report.step, " (", report.reason, ") is durable: ", report.path));
+    log_.info(cat("checkpoint of step ", report.step, " (", reason, ") is durable: ", report.path));
   }
   trainer_.observer().tell({.stage = Stage::kCheckpoint,
                             .step = report.step,
@@ -191,7 +191,7 @@ void Session::tell(const SaveOutcome& outcome) const {
                             .write_ms = to_milliseconds(report.write_ns),
                             .fsync_ms = to_milliseconds(report.fsync_ns),
                             .bytes = report.bytes,
-                            .reason = report.reason.c_str(),
+                            .reason = reason,
                             .path = report.path.c_str(),
                             .message = outcome.error ? outcome.error->what() : "",
                             .run_id = run_id_.c_str()});

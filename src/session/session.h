@@ -64,9 +64,9 @@ class Session {
   /// (kCancelled).
   void restore(const std::filesystem::path& path, const StopCheck& stop = {});
 
-  /// Freezes the present state and lets the writer's thread make it durable, at once when the reason is "notice".
-  /// Returns a ticket. Throws kCancelled when `stop` said so while it waited for another writer, or for earlier saves.
-  std::uint64_t save_soon(const std::string& reason, const StopCheck& stop = {});
+  /// Freezes the present state and lets the writer's thread make it durable. Returns a ticket. Throws kCancelled when
+  /// `stop` said so while it waited for another writer, or for earlier saves.
+  std::uint64_t save_soon(SaveReason reason, const StopCheck& stop = {});
   /// Waits for the outcome of that save and reports all outcomes since the last report. Throws kCancelled when `stop`
   /// said so: the save goes on, and is reported with the next one.
   SaveOutcome finish_save(std::uint64_t ticket, const StopCheck& stop = {});
@@ -77,7 +77,7 @@ class Session {
  private:
   void adopt(const Checkpoint& checkpoint);
   void tell(const SaveOutcome& outcome) const;
-  [[nodiscard]] CheckpointMeta describe(const std::string& reason) const;
+  [[nodiscard]] CheckpointMeta describe() const;
 
   Config config_;
   const Clock& clock_;

@@ -268,29 +268,12 @@ bool Trainer::predict(const ImageSet& images, const StopCheck& stop, std::span<f
   });
 }
 
-void Trainer::describe(CheckpointMeta& meta) const {
-  meta.step = step_;
-  meta.epoch = epoch();
-  meta.steps_per_epoch = steps_per_epoch();
-  meta.seed = plan_.seed;
-  meta.running = running_;
-  meta.history = history_;
-  meta.best_accuracy = -1;
-  for (const EpochRecord& record : history_) {
-    const bool validated = dataset_.validation.count > 0;
-    const double accuracy = validated ? record.validation_accuracy : record.test_accuracy;
-    // A NaN compares false, so an epoch without an evaluation never counts.
-    if (accuracy > meta.best_accuracy) meta.best_accuracy = accuracy;
-  }
-}
-
-void Trainer::restore(const Checkpoint& checkpoint) {
-  const CheckpointMeta& meta = checkpoint.meta;
-  engine_.write_state(checkpoint.values);
-  step_ = meta.step;
+void Trainer::restore(TrainingPosition position, std::span<const float> state) {
+  engine_.write_state(state);
+  step_ = position.step;
   // Sums over a part of an epoch mean nothing when epochs have another length now.
-  running_ = meta.steps_per_epoch == steps_per_epoch() ? meta.running : RunningMetrics{};
-  history_ = meta.history;
+  running_ = position.steps_per_epoch == steps_per_epoch() ? position.running : RunningMetrics{};
+  history_ = std::move(position.history);
   has_gradients_ = false;
   last_test_ = {};
   evaluated_step_ = UINT64_MAX;

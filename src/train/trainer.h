@@ -7,12 +7,11 @@
 
 #include "base/cancel.h"
 #include "base/clock.h"
-#include "checkpoint/checkpoint.h"
 #include "data/dataset.h"
 #include "data/sampler.h"
 #include "engine/engine.h"
-#include "train/csv_log.h"
 #include "train/event.h"
+#include "train/records.h"
 #include "train/schedule.h"
 
 namespace spot {
@@ -92,10 +91,9 @@ class Trainer {
   /// Class probabilities, [count][classes], of any number of images; false when `stop` said so.
   bool predict(const ImageSet& images, const StopCheck& stop, std::span<float> probabilities);
 
-  /// Writes position and metrics into a checkpoint's description.
-  void describe(CheckpointMeta& meta) const;
-  /// Takes over state, position and metrics. The layout must be the engine's.
-  void restore(const Checkpoint& checkpoint);
+  [[nodiscard]] TrainingPosition position() const { return {step_, steps_per_epoch(), running_, history_}; }
+  /// Goes on at `position` with `state`, which lies in the order of the engine's layout.
+  void restore(TrainingPosition position, std::span<const float> state);
 
  private:
   [[nodiscard]] bool at_unrecorded_epoch_end() const;
