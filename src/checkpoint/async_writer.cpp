@@ -1,5 +1,6 @@
 #include "checkpoint/async_writer.h"
 
+#include <chrono>
 #include <exception>
 #include <new>
 #include <utility>
@@ -51,6 +52,20 @@ class AsyncWriter::Waiting {
   AsyncWriter& writer_;
 };
 
+/// With the mutex held at both ends, but not while `stop` is asked.
+template <typename Condition>
+void AsyncWriter::wait_until(std::unique_lock<std::mutex>& lock, const StopCheck& stop, const Condition& condition) {
+  constexpr std::chrono::milliseconds kAskAgain{50};
+  const Waiting waiting(*this);
+  if (!stop) return changed_.wait(lock, condition);
+  while (!changed_.wait_for(lock, kAskAgain, condition)) {
+    lock.unlock();
+    const bool stopped = stop();
+    lock.lock();
+    if (stopped) fail(Status::kCancelled, "cancelled while waiting for a save, which goes on");
+  }
+}
+
 void AsyncWriter::prepare() {
   {
     const std::lock_guard lock(mutex_);
@@ -59,21 +74,22 @@ void AsyncWriter::prepare() {
   changed_.notify_all();
 }
 
-std::uint64_t AsyncWriter::submit(CheckpointMeta meta, std::unique_ptr<const StateReader> state, std::int64_t asked_ns,
-                                  bool urgent) {
+std::uint64_t AsyncWriter::submit(CheckpointMeta meta, SaveReason reason, std::unique_ptr<const StateReader> state,
+                                  std::int64_t asked_ns, const StopCheck& stop) {
   auto save = std::make_unique<Save>();
   save->run_id = meta.run_id;
   save->out_of_memory.error = Error(Status::kNoMemory, "out of memory while saving a checkpoint");
   save->out_of_memory.report.step = meta.step;
-  save->out_of_memory.report.reason = meta.reason;
+  save->out_of_memory.report.reason = reason;
   save->meta = std::move(meta);
+  save->meta.reason = to_text(reason);
+  save->reason = reason;
   save->state = std::move(state);
   save->asked_ns = asked_ns;
 
   std::unique_lock lock(mutex_);
   if (submitted_ - finished_ >= kMostSaves) {
-    const Waiting waiting(*this);
-    changed_.wait(lock, [this] { return submitted_ - finished_ < kMostSaves; });
+    wait_until(lock, stop, [this] { return submitted_ - finished_ < kMostSaves; });
   }
   // The thread, which nobody could tell, is not to run out of memory where it notes the outcome.
   outcomes_.reserve(outcomes_.size() + kMostSaves);
@@ -81,23 +97,21 @@ std::uint64_t AsyncWriter::submit(CheckpointMeta meta, std::unique_ptr<const Sta
   save->out_of_memory.report.stall_ns = save->stall_ns;
   queue_.push_back(std::move(save));
   const std::uint64_t ticket = ++submitted_;
-  if (urgent) urgent_ = ticket;
+  if (is_urgent(reason)) urgent_ = ticket;
   choose_priority();
   lock.unlock();
   changed_.notify_all();
   return ticket;
 }
 
-void AsyncWriter::wait(std::uint64_t ticket) {
+void AsyncWriter::wait(std::uint64_t ticket, const StopCheck& stop) {
   std::unique_lock lock(mutex_);
-  const Waiting waiting(*this);
-  changed_.wait(lock, [&] { return finished_ >= ticket; });
+  wait_until(lock, stop, [&] { return finished_ >= ticket; });
 }
 
-void AsyncWriter::wait_all() {
+void AsyncWriter::wait_all(const StopCheck& stop) {
   std::unique_lock lock(mutex_);
-  const Waiting waiting(*this);
-  changed_.wait(lock, [&] { return queue_.empty() && !busy_ && !prepare_; });
+  wait_until(lock, stop, [&] { return queue_.empty() && !busy_ && !prepare_; });
 }
 
 std::vector<SaveOutcome> AsyncWriter::take_outcomes() {
@@ -111,12 +125,13 @@ std::vector<SaveOutcome> AsyncWriter::take_outcomes() {
 SaveOutcome AsyncWriter::try_to_save(const Save& save) {
   SaveOutcome outcome;
   outcome.report.step = save.meta.step;
-  outcome.report.reason = save.meta.reason;
+  outcome.report.reason = save.reason;
   outcome.report.stall_ns = save.stall_ns;
   try {
     SaveReport report = store_.commit(save.meta, *save.state);
     report.durable_ns = report.durable_at_ns - save.asked_ns;
     report.stall_ns = save.stall_ns;
+    report.reason = save.reason;
     outcome.report = std::move(report);
   } catch (const Error& error) {
     outcome.error = error;

@@ -9,8 +9,8 @@
 
 namespace spot {
 
-/// One finished epoch of a run. A number that was not measured is NaN.
-struct EpochRecord {
+/// One finished epoch of the run, as a file keeps it. A number that was not measured is NaN.
+struct SavedEpoch {
   std::uint64_t epoch = 0;  ///< 1 is the first
   std::uint64_t step = 0;   ///< steps done at its end
   double train_loss = 0;
@@ -22,8 +22,8 @@ struct EpochRecord {
   double learning_rate = 0;  ///< of its last step
 };
 
-/// Sums over the steps of the running epoch, so that its mean survives an interruption.
-struct RunningMetrics {
+/// Sums over the steps of the running epoch, as a file keeps them.
+struct SavedRunning {
   double loss_sum = 0;  ///< sum of the samples' losses
   std::uint64_t correct = 0;
   std::uint64_t samples = 0;
@@ -35,7 +35,7 @@ struct CheckpointMeta {
   std::uint64_t step = 0;
   std::uint64_t epoch = 0;       ///< epochs completed
   std::uint64_t generation = 0;  ///< grows by one with every save of the volume; chosen by the store
-  std::string reason;            ///< interval, epoch, notice, request or final
+  std::string reason;            ///< text of a SaveReason; of a file that was read, whatever it says
 
   // Lineage.
   std::string run_id;
@@ -61,8 +61,8 @@ struct CheckpointMeta {
 
   // How it went so far.
   double best_accuracy = -1;  ///< by validation, or test without a validation set; -1: none measured yet
-  RunningMetrics running;
-  std::vector<EpochRecord> history;
+  SavedRunning running;
+  std::vector<SavedEpoch> history;
 };
 
 /// A whole checkpoint in memory.

@@ -113,7 +113,7 @@ class Skeleton {
       settings.push_back(format::CreateSettingDirect(builder_, key.c_str(), value.c_str()));
     }
     std::vector<format::Epoch> history;
-    for (const EpochRecord& e : meta.history) {
+    for (const SavedEpoch& e : meta.history) {
       history.emplace_back(e.epoch, e.step, e.train_loss, e.train_accuracy, e.validation_loss, e.validation_accuracy,
                            e.test_loss, e.test_accuracy, e.learning_rate);
     }

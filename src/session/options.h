@@ -5,8 +5,8 @@
 #include "data/dataset.h"
 #include "engine/engine.h"
 #include "interrupt/poller.h"
+#include "session/save_policy.h"
 #include "session/volume.h"
-#include "train/save_policy.h"
 #include "train/trainer.h"
 
 namespace spot {

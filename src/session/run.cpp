@@ -6,10 +6,10 @@
 
 #include "base/status.h"
 #include "base/text.h"
+#include "session/csv_log.h"
+#include "session/model_export.h"
 #include "session/options.h"
-#include "train/csv_log.h"
-#include "train/model_export.h"
-#include "train/save_policy.h"
+#include "session/save_policy.h"
 
 namespace spot {
 namespace {
@@ -37,7 +37,7 @@ class Run {
   void tell_end(const char* reason, Status status);
 
  private:
-  bool become_writer();
+  bool take_over();
   void check_lease_now_and_then();
   RunResult complete_result();
   void begin();
@@ -72,7 +72,7 @@ class Run {
 
 RunResult Run::execute() {
   // Nothing was computed yet, so there is nothing that a stop could lose.
-  if (!become_writer()) {
+  if (!take_over()) {
     result_.reason = notice_ ? RunReason::kInterrupted : RunReason::kCancelled;
     result_.durable = true;
     return complete_result();
@@ -104,10 +104,14 @@ RunResult Run::complete_result() {
   return result_;
 }
 
-/// False when a notice or a cancellation came before the volume's other writer was gone.
-bool Run::become_writer() {
+/// Becomes the volume's writer and resumes. False when a notice or a cancellation came while it waited for another
+/// writer, or restored.
+bool Run::take_over() {
+  const StopCheck stop = [this] { return must_stop(); };
   try {
-    session_.open_store([this] { return must_stop(); });
+    session_.open_store(stop);
+    if (trainer_.step() == 0) result_.resumed = session_.resume(stop);
+    // Not before: whatever `stop` hears saves nothing in the middle of a restore.
     is_writer_ = true;
   } catch (const Error& error) {
     if (error.status() != Status::kCancelled) throw;
@@ -126,7 +130,6 @@ void Run::check_lease_now_and_then() {
 }
 
 void Run::begin() {
-  if (trainer_.step() == 0) result_.resumed = session_.resume();
   resumed_step_ = trainer_.step();
   resumed_epochs_ = trainer_.history().size();
   csv_.emplace(session_.volume().logs(), session_.staging(), session_.run_id(), trainer_.history(), trainer_.step(),
@@ -162,9 +165,10 @@ void Run::save_if_due() {
   // The end of an epoch is saved with its evaluation, the end of the run by finish().
   if (trainer_.evaluation_due() || trainer_.done()) return;
   const std::int64_t now = clock_.monotonic_ns();
-  const char* reason = policy_.due(trainer_.step(), trainer_.steps_per_epoch(), now - last_save_ns_);
-  if (reason == nullptr) return;
-  session_.save_soon(reason);
+  const std::optional<SaveReason> reason =
+      policy_.due(trainer_.step(), trainer_.steps_per_epoch(), now - last_save_ns_);
+  if (!reason) return;
+  session_.save_soon(*reason);
   last_save_ns_ = now;
 }
 
@@ -182,7 +186,7 @@ void Run::hear(const Notice& notice) {
   }
   tell(notice);
   if (!is_writer_) return;
-  session_.save_soon("notice");
+  session_.save_soon(SaveReason::kNotice);
   last_save_ns_ = clock_.monotonic_ns();
 }
 
@@ -202,7 +206,7 @@ void Run::tell(const Notice& notice) const {
 void Run::stop_at_notice() {
   result_.reason = RunReason::kInterrupted;
   // The writer starts first: whatever an observer does now costs none of the time that is left.
-  const std::uint64_t ticket = session_.save_soon("notice");
+  const std::uint64_t ticket = session_.save_soon(SaveReason::kNotice);
   tell(*notice_);
   const SaveOutcome outcome = session_.finish_save(ticket);
   throw_if_fenced(outcome);
@@ -215,7 +219,7 @@ void Run::stop_at_notice() {
 
 void Run::stop_at_cancel() {
   result_.reason = RunReason::kCancelled;
-  const SaveOutcome outcome = session_.finish_save(session_.save_soon("request"));
+  const SaveOutcome outcome = session_.finish_save(session_.save_soon(SaveReason::kRequest));
   throw_if_fenced(outcome);
   result_.durable = !outcome.error;
 }
@@ -226,7 +230,7 @@ bool Run::is_as_resumed() const {
 
 void Run::finish() {
   if (!is_as_resumed()) {
-    const SaveOutcome outcome = session_.finish_save(session_.save_soon("final"));
+    const SaveOutcome outcome = session_.finish_save(session_.save_soon(SaveReason::kFinal));
     if (outcome.error) throw Error(*outcome.error);
   }
   result_.durable = true;

@@ -1,26 +1,22 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <span>
 #include <vector>
 
+#include "base/cancel.h"
 #include "base/clock.h"
-#include "checkpoint/checkpoint.h"
 #include "data/dataset.h"
 #include "data/sampler.h"
 #include "engine/engine.h"
-#include "train/csv_log.h"
 #include "train/event.h"
+#include "train/records.h"
 #include "train/schedule.h"
 
 namespace spot {
 
 enum class Split : std::int32_t { kTrain = 0, kValidation = 1, kTest = 2 };
-
-/// Asked between two batches of work that can be thrown away; true: stop it.
-using StopCheck = std::function<bool()>;
 
 struct TrainingPlan {
   std::uint32_t batch_size = 128;
@@ -92,13 +88,12 @@ class Trainer {
   std::optional<Evaluation> evaluate(Split split, const StopCheck& stop);
   /// Adds hits to counts[label * classes + prediction]; false when `stop` said so.
   bool count_confusion(Split split, const StopCheck& stop, std::span<std::uint64_t> counts);
-  /// Class probabilities, [count][classes], of any number of images.
-  void predict(const ImageSet& images, std::span<float> probabilities);
+  /// Class probabilities, [count][classes], of any number of images; false when `stop` said so.
+  bool predict(const ImageSet& images, const StopCheck& stop, std::span<float> probabilities);
 
-  /// Writes position and metrics into a checkpoint's description.
-  void describe(CheckpointMeta& meta) const;
-  /// Takes over state, position and metrics. The layout must be the engine's.
-  void restore(const Checkpoint& checkpoint);
+  [[nodiscard]] TrainingPosition position() const { return {step_, steps_per_epoch(), running_, history_}; }
+  /// Goes on at `position` with `state`, which lies in the order of the engine's layout.
+  void restore(TrainingPosition position, std::span<const float> state);
 
  private:
   [[nodiscard]] bool at_unrecorded_epoch_end() const;

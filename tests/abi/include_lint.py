@@ -16,7 +16,7 @@ ALLOWED = {
     "engine/cuda/card": ["base", "engine", "engine/cuda"],
     "checkpoint": ["base", "net", "engine/state_view.h"],
     "interrupt": ["base", "net"],
-    "train": ["base", "data", "engine", "checkpoint"],
+    "train": ["base", "data", "engine"],
     "session": ["base", "data", "engine", "checkpoint", "interrupt", "train"],
     "capi": ["base", "net", "data", "engine", "engine/cpu", "checkpoint", "interrupt", "train", "session"],
 }

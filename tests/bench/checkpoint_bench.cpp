@@ -63,8 +63,8 @@ void save_and_wait(benchmark::State& state) {
   writer.wait_all();
   for (auto _ : state) {
     const std::int64_t asked_ns = spot::system_clock().monotonic_ns();
-    writer.wait(
-        writer.submit(meta_of(durable.size()), std::make_unique<spot::StateView>(&layout, values), asked_ns, true));
+    writer.wait(writer.submit(meta_of(durable.size()), spot::SaveReason::kNotice,
+                              std::make_unique<spot::StateView>(&layout, values), asked_ns));
     state.PauseTiming();
     writer.wait_all();  // retention is not what is waited for
     const spot::SaveOutcome outcome = writer.take_outcomes().front();

@@ -1,11 +1,11 @@
 #pragma once
 
 #include <cstdint>
-#include <spot_trainer.hpp>
 #include <string>
 
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
+#include <spot_trainer.hpp>
 
 #include "support/small_dataset.h"
 #include "support/temporary_directory.h"
@@ -61,7 +61,7 @@ inline Cancel make_cancel() {
 }
 
 inline Trainer make_trainer(const Config& config) {
-  return make<Trainer>(spot_trainer_create, config.get());
+  return make<Trainer>(spot_trainer_create, config.get(), nullptr);
 }
 
 /// A folder with a small dataset (10 steps an epoch) and any number of volumes.

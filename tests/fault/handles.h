@@ -2,8 +2,9 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <spot_trainer.hpp>
 #include <string>
+
+#include <spot_trainer.hpp>
 
 // For programs that end at the first thing that must not be.
 
@@ -49,7 +50,7 @@ inline Config make_config(const char* volume, char** settings, int count) {
 }
 
 inline Trainer make_trainer(const Config& config) {
-  return must_make<Trainer>("create", spot_trainer_create, config.get());
+  return must_make<Trainer>("create", spot_trainer_create, config.get(), nullptr);
 }
 
 inline Poller make_poller(const Config& config) {

@@ -32,9 +32,9 @@ bool is_inert(spot_trainer* trainer, spot_poller* poller, const spot_config* con
   spot_trainer* another = nullptr;
   const bool refused = spot_trainer_state_hash(trainer, hash, nullptr) == SPOT_E_FORKED &&
                        spot_trainer_step(trainer, 1, nullptr, nullptr, nullptr) == SPOT_E_FORKED &&
-                       spot_trainer_checkpoint(trainer, nullptr, nullptr) == SPOT_E_FORKED &&
-                       spot_trainer_restore(trainer, nullptr, nullptr) == SPOT_E_FORKED &&
-                       spot_trainer_create(config, &another, nullptr) == SPOT_E_FORKED &&
+                       spot_trainer_checkpoint(trainer, nullptr, nullptr, nullptr) == SPOT_E_FORKED &&
+                       spot_trainer_restore(trainer, nullptr, nullptr, nullptr) == SPOT_E_FORKED &&
+                       spot_trainer_create(config, nullptr, &another, nullptr) == SPOT_E_FORKED &&
                        spot_poller_wait(poller, 0, &notice, nullptr) == SPOT_E_FORKED;
   spot_poller_wakeup(poller);
   spot_trainer_free(trainer);
@@ -50,7 +50,7 @@ int fork_in_save(const Config& config) {
   std::thread saver([&] {
     while (!stop) {
       must("step", spot_trainer_step, trainer.get(), 1, nullptr, nullptr);
-      must("checkpoint", spot_trainer_checkpoint, trainer.get(), nullptr);
+      must("checkpoint", spot_trainer_checkpoint, trainer.get(), nullptr, nullptr);
       ++saves;
     }
   });
@@ -74,7 +74,7 @@ int fork_in_save(const Config& config) {
 int leave_an_orphan(const Config& config) {
   const Trainer trainer = make_trainer(config);
   must("step", spot_trainer_step, trainer.get(), 3, nullptr, nullptr);
-  must("checkpoint", spot_trainer_checkpoint, trainer.get(), nullptr);
+  must("checkpoint", spot_trainer_checkpoint, trainer.get(), nullptr, nullptr);
   if (fork() == 0) {
     // Not a word on the parent's pipe, or whoever reads it would wait for this child.
     ::close(STDOUT_FILENO);
@@ -90,7 +90,7 @@ int leave_an_orphan(const Config& config) {
 int hang_up(const Config& config) {
   const Poller poller = make_poller(config);
   spot_trainer* trainer = nullptr;
-  const spot_status status = spot_trainer_create(config.get(), &trainer, nullptr);
+  const spot_status status = spot_trainer_create(config.get(), nullptr, &trainer, nullptr);
   if (status != SPOT_E_NETWORK) give_up(std::string("downloading answers ") + spot_status_name(status));
   auto health = sized<spot_poller_health>();
   for (int i = 0; i < 500 && health.failures_in_a_row < 3; ++i) {

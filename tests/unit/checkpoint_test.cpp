@@ -25,8 +25,8 @@
 #include "checkpoint/decoder.h"
 #include "checkpoint/trailer.h"
 #include "checkpoint/verify.h"
-#include "support/kept_state.h"
 #include "support/failure.h"
+#include "support/kept_state.h"
 #include "support/temporary_directory.h"
 
 using namespace spot;
@@ -71,8 +71,8 @@ CheckpointMeta meta_at(std::uint64_t step, double accuracy = NAN) {
 }
 
 std::uint64_t submit(AsyncWriter& writer, std::uint64_t step, const State& state) {
-  return writer.submit(meta_at(step), std::make_unique<KeptState>(state.layout, state.values),
-                       system_clock().monotonic_ns(), false);
+  return writer.submit(meta_at(step), SaveReason::kInterval, std::make_unique<KeptState>(state.layout, state.values),
+                       system_clock().monotonic_ns());
 }
 
 std::vector<std::byte> encoded(const CheckpointMeta& meta, const State& state) {
@@ -436,7 +436,8 @@ TEST_CASE("two saves are under way at most: a third waits, which is its stall, a
   GatedState::Gate gate;
   AsyncWriter writer(store, State().bytes(), system_clock(), Log());
   const auto save = [&](std::uint64_t step) {
-    return writer.submit(meta_at(step), std::make_unique<GatedState>(gate), system_clock().monotonic_ns(), step == 2);
+    return writer.submit(meta_at(step), step == 2 ? SaveReason::kNotice : SaveReason::kInterval,
+                         std::make_unique<GatedState>(gate), system_clock().monotonic_ns());
   };
   save(1);
   save(2);
@@ -466,8 +467,8 @@ TEST_CASE("a save that runs out of memory says so, and the next one works") {
   gate.open.set_value();
   AsyncWriter writer(store, State().bytes(), system_clock(), Log());
   for (const bool out_of_memory : {true, false}) {
-    writer.wait(writer.submit(meta_at(out_of_memory ? 1 : 2), std::make_unique<GatedState>(gate, out_of_memory),
-                              system_clock().monotonic_ns(), false));
+    writer.wait(writer.submit(meta_at(out_of_memory ? 1 : 2), SaveReason::kInterval,
+                              std::make_unique<GatedState>(gate, out_of_memory), system_clock().monotonic_ns()));
     const auto outcomes = writer.take_outcomes();
     REQUIRE(outcomes.size() == 1);
     CHECK(outcomes[0].error.has_value() == out_of_memory);

@@ -7,23 +7,9 @@
 
 #include "base/file.h"
 #include "base/log.h"
-#include "checkpoint/checkpoint.h"
+#include "train/records.h"
 
 namespace spot {
-
-/// One training step as it is reported.
-struct StepRecord {
-  std::uint64_t step = 0;   ///< steps done, this one included
-  std::uint64_t epoch = 0;  ///< the one it belongs to; 1 is the first
-  std::int64_t samples = 0;
-  std::int64_t correct = 0;
-  double loss = 0;
-  double learning_rate = 0;
-  double gradient_norm = 0;
-  double samples_per_second = 0;
-
-  [[nodiscard]] double accuracy() const { return static_cast<double>(correct) / static_cast<double>(samples); }
-};
 
 /// The logs of one run: <run_id>.csv with a row an epoch and <run_id>.steps.csv with a row a step.
 /// They hold no times, so a run that was interrupted leaves the same bytes as one that was not.

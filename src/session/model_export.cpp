@@ -1,4 +1,4 @@
-#include "train/model_export.h"
+#include "session/model_export.h"
 
 #include <bit>
 #include <cstddef>

@@ -1,4 +1,4 @@
-#include "train/csv_log.h"
+#include "session/csv_log.h"
 
 #include <algorithm>
 #include <cerrno>

@@ -1,4 +1,4 @@
-#include "train/resume_check.h"
+#include "session/resume_check.h"
 
 #include <algorithm>
 #include <cstddef>

@@ -1,0 +1,236 @@
+#include <cmath>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include <doctest/doctest.h>
+
+#include "checkpoint/checkpoint_file.h"
+#include "checkpoint/decoder.h"
+#include "session/run.h"
+#include "support/session_place.h"
+
+using namespace spot;
+using namespace spot::test;
+
+namespace {
+
+/// An engine that calls back in the middle of an evaluation, and may lose its state.
+class ObservedEngine final : public Engine {
+ public:
+  static inline std::function<void()> on_evaluate;
+  static inline bool is_lost = false;
+
+  explicit ObservedEngine(const EngineSpec& spec) : inner_(spec) {}
+  [[nodiscard]] std::string device() const override { return inner_.device(); }
+  [[nodiscard]] std::string instruction_set() const override { return inner_.instruction_set(); }
+  [[nodiscard]] int threads() const override { return inner_.threads(); }
+  [[nodiscard]] const StateLayout& layout() const override { return inner_.layout(); }
+  StepMetrics train_step(const BatchView& batch, std::uint64_t step, float rate) override {
+    return inner_.train_step(batch, step, rate);
+  }
+  EvaluationMetrics evaluate(const BatchView& batch) override {
+    on_evaluate();
+    return inner_.evaluate(batch);
+  }
+  void predict(const BatchView& batch, std::span<float> result) override { inner_.predict(batch, result); }
+  std::unique_ptr<StateReader> freeze_state() override { return inner_.freeze_state(); }
+  void reserve_frozen_states(int count) override { inner_.reserve_frozen_states(count); }
+  void read_state(std::span<float> state) const override {
+    if (is_lost) fail(Status::kInternal, "there is no state");
+    inner_.read_state(state);
+  }
+  void write_state(std::span<const float> state) override { inner_.write_state(state); }
+  void read_gradients(std::span<float> gradients) const override { inner_.read_gradients(gradients); }
+  std::vector<OperatorTime> profile(const BatchView& batch, int steps) override { return inner_.profile(batch, steps); }
+
+ private:
+  SoftmaxEngine inner_;
+};
+
+Backend observed_backend() {
+  return {.name = "cpu",
+          .score = 1,
+          .detail = "",
+          .create = [](const EngineSpec& spec, const Log&) -> std::unique_ptr<Engine> {
+            return std::make_unique<ObservedEngine>(spec);
+          }};
+}
+
+}  // namespace
+
+TEST_CASE("a run trains to its end and leaves checkpoint, logs and model on the volume") {
+  const Place place;
+  const auto session = open(place.config("v"));
+  const RunResult result = run(*session, nullptr, nullptr);
+  CHECK(result.reason == RunReason::kDone);
+  CHECK_FALSE(result.resumed);
+  CHECK(result.durable);
+  CHECK(result.step == 30);
+  CHECK(result.epoch == 3);
+  CHECK(result.test_accuracy > 0.9);
+  CHECK(std::isnan(result.margin_s));
+  CHECK(result.state_hash == session->state_hash());
+  CHECK(result.model_path == (place / "v" / "models" / "r1.json"));
+  CHECK(fs::exists(place / "v" / "models" / "r1.safetensors"));
+  const auto files = list_checkpoints(place / "v" / "checkpoints");
+  REQUIRE_FALSE(files.empty());
+  const Checkpoint last = load_checkpoint(files.front().path.string(), Links::kRefuse);
+  CHECK(last.meta.step == 30);
+  CHECK(last.meta.reason == "final");
+  CHECK(last.meta.state_hash == result.state_hash);
+  CHECK(last.meta.history.size() == 3);
+}
+
+TEST_CASE("a finished run that is started again trains nothing and says done") {
+  const Place place;
+  const RunResult first = run(*open(place.config("v")), nullptr, nullptr);
+  const auto files = list_checkpoints(place / "v" / "checkpoints");
+  const RunResult second = run(*open(place.config("v")), nullptr, nullptr);
+  CHECK(second.reason == RunReason::kDone);
+  CHECK(second.resumed);
+  CHECK(second.durable);
+  CHECK(second.state_hash == first.state_hash);
+  CHECK(second.test_accuracy == first.test_accuracy);
+  CHECK(list_checkpoints(place / "v" / "checkpoints").size() == files.size());
+}
+
+TEST_CASE("interrupted by a notice after every step, a run ends in the same bytes and logs") {
+  const Place place;
+  const RunResult whole = run(*open(place.config("whole")), nullptr, nullptr);
+
+  RunResult result;
+  int starts = 0;
+  do {
+    const auto session = open(place.config("cut"));
+    const auto poller = quiet_poller();
+    session->trainer().set_observer(
+        {bit(Stage::kStep), [&](const Event&) { poller->notify(NoticeAction::kTerminate, "test"); }});
+    result = run(*session, poller.get(), nullptr);
+    CHECK(result.durable);
+    CHECK(result.resumed == (starts > 0));
+    REQUIRE(++starts < 50);
+  } while (result.reason == RunReason::kInterrupted);
+  CHECK(starts == 31);
+  CHECK(outcome_of(result, place / "cut") == outcome_of(whole, place / "whole"));
+}
+
+TEST_CASE("a notice is answered by a durable checkpoint with time and margin") {
+  const Place place;
+  const auto session = open(place.config("v"));
+  const auto poller = quiet_poller();
+  std::string heard;
+  session->trainer().set_observer(
+      {bit(Stage::kCheckpoint) | bit(Stage::kInterruption) | bit(Stage::kRunEnd),
+       [&](const Event& event) { heard += cat(static_cast<int>(event.stage), ":", event.reason, event.source, " "); }});
+  poller->notify(NoticeAction::kTerminate, "going away");
+  const RunResult result = run(*session, poller.get(), nullptr);
+  CHECK(result.reason == RunReason::kInterrupted);
+  CHECK(result.durable);
+  CHECK(result.step == 0);
+  CHECK(result.notice_to_durable_ms > 0);
+  CHECK(std::isfinite(result.margin_s));
+  CHECK(heard == "8:host 7:notice 2:interrupted ");
+}
+
+TEST_CASE("a notice during an evaluation abandons it, and the resumed run does it again") {
+  const Place place;
+  ObservedEngine::on_evaluate = [] {};
+  const RunResult whole = run(*open(place.config("whole"), {}, observed_backend()), nullptr, nullptr);
+
+  const auto poller = quiet_poller();
+  int evaluations = 0;
+  ObservedEngine::on_evaluate = [&] {
+    if (++evaluations == 2) poller->notify(NoticeAction::kStop, "test");
+  };
+  auto session = open(place.config("cut"), {}, observed_backend());
+  RunResult result = run(*session, poller.get(), nullptr);
+  CHECK(evaluations == 2);  // of three batches
+  CHECK(result.reason == RunReason::kInterrupted);
+  CHECK(result.step == 10);
+  CHECK(result.durable);
+  CHECK(session->trainer().history().empty());
+  session.reset();
+
+  ObservedEngine::on_evaluate = [] {};
+  result = run(*open(place.config("cut"), {}, observed_backend()), poller.get(), nullptr);
+  CHECK(result.reason == RunReason::kDone);
+  CHECK(outcome_of(result, place / "cut") == outcome_of(whole, place / "whole"));
+}
+
+TEST_CASE("a rebalance recommendation saves early and trains on") {
+  const Place place;
+  const auto session = open(place.config("v"));
+  const auto poller = quiet_poller();
+  std::string reasons;
+  session->trainer().set_observer({bit(Stage::kCheckpoint) | bit(Stage::kStep), [&](const Event& event) {
+                                     if (event.stage == Stage::kCheckpoint) {
+                                       reasons += cat(event.reason, event.step, " ");
+                                     } else if (event.step == 4) {
+                                       poller->notify(NoticeAction::kRebalance, "soon");
+                                     }
+                                   }});
+  CHECK(run(*session, poller.get(), nullptr).reason == RunReason::kDone);
+  CHECK(reasons == "notice4 epoch10 epoch20 final30 ");
+}
+
+TEST_CASE("a cancelled run saves and says so; going on in the same session needs no volume") {
+  const Place place;
+  const auto session = open(place.config("v"));
+  CancelToken cancel;
+  session->trainer().set_observer({bit(Stage::kStep), [&](const Event& event) {
+                                     if (event.step == 13) cancel.trigger();
+                                   }});
+  const RunResult cancelled = run(*session, nullptr, &cancel);
+  CHECK(cancelled.reason == RunReason::kCancelled);
+  CHECK(cancelled.durable);
+  CHECK(cancelled.step == 13);
+  cancel.reset();
+  const RunResult result = run(*session, nullptr, &cancel);
+  CHECK(result.reason == RunReason::kDone);
+  CHECK_FALSE(result.resumed);
+  CHECK(outcome_of(run(*open(place.config("whole")), nullptr, nullptr), place / "whole") ==
+        outcome_of(result, place / "v"));
+}
+
+TEST_CASE("checkpoints are saved by steps and epochs, an epoch's after its evaluation") {
+  const Place place;
+  Config config = place.config("v");
+  config.set_integer("checkpoint_steps", 4);
+  config.set_integer("keep_last", 100);
+  run(*open(config), nullptr, nullptr);
+  std::string saved;
+  for (const StoredFile& file : list_checkpoints(place / "v" / "checkpoints")) {
+    const CheckpointMeta meta = load_checkpoint(file.path.string(), Links::kRefuse).meta;
+    CHECK(meta.history.size() == meta.step / 10);
+    saved = cat(meta.reason, meta.step, " ", saved);
+  }
+  CHECK(saved == "interval4 interval8 epoch10 interval12 interval16 epoch20 interval24 interval28 final30 ");
+}
+
+TEST_CASE("an observer that throws ends the run after a whole step") {
+  const Place place;
+  const auto session = open(place.config("v"));
+  session->trainer().set_observer({bit(Stage::kStep) | bit(Stage::kRunEnd), [](const Event& event) {
+                                     CHECK(event.stage == Stage::kStep);
+                                     if (event.step == 5) fail(Status::kCallback, "enough");
+                                   }});
+  message_of(Status::kCallback, [&] { run(*session, nullptr, nullptr); });
+  CHECK(session->trainer().step() == 5);
+}
+
+TEST_CASE("a device that fails for good is reported in its own words, and the run's end is told") {
+  const Place place;
+  ObservedEngine::on_evaluate = [] {
+    ObservedEngine::is_lost = true;
+    fail(Status::kNoMemory, "the device fell off the bus");
+  };
+  const auto session = open(place.config("v"), {}, observed_backend());
+  std::string ends;
+  session->trainer().set_observer(
+      {bit(Stage::kRunEnd), [&](const Event& event) { ends += cat(event.reason, ":", event.state_hash, ";"); }});
+  const std::string message = message_of(Status::kNoMemory, [&] { run(*session, nullptr, nullptr); });
+  ObservedEngine::is_lost = false;
+  CHECK(message == "the device fell off the bus");
+  CHECK(ends == "error:;");
+}
