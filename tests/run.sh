@@ -6,13 +6,15 @@ usage() {
   cat <<'END'
 Usage: tests/run.sh [--quick | --long] [--help]
 
-  (nothing)  release build with all tests, the address, undefined-behaviour and thread sanitizers, a short run
-             of the fuzzers, the formatting check, and the GPU engine's module where the CUDA toolkit is
-  --quick    release build and its tests only
+  (nothing)  in this order: formatting, lint, the release build and its quick tests; the address, undefined-behaviour
+             and thread sanitizers; a short run of the fuzzers; the GPU engine's module where the CUDA toolkit is; the
+             slow tests of the release build (kills, power cuts, whole runs)
+  --quick    formatting, lint, the release build and its quick tests: what to run before each commit
   --long     the same as nothing, with long sweeps: ten minutes for each fuzzer, tests/fault/run.sh --long
 
 SPOT_TEST_MNIST names a folder with the four MNIST files. Unset, ../shared/mnist is taken where it exists, else
-the files are downloaded, else the tests use synthetic digits and say so.
+the files are downloaded, else the tests use synthetic digits and say so. CI=true makes warnings errors.
+One test by name: ctest --preset release -R NAME.
 END
 }
 
@@ -28,14 +30,23 @@ esac
 cd "$(dirname "$0")/.."
 . cmake/install_packages.sh
 install_packages $build_packages doctest-dev libbenchmark-dev python3 python3-numpy curl
-install_packages --optional python3-torch python3-flatbuffers e2fsprogs xfsprogs g++-aarch64-linux-gnu
-if [ $mode != quick ]; then install_packages --optional clang libclang-rt-14-dev clang-format; fi
+# Formatting and lint are judged by one version: others see other things.
+install_packages --optional clang-format-14 clang-tidy-14
+install_packages --optional e2fsprogs xfsprogs g++-aarch64-linux-gnu
+if [ $mode != quick ]; then
+  install_packages --optional python3-torch python3-flatbuffers clang
+  # The fuzzers' runtime; its package is named after clang's version.
+  clang_version=$(clang -dumpversion 2>/dev/null | cut -d. -f1) || true
+  [ -z "$clang_version" ] || install_packages --optional "libclang-rt-$clang_version-dev"
+fi
 
 jobs=$(nproc)
+warnings=OFF
+[ -z "${CI:-}" ] || warnings=ON
 build() {
   echo "== $1: build"
   mkdir -p build
-  { cmake --preset "$1" && nice cmake --build --preset "$1" -- -j"$jobs"; } >"build/$1.log" 2>&1 ||
+  { cmake --preset "$1" -DSPOT_WARNINGS_AS_ERRORS=$warnings && nice cmake --build --preset "$1" -- -j"$jobs"; } >"build/$1.log" 2>&1 ||
     { grep -E -A 12 'error|FAILED' "build/$1.log" | head -60; echo "the whole log is build/$1.log"; exit 1; }
 }
 
@@ -70,9 +81,28 @@ run_cuda() {
 }
 
 check_format() {
-  command -v clang-format >/dev/null || { echo "== clang-format is missing: formatting is not checked"; return; }
+  command -v clang-format-14 >/dev/null || { echo "== clang-format-14 is missing: formatting is not checked"; return; }
   echo "== formatting"
-  git ls-files '*.h' '*.cpp' '*.c' '*.cu' | xargs clang-format --dry-run --Werror
+  git ls-files '*.h' '*.hpp' '*.cpp' '*.c' '*.cu' | xargs clang-format-14 --dry-run --Werror
+}
+
+# What changed since the branch left its upstream, or else in the last commit: the whole tree takes half an hour.
+changed_sources() {
+  local base
+  base=$(git merge-base HEAD '@{upstream}' 2>/dev/null) || base=HEAD
+  [ "$base" != "$(git rev-parse HEAD)" ] || base=HEAD~1
+  git diff --name-only --diff-filter=d "$base" -- 'src/*.cpp' 'examples/*.cpp' 2>/dev/null || true
+}
+
+# Needs the release build's compile_commands.json and generated headers.
+check_lint() {
+  command -v clang-tidy-14 >/dev/null || { echo "== clang-tidy-14 is missing: no lint"; return; }
+  local files most=12
+  files=$(changed_sources | head -n $most)
+  [ -n "$files" ] || return 0
+  echo "== lint of what changed (at most $most files)"
+  # shellcheck disable=SC2086
+  nice clang-tidy-14 -p build/release --extra-arg=-Wno-unknown-warning-option --quiet $files 2>build/lint.log
 }
 
 # Inputs grow in build/corpus, out of the seeds in tests/fuzz/corpus, what was found before and the golden files.
@@ -111,21 +141,25 @@ run_fuzzers() {
 }
 
 find_mnist
-if [ $mode != quick ]; then
-  check_format
-  run_fuzzers
-  for sanitizer in asan tsan; do
-    build $sanitizer
-    # Arithmetic alone is not what the thread sanitizer looks for, and it is slow there.
-    skipped='^$'
-    [ $sanitizer = tsan ] && skipped='^(gradient_test|fast_mode_test|winograd_test|conformance)$'
-    ctest --preset $sanitizer -LE 'slow|package|python' -E "$skipped" -j "$jobs" --quiet \
-      --output-log build/$sanitizer-tests.log ||
-      { cat build/$sanitizer-tests.log; exit 1; }
-    tail -n 4 build/$sanitizer-tests.log
-  done
-  run_cuda
-fi
+check_format
 build release
-ctest --preset release -j "$jobs"
+check_lint
+echo "== quick tests"
+ctest --preset release -LE slow -j "$jobs"
+[ $mode != quick ] || exit 0
+
+for sanitizer in asan tsan; do
+  build $sanitizer
+  # Arithmetic alone is not what the thread sanitizer looks for, and it is slow there.
+  skipped='^$'
+  [ $sanitizer = tsan ] && skipped='^(gradient_test|fast_mode_test|winograd_test|conformance)$'
+  ctest --preset $sanitizer -LE 'slow|package|python' -E "$skipped" -j "$jobs" --quiet \
+    --output-log build/$sanitizer-tests.log ||
+    { cat build/$sanitizer-tests.log; exit 1; }
+  tail -n 4 build/$sanitizer-tests.log
+done
+run_fuzzers
+run_cuda
+echo "== slow tests"
+ctest --preset release -L slow -j "$jobs"
 [ $mode != long ] || tests/fault/run.sh --long --build build/release

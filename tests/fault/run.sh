@@ -7,7 +7,7 @@ usage() {
 Usage: tests/fault/run.sh [--long] [--seed N] [--build FOLDER] [ROW…]
 
   ROW          a number of the table of faults, e.g. 11; none: all of them (--list shows them)
-  --long       the same programs with bigger numbers: the sweep that README's figures are from, about an hour
+  --long       the same programs with bigger numbers: the sweep that tests/bench/README.md quotes, about an hour
   --seed N     replays what a run with that seed did
   --build DIR  programs built already; else build/release is brought up to date first
 
