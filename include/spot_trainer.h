@@ -19,8 +19,9 @@
  *   concurrent call answers SPOT_E_BUSY and does nothing. spot_cancel, spot_poller and spot_checkpoint may be
  *   used from any number of threads at once. Callbacks arrive only on the thread that called the library; the
  *   log callback alone may arrive on threads of the library. The library blocks all signals in its own
- *   threads and installs no handler. In a child made by fork() every handle of the parent answers
- *   SPOT_E_FORKED; there, free functions do nothing.
+ *   threads and installs no handler. A write that the system answers with SIGPIPE or SIGXFSZ (RLIMIT_FSIZE) is a
+ *   failed call, SPOT_E_NO_SPACE for the latter, and ends no host, on the host's own threads either. In a child made
+ *   by fork() every handle of the parent answers SPOT_E_FORKED; there, free functions do nothing.
  *
  * LIFETIME
  *   A handle keeps alive what it needs: handles may be freed in any order, a poller or cancel even while a run

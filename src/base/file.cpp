@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <dirent.h>
 #include <fcntl.h>
@@ -12,6 +13,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "base/held_signal.h"
 #include "base/status.h"
 #include "base/text.h"
 
@@ -103,6 +105,7 @@ std::string read_text_file(const std::filesystem::path& path, std::uint64_t limi
 
 int write_all(int fd, const void* bytes, std::size_t size) {
   const auto* next = static_cast<const char*>(bytes);
+  const HeldSignal limit(SIGXFSZ);
   while (size > 0) {
     const ssize_t written = ::write(fd, next, size);
     if (written < 0 && errno == EINTR) continue;
@@ -115,6 +118,7 @@ int write_all(int fd, const void* bytes, std::size_t size) {
 
 int write_all_at(int fd, const void* bytes, std::size_t size, std::uint64_t offset) {
   const auto* next = static_cast<const char*>(bytes);
+  const HeldSignal limit(SIGXFSZ);
   while (size > 0) {
     const ssize_t written = ::pwrite(fd, next, size, static_cast<off_t>(offset));
     if (written < 0 && errno == EINTR) continue;

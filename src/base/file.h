@@ -50,7 +50,8 @@ std::vector<std::byte> read_file(const std::filesystem::path& path, std::uint64_
                                  const StopCheck& stop = {});
 std::string read_text_file(const std::filesystem::path& path, std::uint64_t limit, Links links = Links::kFollow);
 
-/// Writes all bytes, looping on short writes and EINTR. Returns errno, 0 when all is written.
+/// Writes all bytes, looping on short writes and EINTR. Returns errno, 0 when all is written; EFBIG beyond the limit of
+/// RLIMIT_FSIZE, whose signal ends nobody.
 int write_all(int fd, const void* bytes, std::size_t size);
 
 /// The same at `offset`, without moving the file's position.

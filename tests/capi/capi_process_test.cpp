@@ -1,12 +1,14 @@
 // Through the public header only: threads, concurrent calls, fork().
 
 #include <atomic>
+#include <csignal>
 #include <spot_trainer.h>
 #include <string>
 #include <thread>
 #include <unistd.h>
 
 #include <doctest/doctest.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "capi/owners.h"
@@ -92,6 +94,43 @@ TEST_CASE("in a forked child every handle of the parent says so, and free does n
   CHECK(WEXITSTATUS(status) == 0);
   CHECK(hash_of(trainer.get()) == hash);
   CHECK(spot_trainer_step(trainer.get(), 1, nullptr, nullptr, nullptr) == SPOT_OK);
+}
+
+/// A host that leaves SIGXFSZ and SIGPIPE at their defaults, which end it, and may write `bytes` a file. What failed is
+/// in the bits of the answer.
+int live_with_small_files(const Place& place, const std::string& checkpoint, rlim_t bytes) {
+  std::signal(SIGXFSZ, SIG_DFL);
+  std::signal(SIGPIPE, SIG_DFL);
+  const rlimit limit{bytes, bytes};
+  setrlimit(RLIMIT_FSIZE, &limit);
+  const Config config = place.config("small");
+  const Trainer trainer = make_trainer(config);
+  auto result = sized<spot_run_result>();
+  const spot_status run = spot_trainer_run(trainer.get(), nullptr, nullptr, &result, nullptr);
+  const spot_status saved = spot_trainer_checkpoint(trainer.get(), nullptr, nullptr, nullptr);
+  spot_checkpoint* opened = nullptr;
+  spot_checkpoint_open(checkpoint.c_str(), nullptr, &opened, nullptr);
+  const spot_status exported = spot_checkpoint_export(opened, (place / "exported").c_str(), nullptr);
+  spot_checkpoint_free(opened);
+  sigset_t waiting;
+  const bool signal_is_left = sigpending(&waiting) == 0 && sigismember(&waiting, SIGXFSZ) == 1;
+  return (run == SPOT_E_NO_SPACE ? 0 : 1) + (saved == SPOT_E_NO_SPACE ? 0 : 2) + (exported == SPOT_E_NO_SPACE ? 0 : 4) +
+         (signal_is_left ? 8 : 0);
+}
+
+TEST_CASE("a limit of file size is an error of the save, the log and the export, and ends no host") {
+  const Place place;
+  REQUIRE(spot_trainer_checkpoint(make_trainer(place.config("v")).get(), nullptr, nullptr, nullptr) == SPOT_OK);
+  const std::string volume = (place / "v").string();
+  for (const rlim_t bytes : {rlim_t{20'000}, rlim_t{700}}) {  // within a checkpoint; within the log of steps, too
+    const pid_t child = fork();
+    REQUIRE(child >= 0);
+    if (child == 0) _exit(live_with_small_files(place, volume, bytes));
+    int status = 0;
+    REQUIRE(waitpid(child, &status, 0) == child);
+    CHECK(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 0);
+  }
 }
 
 #endif
