@@ -1,5 +1,3 @@
-#include <cstdio>
-
 #include "command.h"
 #include "configuration.h"
 #include "terminal.h"
@@ -9,17 +7,17 @@ namespace {
 
 void print_table(const std::vector<KeyDescription>& keys) {
   for (const KeyDescription& key : keys) {
-    std::printf("%-22s %-8s default %s%s\n", key.name.c_str(), key.type.c_str(),
-                key.default_value.empty() ? "(empty)" : key.default_value.c_str(),
-                key.allowed.empty() ? "" : (", " + key.allowed).c_str());
-    std::printf("    %s%s\n", key.help.c_str(), key.resume == "exact" ? " [fixed for the whole run]" : "");
+    terminal().print(format("%-22s %-8s default %s%s\n", key.name.c_str(), key.type.c_str(),
+                            key.default_value.empty() ? "(empty)" : key.default_value.c_str(),
+                            key.allowed.empty() ? "" : (", " + key.allowed).c_str()));
+    terminal().print(format("    %s%s\n", key.help.c_str(), key.resume == "exact" ? " [fixed for the whole run]" : ""));
   }
 }
 
 void print_toml(const std::vector<KeyDescription>& keys) {
   for (const KeyDescription& key : keys) {
     const std::string value = key.type == "text" ? "\"" + key.default_value + "\"" : key.default_value;
-    std::printf("# %s\n# %s = %s\n\n", key.help.c_str(), key.name.c_str(), value.c_str());
+    terminal().print(format("# %s\n# %s = %s\n\n", key.help.c_str(), key.name.c_str(), value.c_str()));
   }
 }
 

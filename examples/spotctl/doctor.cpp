@@ -1,4 +1,3 @@
-#include <cstdio>
 #include <cstdlib>
 #include <string>
 #include <vector>
@@ -157,7 +156,8 @@ void print(const Finding& finding, bool json) {
     const Json line{{"check", finding.check}, {"status", name_of(finding.health)}, {"detail", finding.detail}};
     print_line(line.dump(-1, ' ', true, Json::error_handler_t::replace));
   } else {
-    std::printf("%-5s %-13s %s\n", name_of(finding.health), finding.check.c_str(), plain(finding.detail).c_str());
+    terminal().print(
+        format("%-5s %-13s %s\n", name_of(finding.health), finding.check.c_str(), plain(finding.detail).c_str()));
   }
 }
 

@@ -1,4 +1,3 @@
-#include <cstdio>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -11,19 +10,20 @@ namespace spotctl {
 namespace {
 
 void print_table(const spot_metrics& metrics, const std::vector<std::uint64_t>& counts, std::size_t classes) {
-  std::printf("step %llu: loss %.4f, accuracy %.2f %% of %llu samples\n\n",
-              static_cast<unsigned long long>(metrics.step), metrics.loss, 100 * metrics.accuracy,
-              static_cast<unsigned long long>(metrics.samples));
-  std::printf("label \\ prediction\n      ");
-  for (std::size_t c = 0; c < classes; ++c) std::printf("%6zu", c);
-  std::printf("\n");
+  std::string table = format("step %llu: loss %.4f, accuracy %.2f %% of %llu samples\n\n",
+                             static_cast<unsigned long long>(metrics.step), metrics.loss, 100 * metrics.accuracy,
+                             static_cast<unsigned long long>(metrics.samples));
+  table += "label \\ prediction\n      ";
+  for (std::size_t c = 0; c < classes; ++c) table += format("%6zu", c);
+  table += '\n';
   for (std::size_t label = 0; label < classes; ++label) {
-    std::printf("%6zu", label);
+    table += format("%6zu", label);
     for (std::size_t c = 0; c < classes; ++c) {
-      std::printf("%6llu", static_cast<unsigned long long>(counts[label * classes + c]));
+      table += format("%6llu", static_cast<unsigned long long>(counts[label * classes + c]));
     }
-    std::printf("\n");
+    table += '\n';
   }
+  terminal().print(table);
 }
 
 int evaluate(const RestoredTrainer& restored, int32_t split, bool json) {

@@ -1,9 +1,11 @@
-#include <iostream>
+#include <sstream>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "command.h"
 #include "exit_code.h"
+#include "signals.h"
 #include "terminal.h"
 
 namespace {
@@ -24,6 +26,16 @@ constexpr const char* kExitCodes =
     "  spotctl verify /mnt/data\n"
     "See 'spotctl COMMAND --help' and spotctl(1).";
 
+/// These hear signals themselves; the others are ended by them.
+bool hears_signals(const std::string& command) {
+  return command == "train" || command == "watch" || command == "simulate";
+}
+
+bool prints_json(const CLI::App& command) {
+  const CLI::Option* json = command.get_option_no_throw("--json");
+  return command.get_name() == "watch" || command.get_name() == "simulate" || (json != nullptr && json->count() > 0);
+}
+
 int run(int argc, char** argv) {
   CLI::App program("Trains neural networks through spot interruptions and loses nothing.", "spotctl");
   program.require_subcommand(1);
@@ -40,24 +52,38 @@ int run(int argc, char** argv) {
   try {
     program.parse(argc, argv);
   } catch (const CLI::Success& success) {
-    return program.exit(success);
+    std::ostringstream help;
+    const int code = program.exit(success, help, help);
+    terminal().print(help.str());
+    return code;
   } catch (const CLI::ParseError& error) {
     terminal().line("error: " + std::string(error.what()) + " (see spotctl --help)");
     return kUsage;
   }
   for (const auto& [command, action] : commands) {
-    if (command->parsed()) return action();
+    if (!command->parsed()) continue;
+    if (!hears_signals(command->get_name())) release_ending_signals();
+    terminal().set_json(prints_json(*command));
+    return action();
   }
   return kUsage;
+}
+
+int run_and_report(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const OutputFailed& failure) {
+    return failure.exit_code();
+  } catch (const std::exception& error) {
+    terminal().line("error: " + std::string(error.what()));
+    return exit_code_of(error);
+  }
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
-    return run(argc, argv);
-  } catch (const std::exception& error) {
-    terminal().line("error: " + std::string(error.what()));
-    return exit_code_of(error);
-  }
+  spotctl::open_missing_streams();
+  spotctl::hold_ending_signals();
+  return spotctl::terminal().finish(run_and_report(argc, argv));
 }

@@ -30,19 +30,20 @@ int simulate_aws(const Options& options) {
     (signal == SIGUSR1 ? notice : stop) = true;
     changed.notify_all();
   });
-  std::mutex output;
-  SimulatedAws aws(options.aws, [&](const Json& event) {
-    const std::lock_guard lock(output);
-    print_line(event.dump(-1, ' ', false, Json::error_handler_t::replace));
+  // Whoever cannot be told the port and the requests cannot use it.
+  terminal().never_wait();
+  const StdoutFailure no_reader([&] {
+    const std::lock_guard lock(mutex);
+    stop = true;
+    changed.notify_all();
+  });
+  SimulatedAws aws(options.aws, [](const Json& event) {
+    print_line(event.dump(-1, ' ', false, Json::error_handler_t::replace), Weight::kRoutine);
   });
   const HttpServer server(options.host, options.port,
                           [&](const ServerRequest& request) { return aws.answer(request); });
-  {
-    const std::lock_guard lock(output);
-    print_line(
-        Json{{"event", "listening"}, {"endpoint", "http://" + options.host + ":" + std::to_string(server.port())}}
-            .dump());
-  }
+  print_line(Json{{"event", "listening"}, {"endpoint", "http://" + options.host + ":" + std::to_string(server.port())}}
+                 .dump());
   std::unique_lock lock(mutex);
   while (!stop) {
     changed.wait(lock, [&] { return stop || notice; });

@@ -2,7 +2,6 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
-#include <mutex>
 
 #include <nlohmann/json.hpp>
 
@@ -10,7 +9,7 @@
 #include "command.h"
 #include "configuration.h"
 #include "progress.h"
-#include "signals.h"
+#include "stop_signals.h"
 #include "terminal.h"
 
 namespace spotctl {
@@ -29,6 +28,11 @@ Json number(double value) {
   return std::isnan(value) ? Json(nullptr) : Json(value);
 }
 
+const char* reason_of(const spot_run_result& result) {
+  if (result.reason == SPOT_RUN_DONE) return "done";
+  return result.reason == SPOT_RUN_INTERRUPTED ? "interrupted" : "cancelled";
+}
+
 /// Turns the library's events into progress for people and JSON lines for scripts.
 class Reporter {
  public:
@@ -40,22 +44,21 @@ class Reporter {
     return 0;
   }
 
-  void end(const char* reason, const spot_run_result* result) const {
+  void end(const spot_run_result& result) const {
     if (!options_.json) return;
-    Json line{{"event", "end"}, {"reason", reason}};
-    if (result != nullptr) {
-      line["step"] = result->step;
-      line["epoch"] = result->epoch;
-      line["test_accuracy"] = number(result->test_accuracy);
-      line["test_loss"] = number(result->test_loss);
-      line["notice_to_durable_ms"] = number(result->notice_to_durable_ms);
-      line["margin_s"] = number(result->margin_s);
-      line["wall_s"] = result->wall_s;
-      line["state_hash"] = result->state_hash;
-      line["durable"] = result->durable == 1;
-      line["parameter_count"] = info_.parameter_count;
-      line["model_path"] = result->model_path[0] == '\0' ? Json(nullptr) : Json(result->model_path);
-    }
+    const Json line{{"event", "end"},
+                    {"reason", reason_of(result)},
+                    {"step", result.step},
+                    {"epoch", result.epoch},
+                    {"test_accuracy", number(result.test_accuracy)},
+                    {"test_loss", number(result.test_loss)},
+                    {"notice_to_durable_ms", number(result.notice_to_durable_ms)},
+                    {"margin_s", number(result.margin_s)},
+                    {"wall_s", result.wall_s},
+                    {"state_hash", result.state_hash},
+                    {"durable", result.durable == 1},
+                    {"parameter_count", info_.parameter_count},
+                    {"model_path", result.model_path[0] == '\0' ? Json(nullptr) : Json(result.model_path)}};
     print_line(line.dump());
   }
 
@@ -70,7 +73,8 @@ class Reporter {
     }
     if (!options_.json) return;
     const Json line = to_json(event);
-    if (!line.is_null()) print_line(line.dump());
+    const Weight weight = event.stage == SPOT_EVENT_STEP ? Weight::kRoutine : Weight::kImportant;
+    if (!line.is_null()) print_line(line.dump(), weight);
   }
 
   bool step_is_due(const spot_event& event) {
@@ -178,64 +182,53 @@ int exit_code_of(const spot_run_result& result, const Options& options) {
   return result.durable == 1 ? options.interrupted_exit_code : kInterruptedNotDurable;
 }
 
-const char* reason_of(const spot_run_result& result) {
-  if (result.reason == SPOT_RUN_DONE) return "done";
-  return result.reason == SPOT_RUN_INTERRUPTED ? "interrupted" : "cancelled";
+/// Empty: a signal came before the trainer was made.
+Trainer make_trainer(const Config& config, const Cancel& cancel, const StopSignals& signals) {
+  try {
+    return make<Trainer>(spot_trainer_create, config.get(), cancel.get());
+  } catch (const Error& error) {
+    if (error.status() != SPOT_E_CANCELLED || !signals.came()) throw;
+    return nullptr;
+  }
 }
 
-void notify(spot_poller* poller, const std::string& signal) {
-  constexpr double kSecondsLeft = 30;  // Kubernetes' and systemd's order of magnitude
-  spot_poller_notify(poller, SPOT_ACTION_REQUEST, nullptr, signal.c_str(), kSecondsLeft, nullptr, nullptr);
+int train(const Options& options, const Configuration& configuration) {
+  const Config config = configuration.build();
+  const Cancel cancel = make<Cancel>(spot_cancel_create);
+  const Poller poller = make<Poller>(spot_poller_create, config.get());
+  StopSignals signals(poller.get(), cancel.get(), options.interrupted_exit_code);
+  const Trainer trainer = make_trainer(config, cancel, signals);
+  if (trainer == nullptr) {
+    terminal().hurry();
+    terminal().line("interrupted before the first step; run the same command again to go on");
+    if (options.json)
+      print_line(Json{{"event", "end"}, {"reason", "interrupted"}, {"step", nullptr}, {"durable", true}}.dump());
+    return options.interrupted_exit_code;
+  }
+  auto info = sized<spot_trainer_info>();
+  call(spot_trainer_get_info, trainer.get(), &info);
+
+  Reporter reporter(options, info);
+  call(spot_trainer_set_callback, trainer.get(), SPOT_EVENT_ALL, Reporter::receive, &reporter);
+  auto result = sized<spot_run_result>();
+  signals.begin_run();
+  call(spot_trainer_run, trainer.get(), poller.get(), cancel.get(), &result);
+  if (result.reason != SPOT_RUN_DONE) terminal().hurry();
+  tell_result(result);
+  reporter.end(result);
+  return exit_code_of(result, options);
 }
 
-/// Signals become notices of the poller: the run stops as it does for the provider's own. A second SIGINT does
-/// not wait for an evaluation's end.
-Action make_action(const Options& options, const Configuration& configuration) {
-  return [&options, configuration]() -> int {
-    const Config config = configuration.build();
-    const Cancel cancel = make<Cancel>(spot_cancel_create);
-    // Signals that arrive while the dataset is loaded are kept for the poller, which is made first.
-    int interrupts = 0;
-    spot_poller* target = nullptr;
-    std::mutex mutex;
-    std::string early;
-    const auto receive = [&](int signal) {
-      const std::lock_guard lock(mutex);
-      const std::string name = signal == SIGTERM   ? "SIGTERM"
-                               : signal == SIGINT  ? "SIGINT"
-                               : signal == SIGUSR1 ? "SIGUSR1"
-                                                   : "SIGHUP";
-      if (signal == SIGINT && ++interrupts > 1) spot_cancel_trigger(cancel.get());
-      if (target == nullptr) {
-        early = name;
-      } else {
-        notify(target, name);
-      }
-    };
-    const Signals signals(receive);
-    const Poller poller = make<Poller>(spot_poller_create, config.get());
-    {
-      const std::lock_guard lock(mutex);
-      target = poller.get();
-      if (!early.empty()) notify(target, early);
-    }
-    const Trainer trainer = make<Trainer>(spot_trainer_create, config.get(), cancel.get());
-    auto info = sized<spot_trainer_info>();
-    call(spot_trainer_get_info, trainer.get(), &info);
+const char* status_name_of(const std::exception& failure) {
+  if (const auto* error = dynamic_cast<const Error*>(&failure)) return spot_status_name(error->status());
+  return spot_status_name(spotctl::exit_code_of(failure) == kUsage ? SPOT_E_CONFIG : SPOT_E_INTERNAL);
+}
 
-    Reporter reporter(options, info);
-    call(spot_trainer_set_callback, trainer.get(), SPOT_EVENT_ALL, Reporter::receive, &reporter);
-    auto result = sized<spot_run_result>();
-    try {
-      call(spot_trainer_run, trainer.get(), poller.get(), cancel.get(), &result);
-    } catch (const std::exception&) {
-      reporter.end("error", nullptr);
-      throw;
-    }
-    tell_result(result);
-    reporter.end(reason_of(result), &result);
-    return exit_code_of(result, options);
-  };
+/// The last event of a run, or of an attempt to begin one, that failed.
+void print_error_end(const std::exception& failure) {
+  const Json line{
+      {"event", "end"}, {"reason", "error"}, {"status", status_name_of(failure)}, {"message", failure.what()}};
+  print_line(line.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
 }  // namespace
@@ -253,9 +246,20 @@ Action add_train(CLI::App& program) {
                    "Exit code instead of 75 when interrupted with a durable checkpoint")
       ->check(CLI::Range(0, 255))
       ->capture_default_str();
-  command->footer("SIGTERM, SIGINT and SIGUSR1 stop the run like a provider's notice: checkpoint, then exit 75.");
+  command->footer(
+      "SIGTERM, SIGINT, SIGHUP and every other signal that would end it stop the run like a provider's notice:\n"
+      "checkpoint, then exit 75. Nobody need read its output: lines that are not read in time are dropped and "
+      "counted.");
   const Configuration configuration(*command);
-  return [options, action = make_action(*options, configuration)] { return action(); };
+  return [options, configuration] {
+    terminal().never_wait();
+    try {
+      return train(*options, configuration);
+    } catch (const std::exception& failure) {
+      if (options->json) print_error_end(failure);
+      throw;
+    }
+  };
 }
 
 }  // namespace spotctl

@@ -35,17 +35,21 @@ void print_notice(const spot_notice& notice) {
 }
 
 int watch(const Configuration& configuration, const Options& options) {
+  terminal().never_wait();
   const Cancel cancel = make<Cancel>(spot_cancel_create);
-  const Signals signals([&](int) { spot_cancel_trigger(cancel.get()); });
+  const auto stop = [&] { spot_cancel_trigger(cancel.get()); };
+  const Signals signals([&](int) { stop(); });
+  const StdoutFailure no_reader(stop);  // there is nothing else to do
   const Config config = configuration.build();
   const Poller poller = make<Poller>(spot_poller_create, config.get());
+  const bool waits_for_one = options.once || !options.until.empty();
   for (std::uint64_t position = 0;;) {
     auto notice = sized<spot_notice>();
     const spot_status status = spot_poller_wait(poller.get(), &position, -1, cancel.get(), &notice, nullptr);
-    if (status == SPOT_E_CANCELLED) return kDone;
+    if (status == SPOT_E_CANCELLED) return waits_for_one ? kInterrupted : kDone;  // no success that was not seen
     if (status != SPOT_OK) throw Error(status, nullptr);
     print_notice(notice);
-    if (options.until == "interruption" ? notice.ends_run == 1 : options.once || !options.until.empty()) return kDone;
+    if (options.until == "interruption" ? notice.ends_run == 1 : waits_for_one) return kDone;
   }
 }
 
