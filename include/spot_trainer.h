@@ -367,7 +367,7 @@ typedef struct spot_save_report {
   double encode_ms;  /* copying and hashing */
   double commit_ms;  /* write_ms + fsync_ms */
   double durable_ms; /* from the call to durable */
-  const char* path;  /* the file; belongs to the trainer, until its next call */
+  const char* path;  /* the file; lives until the trainer's next call or end */
   double write_ms;   /* handing the bytes to the file system */
   double fsync_ms;   /* fsync of the file, its renaming, fsync of the folder */
 } spot_save_report;
@@ -389,8 +389,8 @@ typedef struct spot_run_result {
   double wall_s;               /* of the call */
   double notice_to_durable_ms; /* from the poller's first sight of the notice; NaN without one */
   double margin_s;             /* left until the machine may be gone, at durable; NaN where no end is known */
-  const char* model_path;      /* the final model's architecture, when the run is done; else empty; belongs to the
-                                  trainer, until its next call */
+  const char* model_path;      /* the final model's architecture, when the run is done; else empty; lives
+                                  until the trainer's next call or end */
   char state_hash[33];         /* see spot_trainer_state_hash() */
   char reserved[7];            /* 0 */
 } spot_run_result;
