@@ -24,9 +24,6 @@ StopSignals::StopSignals(spot_poller* poller, spot_cancel* cancel, int interrupt
 
 void StopSignals::begin_run() {
   *exit_code_ = kInterruptedNotDurable;
-  running_ = true;
-  // What cancelled the creation a moment too late is the run's to hear, as a notice.
-  if (came()) spot_cancel_reset(cancel_);
 }
 
 void StopSignals::receive(int signal) {
@@ -35,7 +32,7 @@ void StopSignals::receive(int signal) {
                      nullptr);
   const bool first = ++count_ == 1;
   if (signal == SIGINT) ++interrupts_;
-  if (!first || signal == SIGQUIT || !running_) spot_cancel_trigger(cancel_);
+  if (!first || signal == SIGQUIT) spot_cancel_trigger(cancel_);
   if (patient_ && (signal == SIGQUIT || interrupts_ > 1)) {
     patient_ = false;
     lose_patience();

@@ -8,6 +8,7 @@
 #include "action_name.h"
 #include "command.h"
 #include "configuration.h"
+#include "notice_watch.h"
 #include "progress.h"
 #include "stop_signals.h"
 #include "terminal.h"
@@ -151,11 +152,16 @@ class Reporter {
   std::chrono::steady_clock::time_point last_step_{};
 };
 
+/// What there is to say when there was nothing to save.
+constexpr const char* kNothingLost = "interrupted before the first step; nothing was lost; run the same command again";
+
 void tell_result(const spot_run_result& result) {
-  char text[256];
+  char text[sizeof result.model_path + 256];
   if (result.reason == SPOT_RUN_DONE) {
-    std::snprintf(text, sizeof text, "done: step %llu, test accuracy %.2f %%, model ",
-                  static_cast<unsigned long long>(result.step), 100 * result.test_accuracy);
+    std::snprintf(text, sizeof text, "done: step %llu, test accuracy %.2f %%, model %s",
+                  static_cast<unsigned long long>(result.step), 100 * result.test_accuracy, result.model_path);
+  } else if (std::isnan(result.notice_to_durable_ms) && result.reason == SPOT_RUN_INTERRUPTED && result.durable == 1) {
+    return terminal().line(kNothingLost);
   } else if (result.durable != 1) {
     std::snprintf(text, sizeof text, "stopped at step %llu; its checkpoint is NOT durable",
                   static_cast<unsigned long long>(result.step));
@@ -174,7 +180,7 @@ void tell_result(const spot_run_result& result) {
     std::snprintf(text, sizeof text, "cancelled at step %llu, checkpoint durable",
                   static_cast<unsigned long long>(result.step));
   }
-  terminal().line(text + std::string(result.model_path));
+  terminal().line(text);
 }
 
 int exit_code_of(const spot_run_result& result, const Options& options) {
@@ -182,14 +188,25 @@ int exit_code_of(const spot_run_result& result, const Options& options) {
   return result.durable == 1 ? options.interrupted_exit_code : kInterruptedNotDurable;
 }
 
-/// Empty: a signal came before the trainer was made.
-Trainer make_trainer(const Config& config, const Cancel& cancel, const StopSignals& signals) {
+/// Null when an interruption came before it was made.
+Trainer make_trainer(const Config& config, const Cancel& cancel, NoticeWatch& watch) {
   try {
-    return make<Trainer>(spot_trainer_create, config.get(), cancel.get());
+    Trainer trainer = make<Trainer>(spot_trainer_create, config.get(), cancel.get());
+    return watch.end() ? nullptr : std::move(trainer);
   } catch (const Error& error) {
-    if (error.status() != SPOT_E_CANCELLED || !signals.came()) throw;
+    if (error.status() != SPOT_E_CANCELLED) throw;
     return nullptr;
   }
+}
+
+int end_before_run(const Options& options) {
+  terminal().hurry();
+  terminal().line(kNothingLost);
+  if (options.json) {
+    const Json line{{"event", "end"}, {"reason", "interrupted"}, {"step", nullptr}, {"durable", true}};
+    print_line(line.dump());
+  }
+  return options.interrupted_exit_code;
 }
 
 int train(const Options& options, const Configuration& configuration) {
@@ -197,14 +214,9 @@ int train(const Options& options, const Configuration& configuration) {
   const Cancel cancel = make<Cancel>(spot_cancel_create);
   const Poller poller = make<Poller>(spot_poller_create, config.get());
   StopSignals signals(poller.get(), cancel.get(), options.interrupted_exit_code);
-  const Trainer trainer = make_trainer(config, cancel, signals);
-  if (trainer == nullptr) {
-    terminal().hurry();
-    terminal().line("interrupted before the first step; run the same command again to go on");
-    if (options.json)
-      print_line(Json{{"event", "end"}, {"reason", "interrupted"}, {"step", nullptr}, {"durable", true}}.dump());
-    return options.interrupted_exit_code;
-  }
+  NoticeWatch watch(poller.get(), cancel.get());
+  const Trainer trainer = make_trainer(config, cancel, watch);
+  if (trainer == nullptr) return end_before_run(options);
   auto info = sized<spot_trainer_info>();
   call(spot_trainer_get_info, trainer.get(), &info);
 

@@ -8,8 +8,7 @@
 namespace spot {
 
 /// Starts a thread of the library: named (15 characters at most, as seen in top and gdb), with every signal
-/// blocked, so that a host's signals are never delivered to us. `body` lets no exception out: that would end the
-/// host. Throws kIo when the system starts no further thread.
+/// blocked, so that a host's signals are never delivered to us.
 std::thread start_thread(const std::string& name, std::function<void()> body);
 
 /// How the scheduler treats a thread that was started here: kBatch lets those that are interactive or in step with

@@ -87,8 +87,7 @@ spot_event to_struct(const spot::Event& event) {
   return result;
 }
 
-/// The path is to be kept in `path`.
-spot_run_result to_struct(const spot::RunResult& run, std::string& path) {
+spot_run_result to_struct(const spot::RunResult& run) {
   spot_run_result result{};
   result.reason = static_cast<int32_t>(run.reason);
   result.resumed = run.resumed ? 1 : 0;
@@ -101,13 +100,11 @@ spot_run_result to_struct(const spot::RunResult& run, std::string& path) {
   result.notice_to_durable_ms = run.notice_to_durable_ms;
   result.margin_s = run.margin_s;
   write_text(result.state_hash, run.state_hash);
-  path = run.model_path;
-  result.model_path = path.c_str();
+  write_text(result.model_path, run.model_path);
   return result;
 }
 
-/// The path is to be kept in `path`.
-spot_save_report to_struct(const spot::SaveReport& report, std::string& path) {
+spot_save_report to_struct(const spot::SaveReport& report) {
   spot_save_report result{};
   result.step = report.step;
   result.generation = report.generation;
@@ -118,8 +115,7 @@ spot_save_report to_struct(const spot::SaveReport& report, std::string& path) {
   result.write_ms = spot::to_milliseconds(report.write_ns);
   result.fsync_ms = spot::to_milliseconds(report.fsync_ns);
   result.durable_ms = spot::to_milliseconds(report.durable_ns);
-  path = report.path;
-  result.path = path.c_str();
+  write_text(result.path, report.path);
   return result;
 }
 
@@ -176,9 +172,7 @@ spot_status spot_trainer_set_callback(spot_trainer* trainer, uint32_t stages, sp
     const Call call(required(trainer, "trainer").use);
     if (callback == nullptr) return trainer->session.trainer().set_observer({});
     const auto tell = [callback, user](const spot::Event& event) {
-      const std::string message = spot::valid_utf8(event.message);
-      spot_event told = to_struct(event);
-      told.message = message.c_str();
+      const spot_event told = to_struct(event);
       const int32_t answer = callback(user, &told);
       if (answer == 0) return;
       spot::fail(Status::kCallback, spot::cat("the callback returned ", answer, " at step ", event.step));
@@ -195,7 +189,7 @@ spot_status spot_trainer_run(spot_trainer* trainer, spot_poller* poller, spot_ca
     if (poller != nullptr) spot::check_process(poller->owner);
     const std::shared_ptr<spot::Poller> notices = poller == nullptr ? nullptr : poller->poller;
     const Cancel stop(cancel);
-    write_struct(result, to_struct(spot::run(trainer->session, notices.get(), stop.token()), trainer->path));
+    write_struct(result, to_struct(spot::run(trainer->session, notices.get(), stop.token())));
   });
 }
 
@@ -290,7 +284,7 @@ spot_status spot_trainer_checkpoint(spot_trainer* trainer, spot_cancel* cancel, 
     const std::uint64_t ticket = session.save_soon(spot::SaveReason::kRequest, stop.stop());
     const spot::SaveOutcome outcome = session.finish_save(ticket, stop.stop());
     if (outcome.error) throw spot::Error(*outcome.error);
-    if (out != nullptr) write_struct(out, to_struct(outcome.report, trainer->path));
+    if (out != nullptr) write_struct(out, to_struct(outcome.report));
   });
 }
 
