@@ -398,8 +398,8 @@ typedef struct spot_run_result {
   char reserved[7];            /* 0 */
 } spot_run_result;
 
-/* Loads the dataset, which may have to be downloaded, builds the engine and sets the state of step 0. Neither reads
- * nor writes checkpoints. SPOT_E_CANCELLED: a later call goes on with the download where this one stopped;
+/* Loads the dataset, which may have to be downloaded, builds the engine and sets the state of step 0. Writes no
+ * checkpoint; reads the volume's newest one only for dataset=auto, which stays what it was when that run began. SPOT_E_CANCELLED: a later call goes on with the download where this one stopped;
  * SPOT_E_CONFIG, _DATA, _MODEL, _IO, _NOT_FOUND, _NETWORK, _UNSUPPORTED. Since 0. */
 SPOT_API spot_status spot_trainer_create(const spot_config* config, spot_cancel* cancel, spot_trainer** out,
                                          spot_error** error);
@@ -537,7 +537,8 @@ SPOT_API spot_status spot_checkpoint_verify(const char* path, spot_cancel* cance
                                             char** json, spot_error** error);
 /* The configuration of its run, the model as JSON unless it is a named one. Keys that this release does not know,
  * and all that name a place on a machine or network (volume, dataset_mirrors, metadata, metadata_endpoint, and
- * dataset when it is a folder), are left out: set them before use. Since 0. */
+ * dataset when it is a folder), are left out: set them before use. dataset=auto becomes what it was for the run.
+ * Since 0. */
 SPOT_API spot_status spot_checkpoint_config(const spot_checkpoint* checkpoint, spot_config** out, spot_error** error);
 /* Copies one tensor; `length` is its size in elements. SPOT_E_NOT_FOUND. Since 0. */
 SPOT_API spot_status spot_checkpoint_tensor(const spot_checkpoint* checkpoint, const char* name, float* values,

@@ -89,8 +89,7 @@ Finding check_run(const Config& config) {
                                " parameters, on " + info.dataset + ", " + std::to_string(info.train_samples) +
                                " images, computed by " + info.device + ", " + std::to_string(info.threads) + " threads";
     if (info.dataset_is_fallback == 1) {
-      return {"run", Health::kWarn,
-              detail + "; the real dataset cannot be had: put its files into a folder, and name that"};
+      return {"run", Health::kWarn, detail + "; it stands in for MNIST: see what train says of it"};
     }
     return {"run", Health::kOk, detail};
   } catch (const std::exception& failure) {

@@ -44,7 +44,7 @@ constexpr auto kKeys = std::to_array<ConfigKey>({
            "fastest-keras-cnn about as much with the model keras-cnn"),
     text("dataset", "auto", kFree,
          "Images: a folder of IDX files, mnist, fashion-mnist, kmnist, synthetic, or auto: mnist when it "
-         "is cached or can be downloaded, else synthetic"),
+         "is cached or can be downloaded, else synthetic; it stays that for the whole run"),
     text("dataset_mirrors", "", kFree, "Base URLs tried before the built-in mirrors, separated by commas"),
     text("volume", "spot-volume", kFree,
          "Persistent folder that holds datasets/, checkpoints/, models/ and logs/. It must exist, except "

@@ -64,7 +64,12 @@ void set_from_checkpoint(spot::Config& config, const spot::ConfigKey& key, const
                          const spot::CheckpointMeta& meta) {
   // A recipe has done its work: every key has its value.
   if (names_place(key.name) || key.name == "recipe") return;
-  if (key.name == "dataset" && !spot::is_known_dataset(value)) return;
+  if (key.name == "dataset") {
+    // What auto became is part of the run.
+    const std::string& name = value == "auto" ? meta.dataset_name : value;
+    if (spot::is_known_dataset(name)) config.set_text(key.name, name);
+    return;
+  }
   const bool is_model_file = key.name == "model" && !spot::is_preset_model(value);
   config.set_text(key.name, is_model_file ? meta.model_json : value);
 }

@@ -6,6 +6,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "checkpoint/decoder.h"
+#include "checkpoint/verify.h"
 #include "session/checkpoint_meta.h"
 #include "session/code_version.h"
 #include "session/options.h"
@@ -31,12 +32,21 @@ std::string choose_code_version(const Config& config) {
   return error ? std::string() : find_code_version(directory);
 }
 
-Dataset open(const Config& config, const Volume& volume, const StopCheck& stop, const Log& log) {
-  Dataset dataset = open_dataset(dataset_request(config, volume), stop, log);
-  if (dataset.fallback) {
-    log.warning("training on synthetic digits: the real dataset could not be had");
+/// The dataset of the run that would go on here. The checkpoints know it: whatever else were written down could be lost
+/// or belong to another run. Empty when there is none that is whole, which resume() will answer.
+std::string dataset_of_run(const Volume& volume, const StopCheck& stop) {
+  try {
+    return find_checkpoint(volume.checkpoints(), stop).checkpoint.meta.dataset_name;
+  } catch (const Error& error) {
+    if (error.status() == Status::kCancelled) throw;
+    return {};
   }
-  return dataset;
+}
+
+Dataset open(const Config& config, const Volume& volume, const StopCheck& stop, const Log& log) {
+  DatasetRequest request = dataset_request(config, volume);
+  if (request.name == "auto") request.begun_with = dataset_of_run(volume, stop);
+  return open_dataset(request, stop, log);
 }
 
 std::unique_ptr<Engine> create(std::span<const Backend> backends, const std::string& device, const EngineSpec& spec,
@@ -157,6 +167,7 @@ CheckpointMeta Session::describe() const {
 
 std::uint64_t Session::save_soon(SaveReason reason, const StopCheck& stop) {
   const std::int64_t asked_ns = clock_.monotonic_ns();
+  check_stop(stop, "saving");
   open_store(stop);
   const std::uint64_t ticket = writer_->submit(describe(), reason, engine_->freeze_state(), asked_ns, stop);
   ++unreported_saves_;

@@ -28,8 +28,8 @@ void throw_if_hopeless(const SaveOutcome& outcome);
 /// thread at a time.
 class Session {
  public:
-  /// Opens the volume and the dataset and builds the engine at step 0. Checkpoints are neither read
-  /// nor written. `clock` must outlive it. Throws kCancelled when `stop` said so.
+  /// Opens the volume and the dataset and builds the engine at step 0. Writes no checkpoint, and reads one only to
+  /// learn what dataset "auto" was when its run began. `clock` must outlive it. Throws kCancelled when `stop` said so.
   Session(const Config& config, std::span<const Backend> backends, const Clock& clock, Log log,
           const StopCheck& stop = {});
 
