@@ -156,10 +156,10 @@ class Reporter {
 constexpr const char* kNothingLost = "interrupted before the first step; nothing was lost; run the same command again";
 
 void tell_result(const spot_run_result& result) {
-  char text[sizeof result.model_path + 256];
+  char text[256];
   if (result.reason == SPOT_RUN_DONE) {
-    std::snprintf(text, sizeof text, "done: step %llu, test accuracy %.2f %%, model %s",
-                  static_cast<unsigned long long>(result.step), 100 * result.test_accuracy, result.model_path);
+    std::snprintf(text, sizeof text, "done: step %llu, test accuracy %.2f %%, model ",
+                  static_cast<unsigned long long>(result.step), 100 * result.test_accuracy);
   } else if (std::isnan(result.notice_to_durable_ms) && result.reason == SPOT_RUN_INTERRUPTED && result.durable == 1) {
     return terminal().line(kNothingLost);
   } else if (result.durable != 1) {
@@ -180,7 +180,7 @@ void tell_result(const spot_run_result& result) {
     std::snprintf(text, sizeof text, "cancelled at step %llu, checkpoint durable",
                   static_cast<unsigned long long>(result.step));
   }
-  terminal().line(text);
+  terminal().line(text + std::string(result.model_path));
 }
 
 int exit_code_of(const spot_run_result& result, const Options& options) {

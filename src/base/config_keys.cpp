@@ -88,9 +88,13 @@ constexpr auto kKeys = std::to_array<ConfigKey>({
     real("augment_rotation", "0", 0, 180, kExact,
          "Degrees by which a training image is turned at random, at most, either way; 0: not"),
 
+    choice("on_nan", "stop", "stop|continue", kFree,
+           "When a loss, a gradient norm or the state is not finite: stop without saving such a state, or continue"),
+
     // Where it is computed.
     choice("device", "auto", "auto|cpu|cuda", kFree, "Engine that computes"),
-    integer("threads", "0", 0, 1024, kFree, "Worker threads; 0: one for each processor. Never changes a result"),
+    integer("threads", "0", 0, 1024, kFree,
+            "Worker threads; 0: one for each processor, within the CPU quota of a container. Never changes a result"),
     integer("shards", "8", 1, 1024, kExact,
             "Parts into which each batch is cut, whatever the number of threads. The order of sums "
             "depends on it, so it is part of the run"),

@@ -72,7 +72,15 @@ Session::Session(const Config& config, std::span<const Backend> backends, const 
       spec_(engine_spec(config, dataset_)),
       model_json_(model_to_json(spec_.model)),
       engine_(create(backends, config.text("device"), spec_, stop, log_)),
-      trainer_(*engine_, dataset_, training_plan(config, dataset_), clock) {}
+      trainer_(*engine_, dataset_, training_plan(config, dataset_), clock, log_) {
+  log_.info(cat("threads: ", spec_.threads, ", ", thread_choice(config).reason));
+}
+
+void throw_if_hopeless(const SaveOutcome& outcome) {
+  if (!outcome.error) return;
+  const Status status = outcome.error->status();
+  if (status == Status::kFenced || status == Status::kDiverged) throw Error(*outcome.error);
+}
 
 std::vector<float> Session::read_state() const {
   std::vector<float> values(engine_->layout().size());
@@ -181,7 +189,7 @@ void Session::report_saves() {
   unreported_saves_ -= outcomes.size();
   for (const SaveOutcome& outcome : outcomes) {
     tell(outcome);
-    if (outcome.error && outcome.error->status() == Status::kFenced) throw Error(*outcome.error);
+    throw_if_hopeless(outcome);
   }
 }
 
