@@ -6,8 +6,8 @@
 #include <doctest/doctest.h>
 
 #include "base/config.h"
-#include "session_place.h"
-#include "striped_images.h"
+#include "support/session_place.h"
+#include "support/striped_images.h"
 
 using namespace spot;
 using namespace spot::test;
