@@ -80,6 +80,7 @@ spot_event to_struct(const spot::Event& event) {
   result.encode_ms = event.encode_ms;
   result.write_ms = event.write_ms;
   result.fsync_ms = event.fsync_ms;
+  result.not_promised = event.not_promised;
   return result;
 }
 
@@ -112,6 +113,7 @@ spot_save_report to_struct(const spot::SaveReport& report) {
   result.fsync_ms = spot::to_milliseconds(report.fsync_ns);
   result.durable_ms = spot::to_milliseconds(report.durable_ns);
   write_text(result.path, report.path);
+  write_text(result.not_promised, report.not_promised);
   return result;
 }
 

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 #include <new>
+#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -19,8 +20,14 @@
 namespace spot {
 namespace {
 
-/// A full disk takes none of them away.
+/// What a full disk leaves of a run: the last two, the best, and those that are kept for ever.
 constexpr std::uint64_t kLeastKept = 2;
+
+Retention least_of(Retention retention) {
+  retention.keep_last = kLeastKept;
+  retention.keep_best = std::min<std::uint64_t>(retention.keep_best, 1);
+  return retention;
+}
 
 Fd create_and_open(const std::filesystem::path& directory) {
   make_directory(directory);
@@ -38,8 +45,7 @@ CheckpointStore::CheckpointStore(const std::filesystem::path& directory, const S
       not_promised_(options.lease.promise.left_out()),
       clock_(clock),
       log_(std::move(log)),
-      lease_(WriterLease::acquire(directory_fd_, directory_, last_writer_epoch(directory_, stop), options.lease, clock_,
-                                  log_, stop)),
+      lease_(acquire_lease(options, stop)),
       workspace_(directory_fd_, lease_, options.lease.promise, clock_),
       // Listed now that no other writer can add to them.
       next_generation_(last_generation(directory_) + 1) {
@@ -47,6 +53,38 @@ CheckpointStore::CheckpointStore(const std::filesystem::path& directory, const S
   if (last_writer_epoch(directory_) > lease_.epoch()) {
     fail(Status::kFenced, cat("another writer has taken over '", directory_.string(), "'"));
   }
+}
+
+WriterLease CheckpointStore::acquire_lease(const StoreOptions& options, const StopCheck& stop) const {
+  const auto acquire = [&] {
+    return WriterLease::acquire(directory_fd_, directory_, last_writer_epoch(directory_, stop), options.lease, clock_, log_,
+                                stop);
+  };
+  try {
+    return acquire();
+  } catch (const Error& error) {
+    // No one is at work here, or this one would have waited for it.
+    if (error.status() != Status::kNoSpace || !remove_oldest()) throw;
+  }
+  return acquire();
+}
+
+bool CheckpointStore::remove_oldest() const {
+  std::vector<RetentionCandidate> candidates;
+  std::string run_id;
+  for (const StoredFile& file : list_by_lineage(directory_)) {
+    try {
+      const CheckpointMeta meta = load_checkpoint(file.path, Links::kRefuse).meta;
+      if (candidates.empty()) run_id = meta.run_id;
+      const Known known = describe(meta);
+      if (meta.run_id == run_id) candidates.push_back({file.path.filename().string(), known.step, known.accuracy});
+    } catch (const Error&) {  // no good to keep in place of another
+    }
+  }
+  const std::vector<std::string> names = superseded(candidates, least_of(wanted_));
+  if (names.empty() || ::unlinkat(directory_fd_.get(), names.back().c_str(), 0) != 0) return false;
+  log_.warning(cat("the volume is full: '", names.back(), "' is removed to make room for a writer's folder"));
+  return true;
 }
 
 SaveReport CheckpointStore::commit(CheckpointMeta meta, const StateReader& state) {
@@ -179,9 +217,7 @@ bool CheckpointStore::make_room(const CheckpointMeta& meta) {
   std::vector<std::string> names = superseded(candidates, retention_);
   if (names.empty() && !freed) {
     // Fewer than the keys keep, one at a time: never the last two, the best, nor those that are kept for ever.
-    Retention least = wanted_;
-    least.keep_last = kLeastKept;
-    least.keep_best = std::min<std::uint64_t>(wanted_.keep_best, 1);
+    Retention least = least_of(wanted_);
     names = superseded(candidates, least);
     if (names.empty()) return false;
     names.erase(names.begin(), names.end() - 1);

@@ -104,6 +104,9 @@ class CheckpointStore {
   /// Nothing when the file is gone. Throws kCorrupt when it must not be taken.
   std::optional<Checkpoint> try_restore(const std::filesystem::path& path, const StopCheck& stop);
   const MaybeKnown& knowledge_of(const std::filesystem::path& path);
+  WriterLease acquire_lease(const StoreOptions& options, const StopCheck& stop) const;
+  /// Removes the oldest file that a full disk need not keep, of the newest one's run; false when there is none.
+  [[nodiscard]] bool remove_oldest() const;
   SaveReport try_to_commit(CheckpointMeta& meta, const StateReader& state);
   /// The run's durable and whole files, newest first; nothing when `stop` said so before they were all known.
   std::optional<std::vector<RetentionCandidate>> candidates_of(const std::string& run_id, const StopCheck& stop);

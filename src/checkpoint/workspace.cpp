@@ -78,7 +78,8 @@ SaveFile::~SaveFile() {
 }
 
 void SaveFile::check(int error, const char* what) const {
-  if (error != 0) fail_errno(cat("cannot ", what, " checkpoint file '", name_, "'"), error);
+  const char* remedy = error == EFBIG ? " (see ulimit -f)" : "";
+  if (error != 0) fail_errno(cat("cannot ", what, " checkpoint file '", name_, "'", remedy), error);
 }
 
 void SaveFile::begin(std::span<const std::byte> image) {

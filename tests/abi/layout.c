@@ -57,7 +57,8 @@ OFFSET(spot_event, state_hash, 184);
 OFFSET(spot_event, encode_ms, 192);
 OFFSET(spot_event, write_ms, 200);
 OFFSET(spot_event, fsync_ms, 208);
-SIZE(spot_event, 216);
+OFFSET(spot_event, not_promised, 216);
+SIZE(spot_event, 224);
 
 OFFSET(spot_trainer_info, struct_size, 0);
 OFFSET(spot_trainer_info, classes, 4);
@@ -102,7 +103,8 @@ OFFSET(spot_save_report, durable_ms, 56);
 OFFSET(spot_save_report, path, 64);
 OFFSET(spot_save_report, write_ms, 1088);
 OFFSET(spot_save_report, fsync_ms, 1096);
-SIZE(spot_save_report, 1104);
+OFFSET(spot_save_report, not_promised, 1104);
+SIZE(spot_save_report, 1168);
 
 OFFSET(spot_run_result, struct_size, 0);
 OFFSET(spot_run_result, reason, 4);
