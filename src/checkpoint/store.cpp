@@ -262,13 +262,13 @@ void CheckpointStore::release_spares() {
   workspace_.release();
 }
 
-std::uint64_t CheckpointStore::reusable_bytes(const std::string& run_id) const {
-  std::uint64_t bytes = 0;
+std::uint64_t CheckpointStore::reusable_files(const std::string& run_id) const {
+  std::uint64_t files = 0;
   for (const StoredFile& file : list_checkpoints(directory_)) {
     const auto known = known_.find(file.path.filename().string());
-    if (known == known_.end() || (known->second && known->second->run_id == run_id)) bytes += file.bytes;
+    if (known == known_.end() || (known->second && known->second->run_id == run_id)) ++files;
   }
-  return bytes;
+  return files;
 }
 
 std::uint64_t checkpoint_bytes(std::size_t state_bytes) {

@@ -73,8 +73,8 @@ class CheckpointStore {
   void prepare(std::size_t state_bytes, const StopCheck& stop);
   /// Removes what was made ready, to leave its room to something else.
   void release_spares();
-  /// Bytes of files that later saves of run `run_id` will be written over or make superfluous.
-  [[nodiscard]] std::uint64_t reusable_bytes(const std::string& run_id) const;
+  /// Files that later saves of run `run_id` will be written over or make superfluous.
+  [[nodiscard]] std::uint64_t reusable_files(const std::string& run_id) const;
 
   /// The newest checkpoint, by lineage, that is whole; newer damaged ones are renamed to *.corrupt and reported.
   /// One whose restore was begun three times and never confirmed is set aside too: it kills its restorer. Nothing

@@ -136,6 +136,12 @@ struct Exchange {
     return static_cast<int>(status);
   }
 
+  [[nodiscard]] long sent_bytes() const {
+    long bytes = 0;
+    curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &bytes);
+    return bytes;
+  }
+
  private:
   bool give_up(std::string why) {
     response.error = std::move(why);
@@ -283,6 +289,8 @@ HttpResponse HttpClient::perform(const HttpRequest& request, const StopCheck& st
 
   if (exchange.exception) std::rethrow_exception(exchange.exception);
   response.status = exchange.received_status();
+  response.sent = exchange.sent_bytes() > 0;
+  response.timed_out = code == CURLE_OPERATION_TIMEDOUT;
   if (response.cancelled) {
     response.error = "cancelled";
   } else if (code != CURLE_OK && response.error.empty()) {
@@ -302,6 +310,13 @@ std::string_view HttpResponse::header(std::string_view name) const {
     if (key == name) return value;
   }
   return {};
+}
+
+std::optional<std::int64_t> HttpResponse::date() const {
+  const std::string text(header("date"));
+  const time_t seconds = text.empty() ? -1 : curl_getdate(text.c_str(), nullptr);
+  if (seconds < 0) return std::nullopt;
+  return std::int64_t{seconds};
 }
 
 std::string without_credentials(std::string_view url) {

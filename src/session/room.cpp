@@ -32,7 +32,7 @@ Room measure_room(const Config& config, const StateLayout& layout, int folder, s
   room.model = exported_bytes(layout);
   room.files = static_cast<std::uint64_t>(config.integer("keep_last") + config.integer("keep_best")) + kFilesBeside;
   room.available = free_space(folder);
-  if (room.available) *room.available += reusable;
+  if (room.available) *room.available += reusable * room.checkpoint;
   return room;
 }
 

@@ -27,7 +27,7 @@ struct Room {
   [[nodiscard]] Fit fit() const;
 };
 
-/// `folder` is open on the volume; `reusable` bytes of it are counted as free.
+/// `folder` is open on the volume; `reusable` checkpoint files there are counted as free.
 Room measure_room(const Config& config, const StateLayout& layout, int folder, std::uint64_t reusable);
 
 /// One line: how much is needed, how much is there, and which key lowers it.

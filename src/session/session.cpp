@@ -109,12 +109,8 @@ CommitPromise Session::rehearse() const {
 
 Room Session::measure_room() const {
   const Fd folder = open_directory(volume_.checkpoints());
-  std::uint64_t reusable = 0;
-  if (store_) {
-    reusable = store_->reusable_bytes(run_id_);
-  } else {
-    for (const StoredFile& file : list_checkpoints(volume_.checkpoints())) reusable += file.bytes;
-  }
+  const std::uint64_t reusable =
+      store_ ? store_->reusable_files(run_id_) : list_checkpoints(volume_.checkpoints()).size();
   return spot::measure_room(config_, engine_->layout(), folder.get(), reusable);
 }
 
