@@ -32,8 +32,8 @@ int sync_folder(int fd, const CommitPromise& promise) {
   return ::fsync(fd) == 0 || (!promise.folder_sync && means_unsupported(errno)) ? 0 : errno;
 }
 
-int publish_name(int from, const std::string& name, int to, const std::string& final_name,
-                 const CommitPromise& promise, Publishing& how) {
+int publish_name(int from, const std::string& name, int to, const std::string& final_name, const CommitPromise& promise,
+                 Publishing& how) {
   how = Publishing::kRenamed;
   if (::renameat2(from, name.c_str(), to, final_name.c_str(), RENAME_NOREPLACE) == 0) return 0;
   if (!means_unsupported(errno)) return errno;

@@ -28,7 +28,7 @@ enum class Publishing { kRenamed, kLinked };
 
 /// Gives the file `name` of the folder `from` the name `final_name` in the folder `to`. After kLinked the old name is
 /// there too.
-int publish_name(int from, const std::string& name, int to, const std::string& final_name,
-                 const CommitPromise& promise, Publishing& how);
+int publish_name(int from, const std::string& name, int to, const std::string& final_name, const CommitPromise& promise,
+                 Publishing& how);
 
 }  // namespace spot

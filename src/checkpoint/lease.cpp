@@ -34,12 +34,6 @@ constexpr milliseconds kLookAgain{20};
 /// A writer on this machine may still be putting files into the workspace that is removed.
 constexpr int kRemoveAttempts = 100;
 
-std::string random_hex() {
-  unsigned char bytes[8] = {};
-  if (::getrandom(bytes, sizeof bytes, 0) != sizeof bytes) fail_errno("cannot get random bytes", errno);
-  return to_hex(bytes, sizeof bytes);
-}
-
 Fd open_workspace(const Fd& folder, const std::string& name) {
   return Fd(::openat(folder.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
 }
@@ -256,7 +250,7 @@ std::optional<std::uint64_t> parse_workspace_name(std::string_view name) {
 }
 
 std::string new_claim_name() {
-  return cat(kClaimPrefix, random_hex());
+  return cat(kClaimPrefix, random_name());
 }
 
 WriterLease::WriterLease(const Fd& folder, std::filesystem::path path, std::uint64_t epoch, bool has_predecessor,
@@ -351,12 +345,16 @@ void WriterLease::fail_lost() const {
   for (const std::filesystem::path& path : {path_.parent_path(), path_, workspace}) {
     struct stat info {};
     if (::lstat(path.c_str(), &info) == 0) continue;
-    fail(Status::kIo, cat("'", path.string(), "' is missing: it was removed or renamed while a run was writing to it; ",
-                          path == workspace ? "run again" : "bring it back and run again", " to go on"),
+    fail(Status::kIo,
+         cat("'", path.string(), "' is missing: it was removed or renamed while a run was writing to it; ",
+             path == workspace ? "run again" : "bring it back and run again", " to go on"),
          {.os_errno = ENOENT});
   }
-  fail(Status::kIo, cat("'", workspace.string(), "' is another folder now, put there while a run was writing to it: "
-                        "bring the old one back and run again to go on"), {.os_errno = ESTALE});
+  fail(Status::kIo,
+       cat("'", workspace.string(),
+           "' is another folder now, put there while a run was writing to it: "
+           "bring the old one back and run again to go on"),
+       {.os_errno = ESTALE});
 }
 
 }  // namespace spot

@@ -45,13 +45,16 @@ class Rehearsal {
 
  private:
   void check(int error, const char* what) const {
-    if (error != 0) fail_path(cat("volume folder '", path_.string(), "' is no place for checkpoints: ", what), error, path_, kShareVolume);
+    if (error != 0)
+      fail_path(cat("volume folder '", path_.string(), "' is no place for checkpoints: ", what), error, path_,
+                kShareVolume);
   }
 
   void make_folder() {
     check(::mkdirat(folder_.get(), name_.c_str(), 0700) == 0 ? 0 : errno, "cannot create a folder in it");
     inside_ = Fd(::openat(folder_.get(), name_.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-    check(inside_.valid() ? share_like(folder_.get(), inside_.get()) : errno, "cannot open a folder that was made in it");
+    check(inside_.valid() ? share_like(folder_.get(), inside_.get()) : errno,
+          "cannot open a folder that was made in it");
   }
 
   void try_lock() {
@@ -86,7 +89,8 @@ class Rehearsal {
     }
     abilities_.promise.no_replace = false;
     if (strict != EPERM && !means_unsupported(strict)) check(strict, "cannot rename a file into it");
-    check(publish_name(inside_.get(), "first", folder_.get(), published_, weakest, how), "cannot rename a file into it");
+    check(publish_name(inside_.get(), "first", folder_.get(), published_, weakest, how),
+          "cannot rename a file into it");
   }
 
   void sync_the_folder() {
@@ -153,9 +157,10 @@ std::string describe_lack(const CommitPromise& promise) {
 void check_promise(const CommitPromise& promise, bool weak, const std::filesystem::path& path) {
   const std::string lack = describe_lack(promise);
   if (lack.empty() || weak) return;
-  fail(Status::kIo, cat("the file system of volume folder '", path.string(), "' ", lack,
-                        ", so a checkpoint that was reported durable could be lost: use a disk with a file system of its "
-                        "own (ext4, xfs) or NFS, or set durability to weak"));
+  fail(Status::kIo,
+       cat("the file system of volume folder '", path.string(), "' ", lack,
+           ", so a checkpoint that was reported durable could be lost: use a disk with a file system of its "
+           "own (ext4, xfs) or NFS, or set durability to weak"));
 }
 
 }  // namespace spot

@@ -9,9 +9,9 @@ namespace spot {
 
 /// What the file system of a checkpoint folder can do.
 struct CommitAbilities {
-  CommitPromise promise;     ///< that a commit can keep there
-  bool locks = true;         ///< it can tell whether another writer lives
-  double milliseconds = 0;   ///< that the rehearsed commit took
+  CommitPromise promise;    ///< that a commit can keep there
+  bool locks = true;        ///< it can tell whether another writer lives
+  double milliseconds = 0;  ///< that the rehearsed commit took
 };
 
 /// Walks through a whole commit with a small file: a writer's folder and its lock, create, write, sync, rename

@@ -43,6 +43,7 @@ CheckpointStore::CheckpointStore(const std::filesystem::path& directory, const S
       wanted_(options.retention),
       retention_(wanted_),
       not_promised_(options.lease.promise.left_out()),
+      values_(options.values),
       clock_(clock),
       log_(std::move(log)),
       lease_(acquire_lease(options, stop)),
@@ -57,8 +58,8 @@ CheckpointStore::CheckpointStore(const std::filesystem::path& directory, const S
 
 WriterLease CheckpointStore::acquire_lease(const StoreOptions& options, const StopCheck& stop) const {
   const auto acquire = [&] {
-    return WriterLease::acquire(directory_fd_, directory_, last_writer_epoch(directory_, stop), options.lease, clock_, log_,
-                                stop);
+    return WriterLease::acquire(directory_fd_, directory_, last_writer_epoch(directory_, stop), options.lease, clock_,
+                                log_, stop);
   };
   try {
     return acquire();
@@ -107,7 +108,7 @@ SaveReport CheckpointStore::try_to_commit(CheckpointMeta& meta, const StateReade
   meta.generation = next_generation_++;
   meta.writer_epoch = lease_.epoch();
   SaveFile file = workspace_.open_save_file();
-  const EncodedCheckpoint content = encoder_.encode(meta, state, &file);
+  const EncodedCheckpoint content = encoder_.encode(meta, state, &file, values_);
   const std::int64_t written = clock_.monotonic_ns();
   file.make_durable();
   const std::string name = checkpoint_file_name(meta.step, meta.generation);
@@ -226,8 +227,8 @@ bool CheckpointStore::make_room(const CheckpointMeta& meta) {
     // Later saves are then written over one that this one supersedes, instead of looking for room again.
     least.keep_last = std::max<std::uint64_t>(kLeastKept, static_cast<std::uint64_t>(oldest - candidates.begin()));
     retention_ = least;
-    log_.warning(cat("the volume is full: '", names[0], "' is removed to make room for the checkpoint of step ", meta.step,
-                     ", although keep_last=", wanted_.keep_last, " and keep_best=", wanted_.keep_best,
+    log_.warning(cat("the volume is full: '", names[0], "' is removed to make room for the checkpoint of step ",
+                     meta.step, ", although keep_last=", wanted_.keep_last, " and keep_best=", wanted_.keep_best,
                      " would keep it: make room or lower them"));
   }
   for (const std::string& name : names) {
@@ -243,7 +244,8 @@ bool CheckpointStore::is_short_of_room() const {
 
 void CheckpointStore::prune(const std::string& run_id, const StopCheck& stop) {
   // There is room again for what the keys keep.
-  if (is_short_of_room() && free_space(directory_fd_.get()).value_or(0) > kFilesBeside * file_bytes_) retention_ = wanted_;
+  if (is_short_of_room() && free_space(directory_fd_.get()).value_or(0) > kFilesBeside * file_bytes_)
+    retention_ = wanted_;
   drop_doubtful(durable_generation_);
   if (recycle_superseded(run_id, stop) && !(stop && stop())) workspace_.make_recycling_durable();
 }
@@ -301,17 +303,30 @@ std::optional<Checkpoint> CheckpointStore::try_restore(const std::filesystem::pa
   }
 }
 
+std::string CheckpointStore::objection_to(const Checkpoint& checkpoint) const {
+  if (values_ == AllowedValues::kAny) return {};
+  const TensorSpec* tensor = first_not_finite(checkpoint.state());
+  return tensor == nullptr ? std::string() : cat("its tensor '", printable(tensor->name), "' is not finite");
+}
+
 std::optional<Checkpoint> CheckpointStore::recover(const StopCheck& stop) {
   struct Bad {
     std::string name;
     std::string why;
   };
-  std::vector<Bad> bad;
+  std::vector<Bad> bad, passed_over;
   attempts_.load(directory_);
   for (const StoredFile& file : list_by_lineage(directory_, stop)) {
     try {
       std::optional<Checkpoint> checkpoint = try_restore(file.path, stop);
       if (!checkpoint) continue;
+      if (const std::string why = objection_to(*checkpoint); !why.empty()) {
+        passed_over.push_back({file.path.filename().string(), why});
+        continue;
+      }
+      for (const Bad& other : passed_over) {
+        log_.warning(cat("passed over '", other.name, "': ", other.why, "; set on_nan to continue to go on from it"));
+      }
       // Damaged files are renamed only now: while no good one is known, nothing on the volume changes.
       for (const Bad& damaged : bad) {
         workspace_.set_aside(damaged.name);
@@ -328,6 +343,12 @@ std::optional<Checkpoint> CheckpointStore::recover(const StopCheck& stop) {
       confirm_restore();  // nor is a lack of memory, once it is answered
       throw;
     }
+  }
+  if (!passed_over.empty()) {
+    confirm_restore();
+    fail(Status::kDiverged,
+         cat("no whole checkpoint in '", directory_.string(), "' can be gone on from: of '", passed_over.front().name,
+             "', the newest, ", passed_over.front().why, "; use another volume, or set on_nan to continue"));
   }
   const std::size_t set_aside_before = list_set_aside(directory_).size();
   if (bad.empty() && set_aside_before == 0) return std::nullopt;

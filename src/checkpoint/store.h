@@ -29,12 +29,13 @@ std::uint64_t checkpoint_bytes(std::size_t state_bytes);
 struct StoreOptions {
   Retention retention;
   LeaseOptions lease;
+  AllowedValues values = AllowedValues::kAny;  ///< of states that are saved or recovered
 };
 
 /// What one committed save was and took. Durations are in nanoseconds.
 struct SaveReport {
   std::string path;
-  SaveReason reason = SaveReason::kRequest;  ///< known to who asked for the save
+  SaveReason reason = SaveReason::kRequest;  ///< filled in by AsyncWriter
   std::uint64_t step = 0;
   std::uint64_t generation = 0;
   std::uint64_t bytes = 0;
@@ -60,8 +61,8 @@ class CheckpointStore {
   /// returns, the checkpoint survives a power cut; old ones are then pruned by prune(), or, where that was left out,
   /// before the next commit: the files of a run, those of the workspace included, are never more than keep_last,
   /// keep_best, the milestones and kFilesBeside. On a full disk it makes room by what may go, in the end by all but
-  /// the last two and the best, and tries again. Throws kNoSpace, kIo or kFenced and leaves the earlier checkpoints
-  /// that are kept as they were.
+  /// the last two and the best, and tries again. Throws kNoSpace, kIo, kFenced or kDiverged (a value that is
+  /// not allowed) and leaves the earlier checkpoints that are kept as they were.
   SaveReport commit(CheckpointMeta meta, const StateReader& state);
 
   /// Takes back the files of run `run_id` that the retention rules do not keep. Only what is durable, and written or
@@ -77,9 +78,10 @@ class CheckpointStore {
   [[nodiscard]] std::uint64_t reusable_files(const std::string& run_id) const;
 
   /// The newest checkpoint, by lineage, that is whole; newer damaged ones are renamed to *.corrupt and reported.
-  /// One whose restore was begun three times and never confirmed is set aside too: it kills its restorer. Nothing
-  /// when there is no checkpoint at all. Throws kCorrupt when there are some and none is good, changing nothing,
-  /// kUnsupported for the newest one's format, and kCancelled when `stop` said so.
+  /// One whose restore was begun three times and never confirmed is set aside too: it kills its restorer. One with a
+  /// value that is not allowed is passed over and reported. Nothing when there is no checkpoint at all. Throws,
+  /// changing nothing, kCorrupt when there are some and none is whole, kDiverged when those that are whole have values
+  /// that are not allowed, kUnsupported for the newest one's format, and kCancelled when `stop` said so.
   std::optional<Checkpoint> recover(const StopCheck& stop = {});
   /// The checkpoint that recover() gave has been taken over.
   void confirm_restore();
@@ -103,6 +105,8 @@ class CheckpointStore {
   static Known describe(const CheckpointMeta& meta);
   /// Nothing when the file is gone. Throws kCorrupt when it must not be taken.
   std::optional<Checkpoint> try_restore(const std::filesystem::path& path, const StopCheck& stop);
+  /// Why a whole checkpoint must not be taken; empty: it may be.
+  [[nodiscard]] std::string objection_to(const Checkpoint& checkpoint) const;
   const MaybeKnown& knowledge_of(const std::filesystem::path& path);
   WriterLease acquire_lease(const StoreOptions& options, const StopCheck& stop) const;
   /// Removes the oldest file that a full disk need not keep, of the newest one's run; false when there is none.
@@ -124,6 +128,7 @@ class CheckpointStore {
   const Retention wanted_;
   Retention retention_;  ///< less than wanted_ while there is no room for that
   std::string not_promised_;
+  AllowedValues values_;
   const Clock& clock_;
   Log log_;
   CheckpointEncoder encoder_;

@@ -47,8 +47,8 @@ std::string describe(const Room& room, const Config& config) {
   const std::string need = cat(room.files, " checkpoints of ", megabytes(room.checkpoint), " and a model of ",
                                megabytes(room.model), " need ", megabytes(room.wanted()), ", and ", there, " are free");
   if (room.fit() == Fit::kAll) return cat(name, " has room for the run: at most ", need);
-  return cat(name, " has no room for what keep_last=", config.integer("keep_last"), " and keep_best=",
-             config.integer("keep_best"), " keep: ", need,
+  return cat(name, " has no room for what keep_last=", config.integer("keep_last"),
+             " and keep_best=", config.integer("keep_best"), " keep: ", need,
              ": lower keep_last or keep_best, choose a smaller model, or make room; until then checkpoints are removed "
              "early, but for the last two and the best");
 }

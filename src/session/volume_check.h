@@ -12,10 +12,10 @@ namespace spot {
 
 /// One thing that was looked at on a volume.
 struct VolumeFinding {
-  const char* check = "";        ///< "commit" or "room"
-  bool good = true;              ///< false: a run works, but see `detail`; or it fails, with `status`
-  Status status = Status::kOk;   ///< what a run would fail with
-  std::string detail;            ///< one line
+  const char* check = "";       ///< "commit" or "room"
+  bool good = true;             ///< false: a run works, but see `detail`; or it fails, with `status`
+  Status status = Status::kOk;  ///< what a run would fail with
+  std::string detail;           ///< one line
 };
 
 /// Rehearses a commit on the configured volume, and judges, where there is a session, whether its run has room.

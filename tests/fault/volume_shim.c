@@ -73,8 +73,7 @@ static long files_in(const char* path, int is_workspace) {
       char inside[4096];
       snprintf(inside, sizeof inside, "%s/%s", path, name);
       files += files_in(inside, 1);
-    } else if (is_workspace ? strncmp(name, "save-", 5) == 0
-                            : length > 5 && strcmp(name + length - 5, ".spck") == 0) {
+    } else if (is_workspace ? strncmp(name, "save-", 5) == 0 : length > 5 && strcmp(name + length - 5, ".spck") == 0) {
       ++files;
     }
   }
