@@ -51,9 +51,17 @@
  *   that was taken over from can change nothing on the volume any more and gets SPOT_E_FENCED, even when it was
  *   frozen in the middle of a save. Reading (spot_checkpoint_...) needs no such right. On a file system without
  *   locks nobody can tell whether the writer before lives: there the second one does not wait but takes over.
- *   A volume has room for one checkpoint more than the keep_... keys say: a superseded file is written over by a
- *   later save rather than removed, so copy a checkpoint of a running trainer through spot_checkpoint_... and not
- *   file by file.
+ *   A volume needs room for keep_last + keep_best + 2 checkpoints, beside those that keep_every keeps: at no moment
+ *   are there more. A superseded file is written over by a later save rather than removed, so copy a checkpoint of a
+ *   running trainer through spot_checkpoint_... and not file by file. A run says before its first step when there is
+ *   less room, and refuses (SPOT_E_NO_SPACE) when not even three checkpoints fit. Whenever the volume turns out to be
+ *   full it removes what the keys do not ask for, then older checkpoints than the last two, but not the best and
+ *   none of keep_every, and saves once more; when that fails, too, it says so, trains on, and tries again with the
+ *   next save.
+ *   The first thing that a writer does is to rehearse a save. A file system that lacks something of it (syncing a
+ *   folder, renaming without replacing) is refused (SPOT_E_IO) unless the key durability allows a weaker promise;
+ *   each report of a save then says what was not promised. A folder that is removed or renamed while a trainer writes
+ *   to it is SPOT_E_IO, too; SPOT_E_FENCED is only for a volume that another writer has.
  *
  * STABILITY
  *   SPOT_ABI_VERSION 0 is unstable: it may change from one release to the next. From 1 on it is a promise.
@@ -321,6 +329,7 @@ typedef struct spot_event {
   int32_t withdrawn;      /* INTERRUPTION, and the next two: as in spot_notice */
   int32_t ends_run;
   uint64_t notice_id;
+  const char* not_promised; /* CHECKPOINT: see spot_save_report */
 } spot_event;
 
 /* Return 0 to go on; anything else ends the call with SPOT_E_CALLBACK. The event and its texts live until
@@ -367,13 +376,15 @@ typedef struct spot_save_report {
   uint64_t step;
   uint64_t generation;
   uint64_t bytes;
-  double stall_ms;   /* the training thread was held up */
-  double encode_ms;  /* copying and hashing */
-  double commit_ms;  /* write_ms + fsync_ms */
-  double durable_ms; /* from the call to durable */
-  const char* path;  /* the file; lives until the trainer's next call or end */
-  double write_ms;   /* handing the bytes to the file system */
-  double fsync_ms;   /* fsync of the file, its renaming, fsync of the folder */
+  double stall_ms;       /* the training thread was held up */
+  double encode_ms;      /* copying and hashing */
+  double commit_ms;      /* write_ms + fsync_ms */
+  double durable_ms;     /* from the call to durable */
+  const char* path;      /* the file; lives until the trainer's next call or end */
+  double write_ms;       /* handing the bytes to the file system */
+  double fsync_ms;       /* fsync of the file, its renaming, fsync of the folder */
+  char not_promised[64]; /* with durability=weak what the file system cannot do, of "file-sync", "folder-sync" (it may
+                            not survive a power cut) and "no-replace", separated by commas; else empty */
 } spot_save_report;
 
 /* Why spot_trainer_run() returned. */
@@ -400,8 +411,9 @@ typedef struct spot_run_result {
 } spot_run_result;
 
 /* Loads the dataset, which may have to be downloaded, builds the engine and sets the state of step 0. Writes no
- * checkpoint; reads the volume's newest one only for dataset=auto, which stays what it was when that run began. SPOT_E_CANCELLED: a later call goes on with the download where this one stopped;
- * SPOT_E_CONFIG, _DATA, _MODEL, _IO, _NOT_FOUND, _NETWORK, _UNSUPPORTED. Since 0. */
+ * checkpoint; reads the volume's newest one only for dataset=auto, which stays what it was when that run began.
+ * SPOT_E_CANCELLED: a later call goes on with the download where this one stopped; SPOT_E_CONFIG, _DATA, _MODEL, _IO,
+ * _NOT_FOUND, _NETWORK, _UNSUPPORTED. Since 0. */
 SPOT_API spot_status spot_trainer_create(const spot_config* config, spot_cancel* cancel, spot_trainer** out,
                                          spot_error** error);
 /* Waits for saves in progress, then frees. Any thread may do it. Since 0. */
@@ -547,6 +559,16 @@ SPOT_API spot_status spot_checkpoint_tensor(const spot_checkpoint* checkpoint, c
 /* Writes <prefix>.json (architecture) and <prefix>.safetensors (parameters and statistics), each atomically.
  * SPOT_E_DIVERGED: one of these is not finite. Since 0. */
 SPOT_API spot_status spot_checkpoint_export(const spot_checkpoint* checkpoint, const char* prefix, spot_error** error);
+
+/* ---- Volume ------------------------------------------------------------------------------------------- */
+
+/* Does on the configured volume what a run does there before its first step, and leaves nothing behind: rehearses a
+ * save ("commit") and, unless `trainer` is NULL, compares the room that this trainer's run takes with what there is
+ * ("room"). Waits for no other writer. JSON: an array of {"check", "status": "ok|warn|fail", "detail", "code"}; "code"
+ * is the spot_status that a run would end with, 0 unless it fails. SPOT_E_CONFIG, _IO, _NOT_FOUND: it is no volume.
+ * Free with spot_text_free(). Since 0. */
+SPOT_API spot_status spot_volume_check(const spot_config* config, spot_trainer* trainer, char** json,
+                                       spot_error** error);
 
 /* ---- Benchmark ---------------------------------------------------------------------------------------- */
 

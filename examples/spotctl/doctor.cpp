@@ -78,10 +78,10 @@ Finding check_checkpoints(const std::string& volume) {
   return {"checkpoints", Health::kFail, detail + "; no run starts over: use another volume", kBadData};
 }
 
-/// Does what train does before its first step.
-Finding check_run(const Config& config) {
+/// Makes what train makes before its first step, into `trainer`.
+Finding check_run(const Config& config, Trainer& trainer) {
   try {
-    const Trainer trainer = make<Trainer>(spot_trainer_create, config.get(), nullptr);
+    trainer = make<Trainer>(spot_trainer_create, config.get(), nullptr);
     auto info = sized<spot_trainer_info>();
     call(spot_trainer_get_info, trainer.get(), &info);
     const std::string detail = value_of(config, "model") + ", " + std::to_string(info.parameter_count) +
@@ -94,6 +94,25 @@ Finding check_run(const Config& config) {
   } catch (const std::exception& failure) {
     return {"run", Health::kFail, failure.what(), exit_code_of(failure)};
   }
+}
+
+/// What the library says of a save on the volume, and of its room where there is a trainer.
+std::vector<Finding> check_saves(const Config& config, const Trainer& trainer) {
+  std::vector<Finding> findings;
+  try {
+    const Text json = make<Text>(spot_volume_check, config.get(), trainer.get());
+    for (const Json& found : Json::parse(json.get())) {
+      const auto status = found["status"].get<std::string>();
+      findings.push_back({found["check"].get<std::string>(),
+                          status == "ok"     ? Health::kOk
+                          : status == "warn" ? Health::kWarn
+                                             : Health::kFail,
+                          found["detail"].get<std::string>(), exit_code_of(found["code"].get<spot_status>())});
+    }
+  } catch (const std::exception& failure) {
+    findings.push_back({"commit", Health::kFail, failure.what(), exit_code_of(failure)});
+  }
+  return findings;
 }
 
 Finding notice_finding(const spot_notice& notice) {
@@ -147,7 +166,9 @@ std::vector<Finding> examine(const Config& config, bool volume_is_given) {
   findings.push_back(check_volume(volume, !volume_is_given));
   if (findings.back().health != Health::kFail) {
     findings.push_back(check_checkpoints(volume));
-    findings.push_back(check_run(config));
+    Trainer trainer;
+    findings.push_back(check_run(config, trainer));
+    for (Finding& finding : check_saves(config, trainer)) findings.push_back(std::move(finding));
   }
   findings.push_back(check_metadata(config));
   return findings;

@@ -131,7 +131,8 @@ class Reporter {
                 {"status", spot_status_name(event.status)},
                 {"encode_ms", number(event.encode_ms)},
                 {"write_ms", number(event.write_ms)},
-                {"fsync_ms", number(event.fsync_ms)}};
+                {"fsync_ms", number(event.fsync_ms)},
+                {"not_promised", event.not_promised}};
       case SPOT_EVENT_INTERRUPTION:
         return {{"event", "interruption"},
                 {"source", event.source},

@@ -50,6 +50,14 @@ constexpr auto kKeys = std::to_array<ConfigKey>({
          "Persistent folder that holds datasets/, checkpoints/, models/ and logs/. It must exist, except "
          "the default one, which is created"),
     flag("volume_must_be_mounted", "false", kFree, "Refuse a volume that is not a mount point of its own"),
+    choice(
+        "volume_mode", "private", "private|group", kFree,
+        "Who may use what a run makes on the volume: its own user alone, or the group of its folders too (modes 2770 "
+        "and 0660), so that several users can take turns"),
+    choice("durability", "full", "full|weak", kFree,
+           "full refuses a volume whose file system cannot promise that a save which is reported survives a power cut, "
+           "or cannot refuse to replace a file; weak takes such a one (CIFS, some of FUSE), and each save says what "
+           "was not promised"),
 
     // How it is trained.
     integer("batch_size", "128", 1, 65536, kExact, "Samples a step"),
@@ -113,12 +121,14 @@ constexpr auto kKeys = std::to_array<ConfigKey>({
     real("checkpoint_seconds", "60", 0, 1e9, kFree, "Save every so many seconds; 0: not by time"),
     integer("checkpoint_epochs", "1", 0, 1e9, kFree, "Save every so many epochs; 0: not by epochs"),
     integer("keep_last", "3", 2, 1e6, kFree,
-            "Newest checkpoints of the run that are kept; those of other runs on the volume are left alone"),
+            "Newest checkpoints of the run that are kept; those of other runs on the volume are left alone. The volume "
+            "needs room for keep_last + keep_best + 2 checkpoints; on a full one fewer are kept, at least two"),
     integer("keep_best", "1", 0, 1e6, kFree,
             "Best checkpoints (by validation accuracy, or test accuracy without a validation set) that "
-            "are kept beside the newest"),
-    integer("keep_every", "0", 0, 1e12, kFree,
-            "Checkpoints at multiples of so many steps are kept for ever; 0: none for that reason"),
+            "are kept beside the newest; on a full volume fewer are kept, at least one"),
+    integer(
+        "keep_every", "0", 0, 1e12, kFree,
+        "Checkpoints at multiples of so many steps are kept for ever, on a full volume too; 0: none for that reason"),
     real("lease_wait_seconds", "120", 0, 1e6, kFree,
          "How long to wait for another process that writes to the same volume"),
     flag("takeover", "false", kFree,
@@ -130,7 +140,8 @@ constexpr auto kKeys = std::to_array<ConfigKey>({
          "Interruption notices: auto (the cloud this machine runs in, if any), aws, file:PATH (a path "
          "that appears), or none"),
     text("metadata_endpoint", "", kFree, "Base URL of the metadata service, instead of the provider's own address"),
-    flag("metadata_v1", "false", kFree, "Ask the metadata service without a session token where none is to be had (IMDSv1)"),
+    flag("metadata_v1", "false", kFree,
+         "Ask the metadata service without a session token where none is to be had (IMDSv1)"),
     real("poll_seconds", "5", 0.01, 3600, kFree, "Time between two questions to the metadata service"),
 
     // What is recorded with it.

@@ -14,6 +14,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 
+#include "base/access.h"
 #include "base/held_signal.h"
 #include "base/status.h"
 #include "base/text.h"
@@ -51,7 +52,7 @@ Fd open_file(const std::filesystem::path& path, int flags, unsigned mode) {
     fail(Status::kIo, cat("'", path.string(), "' is a symbolic link, and links are not followed here"),
          {.os_errno = ELOOP});
   }
-  fail_errno(cat("cannot open '", path.string(), "'"), errno);
+  fail_path(cat("cannot open '", path.string(), "'"), errno, path);
 }
 
 Fd open_regular_file(const std::filesystem::path& path, int flags, unsigned mode) {
@@ -165,7 +166,8 @@ std::string random_name() {
 
 void sync_directory(const std::filesystem::path& directory) {
   const Fd fd = open_file(directory.empty() ? "." : directory, O_RDONLY | O_DIRECTORY);
-  if (::fsync(fd.get()) != 0) {
+  // EINVAL, ENOTSUP: the file system has no such call (CIFS, some of FUSE), so no one can do better.
+  if (::fsync(fd.get()) != 0 && errno != EINVAL && errno != ENOTSUP) {
     fail_errno(cat("cannot make directory '", directory.string(), "' durable"), errno);
   }
 }
@@ -175,7 +177,7 @@ void make_directory(const std::filesystem::path& directory) {
     sync_directory(directory.parent_path());
     return;
   }
-  if (errno != EEXIST) fail_errno(cat("cannot create directory '", directory.string(), "'"), errno);
+  if (errno != EEXIST) fail_path(cat("cannot create directory '", directory.string(), "'"), errno, directory);
   struct stat info {};
   if (::lstat(directory.c_str(), &info) != 0) fail_errno(cat("cannot examine '", directory.string(), "'"), errno);
   if (S_ISLNK(info.st_mode)) {
@@ -184,6 +186,16 @@ void make_directory(const std::filesystem::path& directory) {
   }
   if (!S_ISDIR(info.st_mode)) fail(Status::kIo, cat("'", directory.string(), "' exists and is not a directory"));
 }
+
+namespace {
+
+/// share_like() for a file that will be in the folder `parent`.
+int share_in(const std::filesystem::path& parent, const Fd& file) {
+  const Fd folder(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  return folder.valid() ? share_like(folder.get(), file.get()) : 0;
+}
+
+}  // namespace
 
 Fd place_file(const std::filesystem::path& path, std::span<const std::byte> bytes, const Fd* staging) {
   const std::filesystem::path parent = path.parent_path().empty() ? "." : path.parent_path();
@@ -194,6 +206,7 @@ Fd place_file(const std::filesystem::path& path, std::span<const std::byte> byte
   Fd fd(::openat(directory, temporary.c_str(), kFlags, 0600));
   int error = fd.valid() ? write_all(fd.get(), bytes.data(), bytes.size()) : errno;
   if (error == 0 && ::fsync(fd.get()) != 0) error = errno;
+  if (error == 0) error = share_in(parent, fd);
   if (error == 0 && ::renameat(directory, temporary.c_str(), AT_FDCWD, path.c_str()) != 0) error = errno;
   if (error == EXDEV && staging != nullptr) {
     ::unlinkat(directory, temporary.c_str(), 0);

@@ -66,7 +66,8 @@ std::vector<std::string> entry_names(const Fd& directory);
 /// 16 random hexadecimal digits, for a name that no other process makes, on whatever machine. Throws kIo.
 std::string random_name();
 
-/// Makes the entries of a directory durable. Throws kIo.
+/// Makes the entries of a directory durable, where its file system can do that: who relies on it finds out beforehand
+/// (checkpoint/rehearsal.h). Throws kIo.
 void sync_directory(const std::filesystem::path& directory);
 
 /// Creates the directory (its parent must exist) with mode 0700 unless it is there, and makes its entry in
@@ -76,8 +77,8 @@ void make_directory(const std::filesystem::path& directory);
 /// Replaces `path` by the bytes, atomically and durably: a temporary file, fsync, rename, fsync of the
 /// directory. After a crash the old or the new content is there, never a mixture. The temporary file is made
 /// in `staging`, a directory of the same volume, and who loses the staging directory can replace nothing any more;
-/// else, or when something else is mounted where `path` is, beside `path`. The file's mode is 0600; where `path` is a
-/// symbolic link, the link is replaced.
+/// else, or when something else is mounted where `path` is, beside `path`. The file's mode is 0600, in a shared
+/// folder (base/access.h) 0660; where `path` is a symbolic link, the link is replaced.
 void write_file_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes,
                            const Fd* staging = nullptr);
 void write_file_atomically(const std::filesystem::path& path, const std::string& text, const Fd* staging = nullptr);

@@ -84,6 +84,7 @@ spot_event to_struct(const spot::Event& event) {
   result.encode_ms = event.encode_ms;
   result.write_ms = event.write_ms;
   result.fsync_ms = event.fsync_ms;
+  result.not_promised = event.not_promised;
   return result;
 }
 
@@ -120,6 +121,7 @@ spot_save_report to_struct(const spot::SaveReport& report, std::string& path) {
   result.durable_ms = spot::to_milliseconds(report.durable_ns);
   path = report.path;
   result.path = path.c_str();
+  write_text(result.not_promised, report.not_promised);
   return result;
 }
 

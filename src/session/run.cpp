@@ -1,6 +1,7 @@
 #include "session/run.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
 #include <optional>
 #include <vector>
@@ -59,6 +60,7 @@ class Run {
   void stop_at_notice();
   void stop_at_cancel();
   void finish();
+  [[nodiscard]] ExportedModel export_final();
   [[nodiscard]] bool is_as_resumed() const;
   [[nodiscard]] std::string hash_of_what_is_left();
 
@@ -140,6 +142,7 @@ void Run::check_lease_now_and_then() {
 }
 
 void Run::begin() {
+  if (!trainer_.done()) session_.check_room();
   resumed_step_ = trainer_.step();
   resumed_epochs_ = trainer_.history().size();
   csv_.emplace(session_.volume().logs(), session_.staging(), session_.run_id(), trainer_.history(), trainer_.step(),
@@ -260,19 +263,45 @@ bool Run::is_as_resumed() const {
 void Run::finish() {
   if (!is_as_resumed()) {
     const SaveOutcome outcome = session_.finish_save(session_.save_soon(SaveReason::kFinal));
+    if (outcome.error && outcome.error->status() == Status::kNoSpace) {
+      // The model is smaller. Should there be no room for it either, the checkpoint is what matters.
+      try {
+        session_.log().warning(cat("the final model is written though its checkpoint is not: '",
+                                   export_final().architecture.string(), "'"));
+      } catch (const Error& error) {
+        session_.log().error(error.what());
+      }
+    }
     if (outcome.error) throw Error(*outcome.error);
   }
   result_.durable = true;
+  result_.model_path = export_final().architecture.string();
+}
+
+ExportedModel Run::export_final() {
   const std::vector<float> values = session_.read_state();
+  const std::filesystem::path models = session_.volume().models();
+  const auto write = [&] {
+    return export_model(models / session_.run_id(), session_.model_json(), {&session_.engine().layout(), values},
+                        {{"format", "spot-trainer"}, {"run_id", session_.run_id()}, {"step", to_text(trainer_.step())}},
+                        &session_.staging());
+  };
   try {
-    const ExportedModel model = export_model(
-        session_.volume().models() / session_.run_id(), session_.model_json(), {&session_.engine().layout(), values},
-        {{"format", "spot-trainer"}, {"run_id", session_.run_id()}, {"step", to_text(trainer_.step())}},
-        &session_.staging());
-    result_.model_path = model.architecture.string();
-  } catch (const Error&) {
+    try {
+      return write();
+    } catch (const Error& error) {
+      if (error.status() != Status::kNoSpace) throw;
+      session_.release_spares();
+      return write();
+    }
+  } catch (const Error& error) {
     session_.check_lease();  // says more plainly why the staging folder is gone
-    throw;
+    if (error.details().os_errno != ENOENT) throw;
+    fail(Status::kIo,
+         cat("'", models.string(),
+             "' is missing: it was removed or renamed while the run was training; run "
+             "again to write the model"),
+         {.os_errno = ENOENT});
   }
 }
 

@@ -5,7 +5,9 @@
 
 #include "base/status.h"
 #include "base/text.h"
+#include "checkpoint/checkpoint_file.h"
 #include "checkpoint/decoder.h"
+#include "checkpoint/rehearsal.h"
 #include "checkpoint/verify.h"
 #include "session/checkpoint_meta.h"
 #include "session/code_version.h"
@@ -96,10 +98,55 @@ std::string Session::state_hash() const {
 void Session::open_store(const StopCheck& stop) {
   if (writer_) return;
   if (!store_) {
-    store_ = std::make_unique<CheckpointStore>(volume_.checkpoints(), store_options(config_), clock_, log_, stop);
+    StoreOptions options = store_options(config_);
+    options.lease.promise = rehearse();
+    store_ = std::make_unique<CheckpointStore>(volume_.checkpoints(), options, clock_, log_, stop);
   }
   if (store_->has_predecessor()) renew_logs(volume_.logs(), store_->staging(), log_);
   writer_ = std::make_unique<AsyncWriter>(*store_, engine_->layout().size() * sizeof(float), clock_, log_);
+}
+
+CommitPromise Session::rehearse() const {
+  const std::filesystem::path path = volume_.checkpoints();
+  try {
+    const CommitPromise promise = rehearse_commit(open_directory(path), path).promise;
+    check_promise(promise, config_.text("durability") == "weak", path);
+    const std::string lack = describe_lack(promise);
+    if (!lack.empty()) {
+      log_.warning(cat("durability=weak: the file system of '", path.string(), "' ", lack,
+                       ": a power cut may take checkpoints that were reported"));
+    }
+    return promise;
+  } catch (const Error& error) {
+    // What a writer before has left may make room yet.
+    if (error.status() != Status::kNoSpace) throw;
+    log_.warning(cat("a save could not be rehearsed: ", error.what()));
+    return {};
+  }
+}
+
+Room Session::measure_room() const {
+  const Fd folder = open_directory(volume_.checkpoints());
+  const std::uint64_t reusable =
+      store_ ? store_->reusable_files(run_id_) : list_checkpoints(volume_.checkpoints()).size();
+  return spot::measure_room(config_, engine_->layout(), folder.get(), reusable);
+}
+
+void Session::check_room() const {
+  const Room room = measure_room();
+  const std::string text = spot::describe(room, config_), warning = file_size_warning(room);
+  if (room.fit() == Fit::kNone) fail(Status::kNoSpace, text);
+  if (room.fit() == Fit::kLess) {
+    log_.warning(text);
+  } else {
+    log_.info(text);
+  }
+  if (!warning.empty()) log_.warning(warning);
+}
+
+void Session::release_spares() {
+  if (writer_) writer_->wait_all();
+  if (store_) store_->release_spares();
 }
 
 void Session::check_lease() const {
@@ -213,7 +260,8 @@ void Session::tell(const SaveOutcome& outcome) const {
                             .reason = reason,
                             .path = report.path.c_str(),
                             .message = outcome.error ? outcome.error->what() : "",
-                            .run_id = run_id_.c_str()});
+                            .run_id = run_id_.c_str(),
+                            .not_promised = report.not_promised.c_str()});
 }
 
 }  // namespace spot

@@ -15,6 +15,7 @@
 #include "checkpoint/store.h"
 #include "data/dataset.h"
 #include "engine/engine.h"
+#include "session/room.h"
 #include "session/volume.h"
 #include "train/trainer.h"
 
@@ -57,8 +58,14 @@ class Session {
   /// A folder of the volume to make files in that are to be renamed into it; it is lost with the lease. Only after
   /// open_store().
   [[nodiscard]] const Fd& staging() const { return store_->staging(); }
+  /// The room that this run takes on its volume, and what there is.
+  [[nodiscard]] Room measure_room() const;
+  /// Says what room a run takes. Throws kNoSpace when not even the last two checkpoints and a third one fit.
+  void check_room() const;
   /// Lets the writer's thread get ready for the first save.
   void prepare_save();
+  /// Leaves the room of what was made ready for later saves to something else.
+  void release_spares();
 
   /// Takes over the volume's newest good checkpoint; false when there is none. Throws kCorrupt when
   /// there are some and none is good, kMismatch when it cannot go on under this configuration, kCancelled when
@@ -80,6 +87,8 @@ class Session {
 
  private:
   void adopt(const Checkpoint& checkpoint);
+  /// The first thing that is done on the volume: whether a commit can keep what the key durability asks for.
+  [[nodiscard]] CommitPromise rehearse() const;
   void tell(const SaveOutcome& outcome) const;
   [[nodiscard]] CheckpointMeta describe() const;
 

@@ -59,6 +59,7 @@ struct Event {
   const char* message = "";
   const char* run_id = "";
   const char* state_hash = "";
+  const char* not_promised = "";
 };
 
 /// Who is told of which stages. May throw, which ends the call that told it.

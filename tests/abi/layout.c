@@ -65,7 +65,8 @@ OFFSET(spot_event, fsync_ms, 208);
 OFFSET(spot_event, withdrawn, 216);
 OFFSET(spot_event, ends_run, 220);
 OFFSET(spot_event, notice_id, 224);
-SIZE(spot_event, 232);
+OFFSET(spot_event, not_promised, 232);
+SIZE(spot_event, 240);
 
 OFFSET(spot_trainer_info, struct_size, 0);
 OFFSET(spot_trainer_info, classes, 4);
@@ -110,7 +111,8 @@ OFFSET(spot_save_report, durable_ms, 56);
 OFFSET(spot_save_report, path, 64);
 OFFSET(spot_save_report, write_ms, 72);
 OFFSET(spot_save_report, fsync_ms, 80);
-SIZE(spot_save_report, 88);
+OFFSET(spot_save_report, not_promised, 88);
+SIZE(spot_save_report, 152);
 
 OFFSET(spot_run_result, struct_size, 0);
 OFFSET(spot_run_result, reason, 4);
