@@ -164,9 +164,10 @@ SPOT_API spot_status spot_config_get_str(const spot_config* config, const char* 
 /* Where whatever is created from this configuration reports; NULL (the default) for silence. Since 0. */
 SPOT_API spot_status spot_config_set_log(spot_config* config, spot_log_fn receiver, void* user, spot_error** error);
 /* JSON array, one object a key: {"name", "type": "boolean|integer|number|text", "default", "minimum",
- * "maximum", "choices", "resume": "free|exact", "help"}; lives for ever. "default" is text as
+ * "maximum", "choices", "resume": "free|exact", "help", "synonyms"}; lives for ever. "default" is text as
  * spot_config_get_str() gives it; "minimum" and "maximum", both inclusive, are null unless the key is a
- * number; "choices" is an array of texts, empty when every text is allowed. "exact" keys determine the results
+ * number; "choices" is an array of texts, empty when every text is allowed; "synonyms" are words for the key in other
+ * programs, which a suggestion may be made from and no setter accepts. "exact" keys determine the results
  * and cannot differ from the checkpoint's on resume unless allow_config_change is true. Since 0. */
 SPOT_API const char* spot_config_describe(void);
 
