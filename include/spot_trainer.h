@@ -10,7 +10,7 @@
  *       spot_config *config;   spot_trainer *trainer;   spot_poller *poller;   spot_error *error;
  *       spot_config_create(&config, &error);
  *       spot_config_set_str(config, "volume", "/mnt/data", &error);
- *       spot_trainer_create(config, &trainer, &error);
+ *       spot_trainer_create(config, NULL, &trainer, &error);
  *       spot_poller_create(config, &poller, &error);
  *       spot_trainer_run(trainer, poller, NULL, &result, &error);
  *
@@ -101,7 +101,7 @@ typedef int32_t spot_status;
 #define SPOT_E_NETWORK 10         /* no server gave what was asked for */
 #define SPOT_E_BUSY 11            /* the handle is in use by another call, or by a callback's caller */
 #define SPOT_E_ORDER 12           /* a call that makes no sense now */
-#define SPOT_E_CANCELLED 13       /* the spot_cancel was triggered; the state is that of a whole step */
+#define SPOT_E_CANCELLED 13       /* the spot_cancel was triggered; a trainer's state is that of a whole step */
 #define SPOT_E_CALLBACK 14        /* a callback returned non-zero */
 #define SPOT_E_FORKED 15          /* the handle belongs to the parent process */
 #define SPOT_E_FENCED 16          /* another writer has taken over the volume: this one may not go on */
@@ -173,7 +173,8 @@ SPOT_API const char* spot_config_describe(void);
 
 /* ---- Cancel ------------------------------------------------------------------------------------------- */
 
-/* A request to stop, reference-counted. All of its functions accept NULL, which is never triggered. */
+/* A request to stop, reference-counted, for the calls that can take long. All of its functions, and every parameter
+ * of this type, accept NULL, which is never triggered. */
 typedef struct spot_cancel spot_cancel;
 
 /* With one owner. Since 0. */
@@ -183,8 +184,9 @@ SPOT_API void spot_cancel_retain(spot_cancel* cancel);
 /* Takes one owner away; the last one frees it. A call that was given the handle is an owner until it returns.
  * Since 0. */
 SPOT_API void spot_cancel_free(spot_cancel* cancel);
-/* Asks every call that was given this handle to stop at the next step boundary. One lock-free store: safe in
- * a signal handler and on any thread. Since 0. */
+/* Asks every call that was given this handle to stop: training at the next step boundary, everything else, a download
+ * or a wait for another writer say, within a second. One lock-free store: safe in a signal handler and on any thread.
+ * Since 0. */
 SPOT_API void spot_cancel_trigger(spot_cancel* cancel);
 /* 1 when triggered, else 0. Since 0. */
 SPOT_API int32_t spot_cancel_is_triggered(const spot_cancel* cancel);
@@ -367,9 +369,11 @@ typedef struct spot_run_result {
   char model_path[1024];       /* the final model's architecture, when the run is done; else empty */
 } spot_run_result;
 
-/* Loads the dataset, builds the engine and sets the state of step 0. Neither reads nor writes checkpoints.
+/* Loads the dataset, which may have to be downloaded, builds the engine and sets the state of step 0. Neither reads
+ * nor writes checkpoints. SPOT_E_CANCELLED: a later call goes on with the download where this one stopped;
  * SPOT_E_CONFIG, _DATA, _MODEL, _IO, _NOT_FOUND, _NETWORK, _UNSUPPORTED. Since 0. */
-SPOT_API spot_status spot_trainer_create(const spot_config* config, spot_trainer** out, spot_error** error);
+SPOT_API spot_status spot_trainer_create(const spot_config* config, spot_cancel* cancel, spot_trainer** out,
+                                         spot_error** error);
 /* Waits for saves in progress, then frees. Any thread may do it. Since 0. */
 SPOT_API void spot_trainer_free(spot_trainer* trainer);
 
@@ -411,20 +415,23 @@ SPOT_API spot_status spot_trainer_confusion(spot_trainer* trainer, int32_t split
                                             size_t length, spot_error** error);
 
 /* Class probabilities, [count][classes], of 8-bit images, [count][rows][columns]. `length` is the number of
- * floats at `probabilities`. Since 0. */
+ * floats at `probabilities`; when cancelled some of them are written. SPOT_E_CANCELLED. Since 0. */
 SPOT_API spot_status spot_trainer_predict(spot_trainer* trainer, const uint8_t* images, size_t count,
-                                          float* probabilities, size_t length, spot_error** error);
+                                          spot_cancel* cancel, float* probabilities, size_t length, spot_error** error);
 
 /* Saves the present state on the volume and returns when it survives a power cut. `out` may be NULL. It becomes the
  * one that is resumed, whatever its step: restore first what the volume holds, to go on with that. The first call may
- * wait for the volume's other writer (lease_wait_seconds), and no cancel ends that wait.
- * SPOT_E_IO, _NO_SPACE, _FENCED, _TIMEOUT: earlier checkpoints are as they were; _CALLBACK. Since 0. */
-SPOT_API spot_status spot_trainer_checkpoint(spot_trainer* trainer, spot_save_report* out, spot_error** error);
+ * wait for the volume's other writer (lease_wait_seconds). SPOT_E_CANCELLED: nobody waits for the save any more, which
+ * becomes durable all the same if it had begun; the callback is told of that with the next save. SPOT_E_IO, _NO_SPACE,
+ * _FENCED, _TIMEOUT: earlier checkpoints are as they were; _CALLBACK. Since 0. */
+SPOT_API spot_status spot_trainer_checkpoint(spot_trainer* trainer, spot_cancel* cancel, spot_save_report* out,
+                                             spot_error** error);
 /* Takes over the state of the checkpoint file at `path`, or, when that is NULL, of the newest good one on the
  * volume (which may wait for its other writer, as above). SPOT_E_NOT_FOUND: there is none; _CORRUPT: it (or every one)
  * is damaged; _MISMATCH: it belongs to another model, dataset or configuration, which the message names; _FENCED,
- * _TIMEOUT. The state is unchanged on failure. Since 0. */
-SPOT_API spot_status spot_trainer_restore(spot_trainer* trainer, const char* path, spot_error** error);
+ * _TIMEOUT, _CANCELLED. The state is unchanged on failure. Since 0. */
+SPOT_API spot_status spot_trainer_restore(spot_trainer* trainer, const char* path, spot_cancel* cancel,
+                                          spot_error** error);
 
 /* Since 0. */
 SPOT_API spot_status spot_trainer_get_info(spot_trainer* trainer, spot_trainer_info* out, spot_error** error);
@@ -468,9 +475,10 @@ SPOT_API spot_status spot_trainer_statistics(spot_trainer* trainer, char** json,
 typedef struct spot_checkpoint spot_checkpoint;
 
 /* Opens a file, or the newest good one of a folder (a volume or its checkpoints/), without changing anything.
- * SPOT_E_NOT_FOUND, _CORRUPT (with the byte offset; of a folder: every one is), _UNSUPPORTED (a newer format).
- * Since 0. */
-SPOT_API spot_status spot_checkpoint_open(const char* path, spot_checkpoint** out, spot_error** error);
+ * SPOT_E_NOT_FOUND, _CORRUPT (with the byte offset; of a folder: every one is), _UNSUPPORTED (a newer format),
+ * _CANCELLED. Since 0. */
+SPOT_API spot_status spot_checkpoint_open(const char* path, spot_cancel* cancel, spot_checkpoint** out,
+                                          spot_error** error);
 /* Since 0. */
 SPOT_API void spot_checkpoint_free(spot_checkpoint* checkpoint);
 /* JSON: {"path", "valid": true, "bytes", "step", "epoch", "generation", "reason", "run_id", "state_hash",
@@ -486,9 +494,10 @@ SPOT_API spot_status spot_checkpoint_describe(const spot_checkpoint* checkpoint,
  * "writer_epoch", "bytes", "run_id", "state_hash", "error"}, to be freed with spot_text_free(); each may be NULL.
  * "state" is whole, damaged, newer format, set aside, in progress (a writer's, being written or spare) or foreign;
  * "resume" is true for the one that a run would go on from; "valid" is true for whole ones, which alone have "run_id"
- * and "state_hash"; "error" says why a file is refused, else null. SPOT_E_NOT_FOUND: no checkpoint there. Since 0. */
-SPOT_API spot_status spot_checkpoint_verify(const char* path, uint64_t* good, uint64_t* bad, char** json,
-                                            spot_error** error);
+ * and "state_hash"; "error" says why a file is refused, else null. SPOT_E_NOT_FOUND: no checkpoint there; _CANCELLED.
+ * Since 0. */
+SPOT_API spot_status spot_checkpoint_verify(const char* path, spot_cancel* cancel, uint64_t* good, uint64_t* bad,
+                                            char** json, spot_error** error);
 /* The configuration of its run, the model as JSON unless it is a named one. Keys that this release does not know,
  * and all that name a place on a machine or network (volume, dataset_mirrors, metadata, metadata_endpoint, and
  * dataset when it is a folder), are left out: set them before use. Since 0. */
@@ -509,7 +518,8 @@ SPOT_API spot_status spot_checkpoint_export(const spot_checkpoint* checkpoint, c
  * multiply-adds would take at the peak, as a part of the time it took; both are null when another device than the
  * processor computes. "ms" is thread time a step, or the device's. SPOT_E_INVALID_ARGUMENT: seconds
  * is not positive; else the errors of spot_trainer_create(). Free with spot_text_free(). Since 0. */
-SPOT_API spot_status spot_benchmark(const spot_config* config, double seconds, char** json, spot_error** error);
+SPOT_API spot_status spot_benchmark(const spot_config* config, double seconds, spot_cancel* cancel, char** json,
+                                    spot_error** error);
 
 #ifdef __cplusplus
 }

@@ -102,7 +102,7 @@ int main(int argc, char** argv) {
   result.struct_size = sizeof result;
   if (succeeded(spot_poller_create(config, &poller, &error), error) &&
       pthread_create(&thread, NULL, pass_signals_on, poller) == 0 &&
-      succeeded(spot_trainer_create(config, &trainer, &error), error) &&
+      succeeded(spot_trainer_create(config, NULL, &trainer, &error), error) &&
       succeeded(spot_trainer_set_callback(trainer, SPOT_EVENT_ALL, print_event, NULL, &error), error) &&
       succeeded(spot_trainer_run(trainer, poller, NULL, &result, &error), error)) {
     printf("%s at step %llu, state %s\n", result.reason == SPOT_RUN_DONE ? "done" : "interrupted",

@@ -45,7 +45,7 @@ Action add_bench(CLI::App& program) {
   const Configuration configuration(*command);
   return [configuration, seconds, json] {
     const Config config = configuration.build();
-    const Text text = make<Text>(spot_benchmark, config.get(), *seconds);
+    const Text text = make<Text>(spot_benchmark, config.get(), *seconds, nullptr);
     const Json result = Json::parse(text.get());
     if (*json) {
       print_line(result.dump());

@@ -52,7 +52,7 @@ Finding check_checkpoints(const std::string& volume) {
   spot_error* error = nullptr;
   std::uint64_t good = 0, bad = 0;
   char* json = nullptr;
-  const spot_status status = spot_checkpoint_verify(volume.c_str(), &good, &bad, &json, &error);
+  const spot_status status = spot_checkpoint_verify(volume.c_str(), nullptr, &good, &bad, &json, &error);
   const Text text(json);
   const std::string message = error == nullptr ? "" : spot_error_message(error);
   spot_error_free(error);
@@ -71,7 +71,7 @@ Finding check_checkpoints(const std::string& volume) {
 /// Does what train does before its first step.
 Finding check_run(const Config& config) {
   try {
-    const Trainer trainer = make<Trainer>(spot_trainer_create, config.get());
+    const Trainer trainer = make<Trainer>(spot_trainer_create, config.get(), nullptr);
     auto info = sized<spot_trainer_info>();
     call(spot_trainer_get_info, trainer.get(), &info);
     const std::string detail = value_of(config, "model") + ", " + std::to_string(info.parameter_count) +

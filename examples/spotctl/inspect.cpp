@@ -30,11 +30,11 @@ int inspect(const std::string& path, bool json) {
   Json files;
   if (std::filesystem::is_directory(path)) {
     std::uint64_t good = 0, bad = 0;
-    files = Json::parse(make<Text>(spot_checkpoint_verify, path.c_str(), &good, &bad).get());
+    files = Json::parse(make<Text>(spot_checkpoint_verify, path.c_str(), nullptr, &good, &bad).get());
     // Before any of them is opened: what there is to see is seen even when none is good.
     if (!json) print_files(files);
   }
-  const Checkpoint checkpoint = make<Checkpoint>(spot_checkpoint_open, path.c_str());
+  const Checkpoint checkpoint = make<Checkpoint>(spot_checkpoint_open, path.c_str(), nullptr);
   const Text text = make<Text>(spot_checkpoint_describe, checkpoint.get());
   Json description = Json::parse(text.get());
   if (!files.is_null()) description["files"] = files;

@@ -48,7 +48,7 @@ int predict(const RestoredTrainer& restored, const Options& options) {
                                   ": resize them first");
     }
     std::vector<float> probabilities(std::size_t{images.count} * info.classes);
-    call(spot_trainer_predict, trainer.get(), images.pixels.data(), images.count, probabilities.data(),
+    call(spot_trainer_predict, trainer.get(), images.pixels.data(), images.count, nullptr, probabilities.data(),
          probabilities.size());
     for (std::uint32_t i = 0; i < images.count; ++i) {
       const auto row = probabilities.begin() + static_cast<std::ptrdiff_t>(i * std::size_t{info.classes});

@@ -21,7 +21,7 @@ RestoredTrainer::RestoredTrainer(CLI::App& command) : configuration_(command) {
 Trainer RestoredTrainer::open() const {
   const Config given = configuration_.build();
   const std::string path = checkpoint_->empty() ? value_of(given, "volume") : *checkpoint_;
-  const Checkpoint checkpoint = make<Checkpoint>(spot_checkpoint_open, path.c_str());
+  const Checkpoint checkpoint = make<Checkpoint>(spot_checkpoint_open, path.c_str(), nullptr);
   const Config config = make<Config>(spot_checkpoint_config, checkpoint.get());
   const Text text = make<Text>(spot_checkpoint_describe, checkpoint.get());
   const auto description = nlohmann::json::parse(text.get());
@@ -31,10 +31,10 @@ Trainer RestoredTrainer::open() const {
     throw Failure(kUsage, "the run had its dataset in folder '" + folder + "': give it with --dataset");
   }
   configuration_.apply(config);
-  Trainer trainer = make<Trainer>(spot_trainer_create, config.get());
+  Trainer trainer = make<Trainer>(spot_trainer_create, config.get(), nullptr);
   // By its path: restoring from the volume itself is a writer's business, and a run may be at work there.
   const std::string file = description["path"].get<std::string>();
-  call(spot_trainer_restore, trainer.get(), file.c_str());
+  call(spot_trainer_restore, trainer.get(), file.c_str(), nullptr);
   return trainer;
 }
 

@@ -203,7 +203,7 @@ Action make_action(const Options& options, const Configuration& configuration) {
       target = poller.get();
       if (!early.empty()) spot_poller_notify(target, SPOT_ACTION_REQUEST, early.c_str(), nullptr);
     }
-    const Trainer trainer = make<Trainer>(spot_trainer_create, config.get());
+    const Trainer trainer = make<Trainer>(spot_trainer_create, config.get(), cancel.get());
     auto info = sized<spot_trainer_info>();
     call(spot_trainer_get_info, trainer.get(), &info);
 

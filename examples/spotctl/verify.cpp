@@ -12,7 +12,7 @@ using Json = nlohmann::ordered_json;
 
 int verify(const std::string& path, bool json) {
   std::uint64_t good = 0, bad = 0;
-  const Text text = make<Text>(spot_checkpoint_verify, path.c_str(), &good, &bad);
+  const Text text = make<Text>(spot_checkpoint_verify, path.c_str(), nullptr, &good, &bad);
   const Json files = Json::parse(text.get());
   if (json) {
     for (const Json& file : files) print_line(file.dump(-1, ' ', true));

@@ -1,5 +1,6 @@
 #include "base/file.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <dirent.h>
@@ -60,8 +61,11 @@ Fd open_regular_file(const std::filesystem::path& path, int flags, unsigned mode
 
 namespace {
 
+/// Read at once; `stop` is asked between. A slow network disk takes less than a second for it.
+constexpr std::size_t kReadPiece = std::size_t{1} << 20;
+
 template <typename Bytes>
-Bytes read_whole(const std::filesystem::path& path, std::uint64_t limit, Links links) {
+Bytes read_whole(const std::filesystem::path& path, std::uint64_t limit, Links links, const StopCheck& stop) {
   const Fd fd = open_regular_file(path, links == Links::kRefuse ? O_RDONLY | O_NOFOLLOW : O_RDONLY);
   struct stat info {};
   if (fstat(fd.get(), &info) != 0) fail_errno(cat("cannot read '", path.string(), "'"), errno);
@@ -69,10 +73,14 @@ Bytes read_whole(const std::filesystem::path& path, std::uint64_t limit, Links l
   if (size > limit) {
     fail(Status::kData, cat("'", path.string(), "' has ", size, " bytes; at most ", limit, " are accepted here"));
   }
-  Bytes bytes(size, {});
+  const std::string what = cat("reading '", path.string(), "'");
+  Bytes bytes;
+  bytes.reserve(size);
   std::size_t done = 0;
   while (done < size) {
-    const ssize_t got = ::read(fd.get(), bytes.data() + done, size - done);
+    check_stop(stop, what);
+    bytes.resize(std::min<std::uint64_t>(size, done + kReadPiece));
+    const ssize_t got = ::read(fd.get(), bytes.data() + done, bytes.size() - done);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) fail_errno(cat("cannot read '", path.string(), "'"), errno);
     if (got == 0) break;  // truncated while we read: the caller's checks see the shorter content
@@ -84,12 +92,13 @@ Bytes read_whole(const std::filesystem::path& path, std::uint64_t limit, Links l
 
 }  // namespace
 
-std::vector<std::byte> read_file(const std::filesystem::path& path, std::uint64_t limit, Links links) {
-  return read_whole<std::vector<std::byte>>(path, limit, links);
+std::vector<std::byte> read_file(const std::filesystem::path& path, std::uint64_t limit, Links links,
+                                 const StopCheck& stop) {
+  return read_whole<std::vector<std::byte>>(path, limit, links, stop);
 }
 
 std::string read_text_file(const std::filesystem::path& path, std::uint64_t limit, Links links) {
-  return read_whole<std::string>(path, limit, links);
+  return read_whole<std::string>(path, limit, links, {});
 }
 
 int write_all(int fd, const void* bytes, std::size_t size) {

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "base/cancel.h"
+
 namespace spot {
 
 /// Owns a file descriptor.
@@ -42,8 +44,10 @@ Fd open_regular_file(const std::filesystem::path& path, int flags, unsigned mode
 /// whoever wrote the volume could choose which files of this machine are read.
 enum class Links { kFollow, kRefuse };
 
-/// The whole file; throws kNotFound, kIo, or kData when it is larger than `limit` bytes.
-std::vector<std::byte> read_file(const std::filesystem::path& path, std::uint64_t limit, Links links = Links::kFollow);
+/// The whole file; throws kNotFound, kIo, kData when it is larger than `limit` bytes, or kCancelled when `stop` said
+/// so.
+std::vector<std::byte> read_file(const std::filesystem::path& path, std::uint64_t limit, Links links = Links::kFollow,
+                                 const StopCheck& stop = {});
 std::string read_text_file(const std::filesystem::path& path, std::uint64_t limit, Links links = Links::kFollow);
 
 /// Writes all bytes, looping on short writes and EINTR. Returns errno, 0 when all is written.

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "capi/backends.h"
+#include "capi/cancel.h"
 #include "capi/guard.h"
 #include "capi/handles.h"
 #include "engine/cpu/peak.h"
@@ -44,17 +45,19 @@ nlohmann::ordered_json to_json(const spot::Benchmark& result, const spot::Config
 
 }  // namespace
 
-spot_status spot_benchmark(const spot_config* config, double seconds, char** json, spot_error** error) {
+spot_status spot_benchmark(const spot_config* config, double seconds, spot_cancel* cancel, char** json,
+                           spot_error** error) {
   return spot::guard(error, [&] {
     const spot::Call call(spot::required(config, "config").use);
     spot::required(json, "json");
     if (!std::isfinite(seconds) || seconds <= 0) {
       spot::fail(spot::Status::kInvalidArgument, spot::cat("'seconds' is ", seconds, ": it takes a positive time"));
     }
+    const spot::Cancel stop(cancel);
     spot::Session session(config->values, spot::backends(config->values.text("device")), spot::system_clock(),
-                          config->log);
+                          config->log, stop.stop());
     const double peak_gflops = peak_of(session);
-    const spot::Benchmark result = spot::benchmark(session, seconds);
+    const spot::Benchmark result = spot::benchmark(session, seconds, stop.stop());
     *json = spot::copy_text(to_json(result, session.config(), peak_gflops)
                                 .dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
   });

@@ -8,6 +8,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "capi/cancel.h"
 #include "capi/guard.h"
 #include "capi/handles.h"
 #include "checkpoint/verify.h"
@@ -144,10 +145,11 @@ Json to_json(const spot::FileVerdict& verdict) {
 
 }  // namespace
 
-spot_status spot_checkpoint_open(const char* path, spot_checkpoint** out, spot_error** error) {
+spot_status spot_checkpoint_open(const char* path, spot_cancel* cancel, spot_checkpoint** out, spot_error** error) {
   return guard(error, [&] {
     required(out, "out");
-    spot::FoundCheckpoint found = spot::find_checkpoint(&required(path, "path"));
+    const spot::Cancel stop(cancel);
+    spot::FoundCheckpoint found = spot::find_checkpoint(&required(path, "path"), stop.stop());
     *out = new spot_checkpoint{{}, found.path.string(), found.bytes, std::move(found.checkpoint)};
   });
 }
@@ -165,11 +167,13 @@ spot_status spot_checkpoint_describe(const spot_checkpoint* checkpoint, char** j
   });
 }
 
-spot_status spot_checkpoint_verify(const char* path, uint64_t* good, uint64_t* bad, char** json, spot_error** error) {
+spot_status spot_checkpoint_verify(const char* path, spot_cancel* cancel, uint64_t* good, uint64_t* bad, char** json,
+                                   spot_error** error) {
   return guard(error, [&] {
+    const spot::Cancel stop(cancel);
     Json results = Json::array();
     uint64_t whole = 0, damaged = 0;
-    for (const spot::FileVerdict& verdict : spot::verify_checkpoints(&required(path, "path"))) {
+    for (const spot::FileVerdict& verdict : spot::verify_checkpoints(&required(path, "path"), stop.stop())) {
       results.push_back(to_json(verdict));
       whole += verdict.state == spot::FileState::kWhole ? 1 : 0;
       const bool refused = verdict.state == spot::FileState::kDamaged || verdict.state == spot::FileState::kNewer ||

@@ -7,12 +7,14 @@
 
 #include "base/clock.h"
 #include "capi/backends.h"
+#include "capi/cancel.h"
 #include "capi/guard.h"
 #include "capi/handles.h"
 #include "capi/structs.h"
 #include "session/run.h"
 
 using spot::Call;
+using spot::Cancel;
 using spot::check_struct;
 using spot::guard;
 using spot::required;
@@ -42,24 +44,6 @@ static_assert(static_cast<int32_t>(spot::Split::kValidation) == SPOT_SPLIT_VALID
 static_assert(static_cast<int32_t>(spot::Split::kTest) == SPOT_SPLIT_TEST);
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
-
-/// Keeps a cancel handle alive during a call, and asks it.
-class Cancel {
- public:
-  explicit Cancel(spot_cancel* handle) : handle_(handle) {
-    if (handle != nullptr) spot::check_process(handle->owner);
-    spot_cancel_retain(handle);
-  }
-  ~Cancel() { spot_cancel_free(handle_); }
-  Cancel(const Cancel&) = delete;
-  Cancel& operator=(const Cancel&) = delete;
-
-  [[nodiscard]] const spot::CancelToken* token() const { return handle_ == nullptr ? nullptr : &handle_->token; }
-  bool operator()() const { return spot_cancel_is_triggered(handle_) != 0; }
-
- private:
-  spot_cancel* handle_;
-};
 
 [[noreturn]] void fail_cancelled() {
   spot::fail(Status::kCancelled, "the spot_cancel was triggered");
@@ -162,12 +146,15 @@ double per_second(uint64_t samples, double seconds) {
 
 }  // namespace
 
-spot_status spot_trainer_create(const spot_config* config, spot_trainer** out, spot_error** error) {
+spot_status spot_trainer_create(const spot_config* config, spot_cancel* cancel, spot_trainer** out,
+                                spot_error** error) {
   return guard(error, [&] {
     const Call call(required(config, "config").use);
     required(out, "out");
-    *out = new spot_trainer{
-        {}, {config->values, spot::backends(config->values.text("device")), spot::system_clock(), config->log}};
+    const Cancel stop(cancel);
+    *out = new spot_trainer{{},
+                            {config->values, spot::backends(config->values.text("device")), spot::system_clock(),
+                             config->log, stop.stop()}};
   });
 }
 
@@ -208,7 +195,7 @@ spot_status spot_trainer_step(spot_trainer* trainer, uint64_t count, spot_cancel
     const Call call(required(trainer, "trainer").use);
     if (out != nullptr) check_struct(out, "out");
     const Cancel stop(cancel);
-    const auto summary = trainer->session.trainer().train_steps(count, [&] { return stop(); });
+    const auto summary = trainer->session.trainer().train_steps(count, stop.stop());
     if (summary.steps < count) fail_cancelled();
     if (out == nullptr) return;
     spot_metrics metrics{};
@@ -230,8 +217,7 @@ spot_status spot_trainer_evaluate(spot_trainer* trainer, int32_t split, spot_can
     check_struct(out, "out");
     const Cancel stop(cancel);
     const int64_t start = spot::system_clock().monotonic_ns();
-    const auto evaluation =
-        trainer->session.trainer().evaluate(static_cast<spot::Split>(split), [&] { return stop(); });
+    const auto evaluation = trainer->session.trainer().evaluate(static_cast<spot::Split>(split), stop.stop());
     if (!evaluation) fail_cancelled();
     spot_metrics metrics{};
     metrics.step = trainer->session.trainer().step();
@@ -255,16 +241,15 @@ spot_status spot_trainer_confusion(spot_trainer* trainer, int32_t split, spot_ca
     spot::check_length("counts", length, classes * classes);
     const Cancel stop(cancel);
     std::vector<uint64_t> hits(length);
-    if (!trainer->session.trainer().count_confusion(
-            static_cast<spot::Split>(split), [&] { return stop(); }, hits)) {
+    if (!trainer->session.trainer().count_confusion(static_cast<spot::Split>(split), stop.stop(), hits)) {
       fail_cancelled();
     }
     std::memcpy(counts, hits.data(), hits.size() * sizeof(uint64_t));
   });
 }
 
-spot_status spot_trainer_predict(spot_trainer* trainer, const uint8_t* images, size_t count, float* probabilities,
-                                 size_t length, spot_error** error) {
+spot_status spot_trainer_predict(spot_trainer* trainer, const uint8_t* images, size_t count, spot_cancel* cancel,
+                                 float* probabilities, size_t length, spot_error** error) {
   return guard(error, [&] {
     const Call call(required(trainer, "trainer").use);
     if (count == 0) return;
@@ -279,27 +264,33 @@ spot_status spot_trainer_predict(spot_trainer* trainer, const uint8_t* images, s
                              .count = static_cast<uint32_t>(count),
                              .rows = shape.rows,
                              .columns = shape.columns};
-    trainer->session.trainer().predict(set, {&required(probabilities, "probabilities"), length});
+    const Cancel stop(cancel);
+    const std::span<float> result(&required(probabilities, "probabilities"), length);
+    if (!trainer->session.trainer().predict(set, stop.stop(), result)) fail_cancelled();
   });
 }
 
-spot_status spot_trainer_checkpoint(spot_trainer* trainer, spot_save_report* out, spot_error** error) {
+spot_status spot_trainer_checkpoint(spot_trainer* trainer, spot_cancel* cancel, spot_save_report* out,
+                                    spot_error** error) {
   return guard(error, [&] {
     const Call call(required(trainer, "trainer").use);
     if (out != nullptr) check_struct(out, "out");
+    const Cancel stop(cancel);
     spot::Session& session = trainer->session;
-    const spot::SaveOutcome outcome = session.finish_save(session.save_soon(spot::SaveReason::kRequest));
+    const std::uint64_t ticket = session.save_soon(spot::SaveReason::kRequest, stop.stop());
+    const spot::SaveOutcome outcome = session.finish_save(ticket, stop.stop());
     if (outcome.error) throw spot::Error(*outcome.error);
     if (out != nullptr) write_struct(out, to_struct(outcome.report));
   });
 }
 
-spot_status spot_trainer_restore(spot_trainer* trainer, const char* path, spot_error** error) {
+spot_status spot_trainer_restore(spot_trainer* trainer, const char* path, spot_cancel* cancel, spot_error** error) {
   return guard(error, [&] {
     const Call call(required(trainer, "trainer").use);
+    const Cancel stop(cancel);
     spot::Session& session = trainer->session;
-    if (path != nullptr) return session.restore(path);
-    if (session.resume()) return;
+    if (path != nullptr) return session.restore(path, stop.stop());
+    if (session.resume(stop.stop())) return;
     spot::fail(Status::kNotFound,
                spot::cat("there is no checkpoint in '", session.volume().checkpoints().string(), "'"));
   });

@@ -1,5 +1,6 @@
 #include "checkpoint/async_writer.h"
 
+#include <chrono>
 #include <exception>
 #include <new>
 #include <utility>
@@ -51,6 +52,20 @@ class AsyncWriter::Waiting {
   AsyncWriter& writer_;
 };
 
+/// With the mutex held at both ends, but not while `stop` is asked.
+template <typename Condition>
+void AsyncWriter::wait_until(std::unique_lock<std::mutex>& lock, const StopCheck& stop, const Condition& condition) {
+  constexpr std::chrono::milliseconds kAskAgain{50};
+  const Waiting waiting(*this);
+  if (!stop) return changed_.wait(lock, condition);
+  while (!changed_.wait_for(lock, kAskAgain, condition)) {
+    lock.unlock();
+    const bool stopped = stop();
+    lock.lock();
+    if (stopped) fail(Status::kCancelled, "cancelled while waiting for a save, which goes on");
+  }
+}
+
 void AsyncWriter::prepare() {
   {
     const std::lock_guard lock(mutex_);
@@ -60,7 +75,7 @@ void AsyncWriter::prepare() {
 }
 
 std::uint64_t AsyncWriter::submit(CheckpointMeta meta, SaveReason reason, std::unique_ptr<const StateReader> state,
-                                  std::int64_t asked_ns) {
+                                  std::int64_t asked_ns, const StopCheck& stop) {
   auto save = std::make_unique<Save>();
   save->run_id = meta.run_id;
   save->out_of_memory.error = Error(Status::kNoMemory, "out of memory while saving a checkpoint");
@@ -74,8 +89,7 @@ std::uint64_t AsyncWriter::submit(CheckpointMeta meta, SaveReason reason, std::u
 
   std::unique_lock lock(mutex_);
   if (submitted_ - finished_ >= kMostSaves) {
-    const Waiting waiting(*this);
-    changed_.wait(lock, [this] { return submitted_ - finished_ < kMostSaves; });
+    wait_until(lock, stop, [this] { return submitted_ - finished_ < kMostSaves; });
   }
   // The thread, which nobody could tell, is not to run out of memory where it notes the outcome.
   outcomes_.reserve(outcomes_.size() + kMostSaves);
@@ -90,16 +104,14 @@ std::uint64_t AsyncWriter::submit(CheckpointMeta meta, SaveReason reason, std::u
   return ticket;
 }
 
-void AsyncWriter::wait(std::uint64_t ticket) {
+void AsyncWriter::wait(std::uint64_t ticket, const StopCheck& stop) {
   std::unique_lock lock(mutex_);
-  const Waiting waiting(*this);
-  changed_.wait(lock, [&] { return finished_ >= ticket; });
+  wait_until(lock, stop, [&] { return finished_ >= ticket; });
 }
 
-void AsyncWriter::wait_all() {
+void AsyncWriter::wait_all(const StopCheck& stop) {
   std::unique_lock lock(mutex_);
-  const Waiting waiting(*this);
-  changed_.wait(lock, [&] { return queue_.empty() && !busy_ && !prepare_; });
+  wait_until(lock, stop, [&] { return queue_.empty() && !busy_ && !prepare_; });
 }
 
 std::vector<SaveOutcome> AsyncWriter::take_outcomes() {

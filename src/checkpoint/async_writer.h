@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/cancel.h"
 #include "base/status.h"
 #include "base/thread.h"
 #include "checkpoint/store.h"
@@ -40,14 +41,14 @@ class AsyncWriter {
 
   /// Hands a state to the thread, which lets go of it when it is saved. While kMostSaves are under way it waits: no
   /// save is dropped. Returns a ticket. What passed since `asked_ns` of the monotonic clock, when the save was asked
-  /// for, is the stall. meta.reason is filled in here.
+  /// for, is the stall. meta.reason is filled in here. Throws kCancelled when `stop` said so before the thread took it.
   std::uint64_t submit(CheckpointMeta meta, SaveReason reason, std::unique_ptr<const StateReader> state,
-                       std::int64_t asked_ns);
+                       std::int64_t asked_ns, const StopCheck& stop = {});
 
-  /// Waits until the save of that ticket has an outcome.
-  void wait(std::uint64_t ticket);
-  /// Waits until every save has an outcome and the thread has left the store alone.
-  void wait_all();
+  /// Waits until the save of that ticket has an outcome. Throws kCancelled when `stop` said so; the save goes on.
+  void wait(std::uint64_t ticket, const StopCheck& stop = {});
+  /// Waits until every save has an outcome and the thread has left the store alone. Throws kCancelled likewise.
+  void wait_all(const StopCheck& stop = {});
   /// Outcomes since the last call, in order of submission.
   std::vector<SaveOutcome> take_outcomes();
 
@@ -65,6 +66,8 @@ class AsyncWriter {
   class Waiting;
 
   void choose_priority();
+  template <typename Condition>
+  void wait_until(std::unique_lock<std::mutex>& lock, const StopCheck& stop, const Condition& condition);
   void work();
   void work_on(std::unique_ptr<Save> save);
   SaveOutcome save(Save& save);

@@ -21,6 +21,7 @@ namespace {
 constexpr std::string_view kPrefix = "ckpt-";
 constexpr std::string_view kSuffix = ".spck";
 constexpr std::string_view kCorruptSuffix = ".corrupt";
+constexpr const char* kWhat = "looking for checkpoints";
 constexpr std::size_t kStepDigits = 12, kGenerationDigits = 8;
 
 std::optional<std::uint64_t> parse_digits(std::string_view text) {
@@ -83,11 +84,12 @@ std::optional<StoredFile> parse_checkpoint_file_name(const std::string& name) {
   return StoredFile{.path = name, .step = *step, .generation = *generation};
 }
 
-std::vector<StoredFile> list_checkpoints(const std::filesystem::path& directory) {
+std::vector<StoredFile> list_checkpoints(const std::filesystem::path& directory, const StopCheck& stop) {
   std::vector<StoredFile> files;
   for (const std::string& name : names_in(directory)) {
     auto file = parse_checkpoint_file_name(name);
     if (!file) continue;
+    check_stop(stop, kWhat);
     file->path = directory / name;
     struct stat info {};
     if (::lstat(file->path.c_str(), &info) != 0) {
@@ -104,10 +106,13 @@ std::vector<StoredFile> list_checkpoints(const std::filesystem::path& directory)
   return files;
 }
 
-std::vector<StoredFile> list_by_lineage(const std::filesystem::path& directory) {
-  std::vector<StoredFile> files = list_checkpoints(directory);
+std::vector<StoredFile> list_by_lineage(const std::filesystem::path& directory, const StopCheck& stop) {
+  std::vector<StoredFile> files = list_checkpoints(directory, stop);
   std::vector<std::pair<Descent, std::size_t>> order;
-  for (std::size_t i = 0; i < files.size(); ++i) order.emplace_back(descent_of(files[i]), i);
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    check_stop(stop, kWhat);
+    order.emplace_back(descent_of(files[i]), i);
+  }
   std::stable_sort(order.begin(), order.end(), [](const auto& left, const auto& right) {
     const Descent &a = left.first, &b = right.first;
     return std::tuple(!a.known, a.writer_epoch, a.generation) > std::tuple(!b.known, b.writer_epoch, b.generation);
@@ -131,9 +136,10 @@ std::vector<std::string> list_set_aside(const std::filesystem::path& directory) 
   return names;
 }
 
-std::uint64_t last_writer_epoch(const std::filesystem::path& directory) {
+std::uint64_t last_writer_epoch(const std::filesystem::path& directory, const StopCheck& stop) {
   std::uint64_t last = 0;
-  for (const StoredFile& file : list_checkpoints(directory)) {
+  for (const StoredFile& file : list_checkpoints(directory, stop)) {
+    check_stop(stop, kWhat);
     try {
       last = std::max(last, descent_of(file).writer_epoch);
     } catch (const Error&) {

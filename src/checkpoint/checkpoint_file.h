@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/cancel.h"
 #include "base/file.h"
 
 namespace spot {
@@ -26,12 +27,12 @@ std::string checkpoint_file_name(std::uint64_t step, std::uint64_t generation);
 std::optional<StoredFile> parse_checkpoint_file_name(const std::string& name);
 
 /// Files with a checkpoint's name, newest generation first. Links, pipes and folders are none. Throws kIo rather than
-/// leave out a file that it cannot examine.
-std::vector<StoredFile> list_checkpoints(const std::filesystem::path& directory);
+/// leave out a file that it cannot examine, and kCancelled when `stop`, which is asked between two files, said so.
+std::vector<StoredFile> list_checkpoints(const std::filesystem::path& directory, const StopCheck& stop = {});
 
 /// The same by lineage: the writer epoch and the generation in the files' own trailers decide, never the step nor
 /// what the name says. A file without a whole trailer comes first, so that it is seen and reported.
-std::vector<StoredFile> list_by_lineage(const std::filesystem::path& directory);
+std::vector<StoredFile> list_by_lineage(const std::filesystem::path& directory, const StopCheck& stop = {});
 
 /// The name under which a damaged file is set aside, and whether one is such a name.
 std::string set_aside_name(const std::string& name);
@@ -44,6 +45,6 @@ std::vector<std::string> list_set_aside(const std::filesystem::path& directory);
 std::uint64_t last_generation(const std::filesystem::path& directory);
 
 /// The highest writer epoch in the files' trailers; 0: none.
-std::uint64_t last_writer_epoch(const std::filesystem::path& directory);
+std::uint64_t last_writer_epoch(const std::filesystem::path& directory, const StopCheck& stop = {});
 
 }  // namespace spot

@@ -30,7 +30,8 @@ constexpr fb::uoffset_t kMaxRank = 8;  // of spot_tensor_info
 /// Turns a verified FlatBuffer into a checkpoint, trusting none of its values.
 class Decoder {
  public:
-  Decoder(std::span<const std::byte> payload, const std::string& origin) : payload_(payload), origin_(origin) {}
+  Decoder(std::span<const std::byte> payload, const std::string& origin, const StopCheck& stop)
+      : payload_(payload), origin_(origin), stop_(stop), what_(cat("verifying '", origin, "'")) {}
 
   Checkpoint decode() {
     const format::Checkpoint& table = verified_table();
@@ -38,12 +39,15 @@ class Decoder {
     decode_meta(table, checkpoint.meta);
     decode_layout(table, checkpoint.layout);
     charge(checkpoint.layout.size() * sizeof(float), table.tensors());
-    checkpoint.values.resize(checkpoint.layout.size());
+    checkpoint.values.reserve(checkpoint.layout.size());
     std::size_t index = 0;
+    StateHasher hasher(checkpoint.meta.step, checkpoint.meta.seed);
     for (const format::Tensor* tensor : *table.tensors()) {
-      copy_values(*tensor, checkpoint.layout.tensors()[index++], checkpoint.values);
+      const TensorSpec& spec = checkpoint.layout.tensors()[index++];
+      hasher.begin(spec);
+      append_values(*tensor, spec, hasher, checkpoint.values);
     }
-    const std::string hash = state_hash(checkpoint.state(), checkpoint.meta.step, checkpoint.meta.seed).hex();
+    const std::string hash = hasher.digest().hex();
     if (hash != checkpoint.meta.state_hash) {
       corrupt("its tensors do not match its state hash", table.state_hash());
     }
@@ -157,23 +161,34 @@ class Decoder {
     }
   }
 
-  void copy_values(const format::Tensor& tensor, const TensorSpec& spec, std::vector<float>& values) {
+  /// The tensors lie in the arena in the order of the file.
+  void append_values(const format::Tensor& tensor, const TensorSpec& spec, StateHasher& state,
+                     std::vector<float>& values) {
     const auto& data = *tensor.data();
-    if (hash64(data.data(), data.size()) != tensor.xxh3_64()) {
+    Hasher64 hasher;
+    in_pieces(std::as_bytes(std::span(data.data(), data.size())), stop_, what_, [&](std::span<const std::byte> piece) {
+      hasher.update(piece.data(), piece.size());
+      state.update(piece.data(), piece.size());
+      const std::size_t before = values.size();
+      values.resize(before + piece.size() / sizeof(float));
+      std::memcpy(values.data() + before, piece.data(), piece.size());
+    });
+    if (hasher.digest() != tensor.xxh3_64()) {
       corrupt(cat("tensor '", printable(spec.name), "' does not match its hash"), data.data());
     }
-    std::memcpy(values.data() + spec.offset, data.data(), data.size());
   }
 
   std::span<const std::byte> payload_;
   const std::string& origin_;
+  const StopCheck& stop_;
+  std::string what_;
   std::size_t charged_ = 0;  ///< at most payload_.size()
 };
 
 }  // namespace
 
-Checkpoint decode_checkpoint(std::span<const std::byte> bytes, const std::string& origin) {
-  Checkpoint checkpoint = Decoder(check_trailer(bytes, origin), origin).decode();
+Checkpoint decode_checkpoint(std::span<const std::byte> bytes, const std::string& origin, const StopCheck& stop) {
+  Checkpoint checkpoint = Decoder(check_trailer(bytes, origin, stop), origin, stop).decode();
   const auto trailer = decode_trailer(bytes.last<kTrailerSize>());
   if (trailer->generation != checkpoint.meta.generation || trailer->writer_epoch != checkpoint.meta.writer_epoch) {
     fail_corrupt(origin, "its trailer is that of another checkpoint", bytes.size() - kTrailerSize);
@@ -181,17 +196,17 @@ Checkpoint decode_checkpoint(std::span<const std::byte> bytes, const std::string
   return checkpoint;
 }
 
-Checkpoint load_checkpoint(const std::filesystem::path& path, Links links) {
+Checkpoint load_checkpoint(const std::filesystem::path& path, Links links, const StopCheck& stop) {
   std::vector<std::byte> bytes;
   try {
-    bytes = read_file(path, file_size_of(kMaxPayload), links);
+    bytes = read_file(path, file_size_of(kMaxPayload), links, stop);
   } catch (const Error& error) {
     // Larger than any checkpoint.
     if (error.status() == Status::kData) fail(Status::kCorrupt, error.what());
     if (error.status() != Status::kIo) throw;
     throw Error(Status::kIo, cat(error.what(), " (move the file away to go on without it)"), error.details());
   }
-  return decode_checkpoint(bytes, path.string());
+  return decode_checkpoint(bytes, path.string(), stop);
 }
 
 std::string checkpoint_library_version() {

@@ -176,7 +176,7 @@ void remove_workspace(const Fd& folder, const std::string& name) {
 class Wait {
  public:
   Wait(const std::filesystem::path& path, const LeaseOptions& options, const Clock& clock, const Log& log,
-       const StopWaiting& stop)
+       const StopCheck& stop)
       : path_(path), options_(options), clock_(clock), log_(log), stop_(stop), start_ns_(clock.monotonic_ns()) {}
 
   /// Returns when it is time to look again.
@@ -201,7 +201,7 @@ class Wait {
   const LeaseOptions& options_;
   const Clock& clock_;
   const Log& log_;
-  const StopWaiting& stop_;
+  const StopCheck& stop_;
   std::int64_t start_ns_;
   bool told_ = false;
 };
@@ -234,7 +234,7 @@ WriterLease::WriterLease(const Fd& folder, std::uint64_t epoch, bool has_predece
 
 WriterLease WriterLease::acquire(const Fd& folder, const std::filesystem::path& path, std::uint64_t last_epoch,
                                  const LeaseOptions& options, const Clock& clock, const Log& log,
-                                 const StopWaiting& stop) {
+                                 const StopCheck& stop) {
   Wait wait(path, options, clock, log, stop);
   for (;;) {
     const std::vector<std::uint64_t> before = epochs_in(folder);

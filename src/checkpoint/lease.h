@@ -3,11 +3,11 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "base/cancel.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -20,9 +20,6 @@ struct LeaseOptions {
   bool takeover = false;             ///< take it from such a writer at once
 };
 
-/// Asked while waiting; true: give up.
-using StopWaiting = std::function<bool()>;
-
 /// The right to write to a checkpoint folder. Each writer has an epoch, one more than the writer before it, and a
 /// workspace, the folder writer-<epoch>: every file that it publishes is made there and renamed out, every file
 /// that it removes is renamed in. The next writer removes the workspace; from then on each such rename fails, so
@@ -34,7 +31,7 @@ class WriterLease {
   /// the lease. The epoch is larger than `last_epoch`, should workspaces have been lost. Throws kTimeout when the wait
   /// was too short, kCancelled when `stop` said so, kIo.
   static WriterLease acquire(const Fd& folder, const std::filesystem::path& path, std::uint64_t last_epoch,
-                             const LeaseOptions& options, const Clock& clock, const Log& log, const StopWaiting& stop);
+                             const LeaseOptions& options, const Clock& clock, const Log& log, const StopCheck& stop);
 
   [[nodiscard]] std::uint64_t epoch() const { return epoch_; }
   [[nodiscard]] const Fd& workspace() const { return workspace_; }

@@ -24,14 +24,14 @@ Fd create_and_open(const std::filesystem::path& directory) {
 }  // namespace
 
 CheckpointStore::CheckpointStore(const std::filesystem::path& directory, const StoreOptions& options,
-                                 const Clock& clock, Log log, const StopWaiting& stop)
+                                 const Clock& clock, Log log, const StopCheck& stop)
     : directory_(directory),
       directory_fd_(create_and_open(directory)),
       retention_(options.retention),
       clock_(clock),
       log_(std::move(log)),
-      lease_(WriterLease::acquire(directory_fd_, directory_, last_writer_epoch(directory_), options.lease, clock_, log_,
-                                  stop)),
+      lease_(WriterLease::acquire(directory_fd_, directory_, last_writer_epoch(directory_, stop), options.lease, clock_,
+                                  log_, stop)),
       workspace_(directory_fd_, lease_, clock_),
       // Listed now that no other writer can add to them.
       next_generation_(last_generation(directory_) + 1) {
@@ -88,7 +88,7 @@ const CheckpointStore::MaybeKnown& CheckpointStore::knowledge_of(const std::file
   return found->second;
 }
 
-void CheckpointStore::prune(const std::string& run_id, const StopWaiting& stop) {
+void CheckpointStore::prune(const std::string& run_id, const StopCheck& stop) {
   std::vector<RetentionCandidate> candidates;
   for (const StoredFile& file : list_by_lineage(directory_)) {
     // Files of an earlier process have to be read; what was read already is known the next time.
@@ -106,12 +106,12 @@ void CheckpointStore::prune(const std::string& run_id, const StopWaiting& stop) 
   workspace_.make_recycling_durable();
 }
 
-void CheckpointStore::prepare(std::size_t state_bytes, const StopWaiting& stop) {
+void CheckpointStore::prepare(std::size_t state_bytes, const StopCheck& stop) {
   constexpr std::size_t kTables = std::size_t{1} << 14;
   workspace_.prepare_spare(file_size_of(state_bytes + kTables), stop);
 }
 
-std::optional<Checkpoint> CheckpointStore::try_restore(const std::filesystem::path& path) {
+std::optional<Checkpoint> CheckpointStore::try_restore(const std::filesystem::path& path, const StopCheck& stop) {
   const std::string name = path.filename().string();
   const int attempts = attempts_.of(name);
   if (attempts >= kMaxRestoreAttempts) {
@@ -127,7 +127,7 @@ std::optional<Checkpoint> CheckpointStore::try_restore(const std::filesystem::pa
     log_.warning(cat("cannot count the attempts to restore '", name, "': ", error.what()));
   }
   try {
-    Checkpoint checkpoint = load_checkpoint(path, Links::kRefuse);
+    Checkpoint checkpoint = load_checkpoint(path, Links::kRefuse, stop);
     known_[name] = describe(checkpoint.meta);
     return checkpoint;
   } catch (const Error& error) {
@@ -136,16 +136,16 @@ std::optional<Checkpoint> CheckpointStore::try_restore(const std::filesystem::pa
   }
 }
 
-std::optional<Checkpoint> CheckpointStore::recover() {
+std::optional<Checkpoint> CheckpointStore::recover(const StopCheck& stop) {
   struct Bad {
     std::string name;
     std::string why;
   };
   std::vector<Bad> bad;
   attempts_.load(directory_);
-  for (const StoredFile& file : list_by_lineage(directory_)) {
+  for (const StoredFile& file : list_by_lineage(directory_, stop)) {
     try {
-      std::optional<Checkpoint> checkpoint = try_restore(file.path);
+      std::optional<Checkpoint> checkpoint = try_restore(file.path, stop);
       if (!checkpoint) continue;
       // Damaged files are renamed only now: while no good one is known, nothing on the volume changes.
       for (const Bad& damaged : bad) {

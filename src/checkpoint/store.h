@@ -46,7 +46,7 @@ class CheckpointStore {
   /// Opens <volume>/checkpoints, creating it when needed (the volume itself must exist), and acquires the lease;
   /// `stop` is asked while waiting for it. Throws what WriterLease::acquire() does.
   CheckpointStore(const std::filesystem::path& directory, const StoreOptions& options, const Clock& clock, Log log,
-                  const StopWaiting& stop = {});
+                  const StopCheck& stop = {});
 
   /// Makes one state durable; generation, writer epoch and state hash of `meta` are filled in here. When it
   /// returns, the checkpoint survives a power cut; old ones are then pruned by prune(). Throws kNoSpace, kIo or
@@ -55,15 +55,15 @@ class CheckpointStore {
 
   /// Takes back the files of run `run_id` that the retention rules do not keep. Only after a commit: what is kept
   /// then is known to be whole. Other runs' files are theirs. When `stop` says so it is left for the next time.
-  void prune(const std::string& run_id, const StopWaiting& stop);
+  void prune(const std::string& run_id, const StopCheck& stop);
   /// Makes a file ready for the next save, of a state of so many bytes, unless there is one or `stop` says so.
-  void prepare(std::size_t state_bytes, const StopWaiting& stop);
+  void prepare(std::size_t state_bytes, const StopCheck& stop);
 
   /// The newest checkpoint, by lineage, that is whole; newer damaged ones are renamed to *.corrupt and reported.
   /// One whose restore was begun three times and never confirmed is set aside too: it kills its restorer. Nothing
   /// when there is no checkpoint at all. Throws kCorrupt when there are some and none is good, changing nothing,
-  /// and kUnsupported for the newest one's format.
-  std::optional<Checkpoint> recover();
+  /// kUnsupported for the newest one's format, and kCancelled when `stop` said so.
+  std::optional<Checkpoint> recover(const StopCheck& stop = {});
   /// The checkpoint that recover() gave has been taken over.
   void confirm_restore();
 
@@ -85,7 +85,7 @@ class CheckpointStore {
 
   static Known describe(const CheckpointMeta& meta);
   /// Nothing when the file is gone. Throws kCorrupt when it must not be taken.
-  std::optional<Checkpoint> try_restore(const std::filesystem::path& path);
+  std::optional<Checkpoint> try_restore(const std::filesystem::path& path, const StopCheck& stop);
   const MaybeKnown& knowledge_of(const std::filesystem::path& path);
 
   std::filesystem::path directory_;

@@ -28,9 +28,9 @@ Integer load(const std::byte* bytes) {
   return static_cast<Integer>(value);
 }
 
-Hash128 hash_of(std::span<const std::byte> payload) {
+Hash128 hash_of(std::span<const std::byte> payload, std::string_view what, const StopCheck& stop) {
   Hasher hasher;
-  hasher.update(payload.data(), payload.size());
+  in_pieces(payload, stop, what, [&](std::span<const std::byte> piece) { hasher.update(piece.data(), piece.size()); });
   return hasher.digest();
 }
 
@@ -67,7 +67,8 @@ std::optional<Trailer> decode_trailer(std::span<const std::byte, kTrailerSize> b
   return trailer;
 }
 
-std::span<const std::byte> check_trailer(std::span<const std::byte> file, const std::string& origin) {
+std::span<const std::byte> check_trailer(std::span<const std::byte> file, const std::string& origin,
+                                         const StopCheck& stop) {
   if (file.size() < kTrailerSize) {
     fail_corrupt(origin, cat("it has only ", file.size(), " bytes"), file.size());
   }
@@ -99,7 +100,8 @@ std::span<const std::byte> check_trailer(std::span<const std::byte> file, const 
   if (stray != padding.end()) {
     fail_corrupt(origin, "its padding is not zero", payload.size() + static_cast<std::size_t>(stray - padding.begin()));
   }
-  if (trailer->payload_hash != hash_of(payload)) fail_corrupt(origin, "its content does not match its hash", 0);
+  if (trailer->payload_hash != hash_of(payload, cat("verifying '", origin, "'"), stop))
+    fail_corrupt(origin, "its content does not match its hash", 0);
   return payload;
 }
 
@@ -109,7 +111,7 @@ std::vector<std::byte> seal(std::span<const std::byte> payload, std::uint64_t wr
   const auto trailer = encode(Trailer{.payload_size = payload.size(),
                                       .writer_epoch = writer_epoch,
                                       .generation = generation,
-                                      .payload_hash = hash_of(payload)});
+                                      .payload_hash = hash_of(payload, {}, {})});
   std::copy(trailer.begin(), trailer.end(), file.end() - kTrailerSize);
   return file;
 }

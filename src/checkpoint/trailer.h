@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/cancel.h"
 #include "base/hash.h"
 
 namespace spot {
@@ -46,8 +47,9 @@ std::array<std::byte, kTrailerSize> encode(const Trailer& trailer);
 std::optional<Trailer> decode_trailer(std::span<const std::byte, kTrailerSize> bytes);
 
 /// Checks a file's trailer and padding against each other and against the payload, which it returns. Throws
-/// kCorrupt or kUnsupported.
-std::span<const std::byte> check_trailer(std::span<const std::byte> file, const std::string& origin);
+/// kCorrupt, kUnsupported, or kCancelled when `stop` said so.
+std::span<const std::byte> check_trailer(std::span<const std::byte> file, const std::string& origin,
+                                         const StopCheck& stop = {});
 
 /// The whole file of a payload, for whoever has one in hand.
 std::vector<std::byte> seal(std::span<const std::byte> payload, std::uint64_t writer_epoch, std::uint64_t generation);

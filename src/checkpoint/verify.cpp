@@ -34,9 +34,9 @@ std::uint64_t size_of(const fs::path& path) {
   return error ? 0 : size;
 }
 
-void load_into(FileVerdict& verdict, FileState state_when_damaged, Links links) {
+void load_into(FileVerdict& verdict, FileState state_when_damaged, Links links, const StopCheck& stop) {
   try {
-    const Checkpoint checkpoint = load_checkpoint(verdict.path, links);
+    const Checkpoint checkpoint = load_checkpoint(verdict.path, links, stop);
     verdict.state = FileState::kWhole;
     verdict.step = checkpoint.meta.step;
     verdict.generation = checkpoint.meta.generation;
@@ -44,6 +44,7 @@ void load_into(FileVerdict& verdict, FileState state_when_damaged, Links links) 
     verdict.run_id = checkpoint.meta.run_id;
     verdict.state_hash = checkpoint.meta.state_hash;
   } catch (const Error& error) {
+    if (error.status() == Status::kCancelled) throw;
     // Its run may have taken it back, and be writing over it, while it was read.
     const bool gone = !fs::exists(verdict.path);
     const bool newer = error.status() == Status::kUnsupported;
@@ -61,14 +62,14 @@ FileVerdict verdict_of(const StoredFile& file) {
   return verdict;
 }
 
-std::vector<FileVerdict> checkpoints_in(const fs::path& directory) {
+std::vector<FileVerdict> checkpoints_in(const fs::path& directory, const StopCheck& stop) {
   std::vector<FileVerdict> verdicts;
   RestoreAttempts restored;
   restored.load(directory);
   bool found = false;
-  for (const StoredFile& file : list_by_lineage(directory)) {
+  for (const StoredFile& file : list_by_lineage(directory, stop)) {
     FileVerdict verdict = verdict_of(file);
-    load_into(verdict, FileState::kDamaged, Links::kRefuse);
+    load_into(verdict, FileState::kDamaged, Links::kRefuse, stop);
     const int attempts = restored.of(file.path.filename().string());
     if (verdict.state == FileState::kWhole && attempts >= kMaxRestoreAttempts) {
       verdict.error = cat("ended the process that restored it ", attempts, " times in a row: will be set aside");
@@ -82,13 +83,13 @@ std::vector<FileVerdict> checkpoints_in(const fs::path& directory) {
   return verdicts;
 }
 
-FileVerdict set_aside_verdict(const fs::path& path) {
+FileVerdict set_aside_verdict(const fs::path& path, const StopCheck& stop) {
   const std::string name = path.filename().string();
   const std::string original = name.substr(0, name.find(".corrupt"));
   FileVerdict verdict = verdict_of(parse_checkpoint_file_name(original).value_or(StoredFile{}));
   verdict.path = path;
   verdict.bytes = size_of(path);
-  load_into(verdict, FileState::kSetAside, Links::kRefuse);
+  load_into(verdict, FileState::kSetAside, Links::kRefuse, stop);
   verdict.state = FileState::kSetAside;
   if (verdict.error.empty()) verdict.error = "whole, but set aside: it ended the processes that restored it";
   return verdict;
@@ -117,7 +118,7 @@ void add_workspace(std::vector<FileVerdict>& verdicts, const fs::path& workspace
 }
 
 /// Everything in the folder but checkpoints and our own books.
-void add_others(std::vector<FileVerdict>& verdicts, const fs::path& directory) {
+void add_others(std::vector<FileVerdict>& verdicts, const fs::path& directory, const StopCheck& stop) {
   std::vector<fs::path> paths;
   for (const std::string& name : entry_names(open_file(directory, O_RDONLY | O_DIRECTORY)))
     paths.push_back(directory / name);
@@ -127,7 +128,7 @@ void add_others(std::vector<FileVerdict>& verdicts, const fs::path& directory) {
     const auto known = [&](const FileVerdict& verdict) { return verdict.path == path; };
     if (name == kAttemptsName || std::any_of(verdicts.begin(), verdicts.end(), known)) continue;
     if (is_set_aside(name)) {
-      verdicts.push_back(set_aside_verdict(path));
+      verdicts.push_back(set_aside_verdict(path, stop));
     } else if (parse_workspace_name(name) || is_claim(name)) {
       add_workspace(verdicts, path);
     } else {
@@ -158,30 +159,30 @@ const char* to_text(FileState state) {
   return "unknown";
 }
 
-std::vector<FileVerdict> verify_checkpoints(const fs::path& path) {
+std::vector<FileVerdict> verify_checkpoints(const fs::path& path, const StopCheck& stop) {
   check_exists(path);
   if (!fs::is_directory(path)) {
     FileVerdict verdict = verdict_of(parse_checkpoint_file_name(path.filename().string()).value_or(StoredFile{}));
     verdict.path = path;
     verdict.bytes = size_of(path);
-    load_into(verdict, FileState::kDamaged, Links::kFollow);
+    load_into(verdict, FileState::kDamaged, Links::kFollow, stop);
     return {verdict};
   }
   const fs::path directory = checkpoint_directory(path);
-  std::vector<FileVerdict> verdicts = checkpoints_in(directory);
-  add_others(verdicts, directory);
+  std::vector<FileVerdict> verdicts = checkpoints_in(directory, stop);
+  add_others(verdicts, directory, stop);
   if (std::none_of(verdicts.begin(), verdicts.end(), is_checkpoint)) fail_no_checkpoint(directory);
   return verdicts;
 }
 
-FoundCheckpoint find_checkpoint(const fs::path& path) {
+FoundCheckpoint find_checkpoint(const fs::path& path, const StopCheck& stop) {
   check_exists(path);
-  if (!fs::is_directory(path)) return {path, size_of(path), load_checkpoint(path, Links::kFollow)};
+  if (!fs::is_directory(path)) return {path, size_of(path), load_checkpoint(path, Links::kFollow, stop)};
   const fs::path directory = checkpoint_directory(path);
   std::optional<Error> damage;
-  for (const StoredFile& file : list_by_lineage(directory)) {
+  for (const StoredFile& file : list_by_lineage(directory, stop)) {
     try {
-      return {file.path, file.bytes, load_checkpoint(file.path, Links::kRefuse)};
+      return {file.path, file.bytes, load_checkpoint(file.path, Links::kRefuse, stop)};
     } catch (const Error& error) {
       // One that is gone was taken back by the run that is at work here: there is a newer one then.
       if (!fs::exists(file.path)) continue;
@@ -190,7 +191,7 @@ FoundCheckpoint find_checkpoint(const fs::path& path) {
     }
   }
   if (damage) throw Error(*damage);
-  for (const std::string& name : list_set_aside(directory)) load_checkpoint(directory / name, Links::kRefuse);
+  for (const std::string& name : list_set_aside(directory)) load_checkpoint(directory / name, Links::kRefuse, stop);
   fail_no_checkpoint(directory);
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/cancel.h"
 #include "checkpoint/checkpoint.h"
 
 namespace spot {
@@ -37,8 +38,8 @@ struct FileVerdict {
 
 /// Verifies the file at `path`, or every file of the folder: checkpoints first, in the order in which recovery
 /// looks at them, then the others. `path` may also be a volume. Changes nothing. Throws kNotFound when there is
-/// no checkpoint, not even a damaged one.
-std::vector<FileVerdict> verify_checkpoints(const std::filesystem::path& path);
+/// no checkpoint, not even a damaged one, and kCancelled when `stop` said so.
+std::vector<FileVerdict> verify_checkpoints(const std::filesystem::path& path, const StopCheck& stop = {});
 
 /// A checkpoint and where it was found.
 struct FoundCheckpoint {
@@ -47,8 +48,8 @@ struct FoundCheckpoint {
   Checkpoint checkpoint;
 };
 
-/// The file at `path`, or the newest good one of the folder or volume. Changes nothing. Throws kNotFound, or
-/// kCorrupt when every one is damaged.
-FoundCheckpoint find_checkpoint(const std::filesystem::path& path);
+/// The file at `path`, or the newest good one of the folder or volume. Changes nothing. Throws kNotFound,
+/// kCorrupt when every one is damaged, or kCancelled.
+FoundCheckpoint find_checkpoint(const std::filesystem::path& path, const StopCheck& stop = {});
 
 }  // namespace spot

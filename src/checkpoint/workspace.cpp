@@ -172,7 +172,7 @@ void Workspace::make_recycling_durable() {
   }
 }
 
-void Workspace::prepare_spare(std::size_t size, const StopWaiting& stop) {
+void Workspace::prepare_spare(std::size_t size, const StopCheck& stop) {
   if (!spares_.empty() || !recycled_.empty()) return;
   const std::string name = next_name();
   Fd fd(::openat(lease_.workspace().get(), name.c_str(), kNewFile, 0600));

@@ -2,11 +2,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "base/cancel.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "checkpoint/encoder.h"
@@ -66,7 +66,7 @@ class Workspace {
   /// After some were recycled, before the next save: see workspace.cpp.
   void make_recycling_durable();
   /// Sees to it that there is a spare file of about that size, unless `stop` says so in the middle.
-  void prepare_spare(std::size_t size, const StopWaiting& stop);
+  void prepare_spare(std::size_t size, const StopCheck& stop);
 
   /// Removes a file of the folder, if it is there, durably.
   void remove(const std::string& name);

@@ -183,7 +183,7 @@ void check_named_file(const NamedFile& file, std::span<const std::byte> bytes, c
 }
 
 Content open_named_file(const NamedDataset& dataset, const NamedFile& file, const DatasetRequest& request,
-                        const ContentCache& cache, const CancelToken* cancel, const Log& log) {
+                        const ContentCache& cache, const StopCheck& stop, const Log& log) {
   const std::string key = cat(dataset.name, "-", file.name);
   if (auto found = cache.find(key)) return mapped(std::move(found), key);
   Download download{.name = cat(file.name, ".gz"),
@@ -202,16 +202,16 @@ Content open_named_file(const NamedDataset& dataset, const NamedFile& file, cons
         content = gunzip(bytes, content_size(file), url);
         check_named_file(file, content, url);
       },
-      cancel, log);
+      stop, log);
   cache.put(key, content);
   return held(std::move(content), key);
 }
 
 Dataset open_named(const NamedDataset& named, const DatasetRequest& request, const ContentCache& cache,
-                   const CancelToken* cancel, const Log& log) {
+                   const StopCheck& stop, const Log& log) {
   std::vector<Content> contents;
   for (const NamedFile& file : named.files) {
-    contents.push_back(open_named_file(named, file, request, cache, cancel, log));
+    contents.push_back(open_named_file(named, file, request, cache, stop, log));
   }
   DatasetBuilder builder{std::string(named.name)};
   builder.add(contents[0], contents[1], contents[2], contents[3]);
@@ -257,12 +257,12 @@ bool is_known_dataset(const std::string& name) {
   return name == "auto" || name == "synthetic" || find_named_dataset(name) != nullptr;
 }
 
-Dataset open_dataset(const DatasetRequest& request, const CancelToken* cancel, const Log& log) {
+Dataset open_dataset(const DatasetRequest& request, const StopCheck& stop, const Log& log) {
   const ContentCache cache(request.cache_directory, log);
   if (request.name == "synthetic") return open_synthetic(request, cache);
   if (request.name == "auto") {
     try {
-      return open_named(*find_named_dataset("mnist"), request, cache, cancel, log);
+      return open_named(*find_named_dataset("mnist"), request, cache, stop, log);
     } catch (const Error& error) {
       if (error.status() != Status::kNetwork) throw;
       log.warning(cat("SYNTHETIC DATA: MNIST is neither cached nor to be had (", error.what(),
@@ -273,7 +273,7 @@ Dataset open_dataset(const DatasetRequest& request, const CancelToken* cancel, c
     return dataset;
   }
   if (const NamedDataset* named = find_named_dataset(request.name)) {
-    return open_named(*named, request, cache, cancel, log);
+    return open_named(*named, request, cache, stop, log);
   }
   if (!std::filesystem::is_directory(request.name)) {
     fail(Status::kNotFound, cat("dataset '", printable(request.name, 200),

@@ -62,6 +62,6 @@ bool is_known_dataset(const std::string& name);
 
 /// Finds, downloads when needed, checks and opens a dataset. Throws kData (content), kNotFound (no such
 /// folder or file), kNetwork (no mirror served it), kCancelled.
-Dataset open_dataset(const DatasetRequest& request, const CancelToken* cancel, const Log& log);
+Dataset open_dataset(const DatasetRequest& request, const StopCheck& stop, const Log& log);
 
 }  // namespace spot

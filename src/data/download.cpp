@@ -51,7 +51,7 @@ class PartFile {
 };
 
 /// One attempt at one mirror. Returns why it failed; empty: the part file is the whole file.
-std::string fetch_from(HttpClient& client, const Download& download, const std::string& url, const CancelToken* cancel,
+std::string fetch_from(HttpClient& client, const Download& download, const std::string& url, const StopCheck& stop,
                        const Log& log) {
   PartFile part(download.part);
   const std::uint64_t resumed_at = part.size();
@@ -78,7 +78,7 @@ std::string fetch_from(HttpClient& client, const Download& download, const std::
     }
     return part.size() <= download.limit;
   };
-  const HttpResponse response = client.perform(request, cancel);
+  const HttpResponse response = client.perform(request, stop);
   if (response.cancelled) fail(Status::kCancelled, cat("cancelled while fetching ", shown));
   if (!response.complete()) return response.error;
   if (response.status == 200 || response.status == 206) return "";
@@ -89,7 +89,7 @@ std::string fetch_from(HttpClient& client, const Download& download, const std::
 
 }  // namespace
 
-std::vector<std::byte> fetch(const Download& download, const DownloadCheck& check, const CancelToken* cancel,
+std::vector<std::byte> fetch(const Download& download, const DownloadCheck& check, const StopCheck& stop,
                              const Log& log) {
   HttpClient client;
   std::string failures;
@@ -100,7 +100,7 @@ std::vector<std::byte> fetch(const Download& download, const DownloadCheck& chec
     std::string why;
     // Twice: a part file left by another mirror, or by a broken transfer, is thrown away by the first check.
     for (int attempt = 0; attempt < 2; ++attempt) {
-      why = fetch_from(client, download, url, cancel, log);
+      why = fetch_from(client, download, url, stop, log);
       if (!why.empty()) break;
       try {
         std::vector<std::byte> bytes = read_file(download.part, download.limit, Links::kRefuse);

@@ -26,7 +26,7 @@ using DownloadCheck = std::function<void(std::span<const std::byte> bytes, const
 
 /// Fetches, going on where an earlier attempt stopped. Returns the checked bytes and removes the part file.
 /// Throws kNetwork, telling of every mirror, or kCancelled.
-std::vector<std::byte> fetch(const Download& download, const DownloadCheck& check, const CancelToken* cancel,
+std::vector<std::byte> fetch(const Download& download, const DownloadCheck& check, const StopCheck& stop,
                              const Log& log);
 
 }  // namespace spot

@@ -180,7 +180,7 @@ struct HttpClient::Impl {
   void configure(const HttpRequest& request, Exchange& exchange, curl_slist* headers);
   void set_method(const HttpRequest& request);
   void set_route(const HttpRequest& request);
-  CURLcode exchange_until_done(const CancelToken* cancel, bool& stopped);
+  CURLcode exchange_until_done(const StopCheck& stop, bool& stopped);
 
   std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> easy{nullptr, curl_easy_cleanup};
   std::unique_ptr<CURLM, decltype(&curl_multi_cleanup)> multi{nullptr, curl_multi_cleanup};
@@ -242,9 +242,9 @@ void HttpClient::Impl::set_route(const HttpRequest& request) {
 }
 
 /// Drives the exchange to its end; `stopped` is set when it was cancelled before.
-CURLcode HttpClient::Impl::exchange_until_done(const CancelToken* cancel, bool& stopped) {
+CURLcode HttpClient::Impl::exchange_until_done(const StopCheck& stop, bool& stopped) {
   for (;;) {
-    if (cancelled || (cancel != nullptr && cancel->triggered())) {
+    if (cancelled || (stop && stop())) {
       stopped = true;
       return CURLE_ABORTED_BY_CALLBACK;
     }
@@ -267,7 +267,7 @@ HttpClient::HttpClient() : impl_(std::make_unique<Impl>()) {}
 
 HttpClient::~HttpClient() = default;
 
-HttpResponse HttpClient::perform(const HttpRequest& request, const CancelToken* cancel) {
+HttpResponse HttpClient::perform(const HttpRequest& request, const StopCheck& stop) {
   const SigpipeBlocked blocked;
   Exchange exchange(request, impl_->easy.get());
   const HeaderList headers = request_headers(request);
@@ -279,7 +279,7 @@ HttpResponse HttpClient::perform(const HttpRequest& request, const CancelToken* 
   const auto remove = [this](CURL* easy) { curl_multi_remove_handle(impl_->multi.get(), easy); };
   const std::unique_ptr<CURL, decltype(remove)> added(exchange.easy, remove);
   HttpResponse& response = exchange.response;
-  const CURLcode code = impl_->exchange_until_done(cancel, response.cancelled);
+  const CURLcode code = impl_->exchange_until_done(stop, response.cancelled);
 
   if (exchange.exception) std::rethrow_exception(exchange.exception);
   response.status = exchange.received_status();

@@ -55,8 +55,8 @@ class HttpClient {
   HttpClient(const HttpClient&) = delete;
   HttpClient& operator=(const HttpClient&) = delete;
 
-  /// `cancel` (may be null) is looked at twice a second at least.
-  HttpResponse perform(const HttpRequest& request, const CancelToken* cancel = nullptr);
+  /// `stop` is asked four times a second at least.
+  HttpResponse perform(const HttpRequest& request, const StopCheck& stop = {});
   /// Ends the exchange in progress, and every later one, at once.
   void cancel();
 

@@ -10,6 +10,7 @@ namespace {
 
 constexpr int kWarmUpSteps = 3;
 constexpr int kProfiledSteps = 10;
+constexpr const char* kWhat = "measuring";
 
 double multiply_adds(const LayerSpec& layer) {
   switch (layer.kind) {
@@ -27,10 +28,13 @@ double median(std::vector<double> values) {
   return *middle;
 }
 
-void measure_training(Session& session, double seconds, Benchmark& result) {
+void measure_training(Session& session, double seconds, const StopCheck& stop, Benchmark& result) {
   Trainer& trainer = session.trainer();
   const Clock& clock = session.clock();
-  for (int i = 0; i < kWarmUpSteps; ++i) trainer.train_step();
+  for (int i = 0; i < kWarmUpSteps; ++i) {
+    check_stop(stop, kWhat);
+    trainer.train_step();
+  }
   // The last batch of an epoch may be smaller; its time would not be a step's.
   const auto whole = std::min<std::int64_t>(result.batch_size, session.dataset().train.count);
   std::vector<double> whole_steps;
@@ -38,6 +42,7 @@ void measure_training(Session& session, double seconds, Benchmark& result) {
   const std::int64_t start = clock.monotonic_ns();
   std::int64_t before = start;
   while (whole_steps.empty() || to_seconds(before - start) < seconds) {
+    check_stop(stop, kWhat);
     // The whole ones that are left of the epoch, or the smaller one at its end.
     const auto at = static_cast<std::int64_t>(trainer.step() % trainer.steps_per_epoch());
     const std::int64_t left = session.dataset().train.count / whole - at;
@@ -53,13 +58,15 @@ void measure_training(Session& session, double seconds, Benchmark& result) {
   result.step_operations = dense_operations(session.spec().model) * static_cast<double>(whole);
 }
 
-void measure_evaluation(Session& session, double seconds, Benchmark& result) {
+void measure_evaluation(Session& session, double seconds, const StopCheck& stop, Benchmark& result) {
   const Clock& clock = session.clock();
   const std::int64_t start = clock.monotonic_ns();
   std::int64_t now = start;
   std::uint64_t samples = 0;
   while (samples == 0 || to_seconds(now - start) < seconds) {
-    samples += session.trainer().evaluate(Split::kTest, [] { return false; })->samples;
+    const auto evaluation = session.trainer().evaluate(Split::kTest, stop);
+    check_stop(stop, kWhat);
+    samples += evaluation->samples;
     now = clock.monotonic_ns();
   }
   result.test_samples_per_second = static_cast<double>(samples) / to_seconds(now - start);
@@ -86,14 +93,15 @@ double dense_operations(const ModelSpec& model) {
   return 3 * forward - first;
 }
 
-Benchmark benchmark(Session& session, double seconds) {
+Benchmark benchmark(Session& session, double seconds, const StopCheck& stop) {
   Benchmark result;
   result.model = session.spec().model.name;
   result.device = session.engine().device();
   result.batch_size = session.spec().batch_size;
   result.threads = session.spec().threads;
-  measure_training(session, seconds, result);
-  measure_evaluation(session, seconds, result);
+  measure_training(session, seconds, stop, result);
+  measure_evaluation(session, seconds, stop, result);
+  check_stop(stop, kWhat);
   result.layers = profile(session);
   return result;
 }

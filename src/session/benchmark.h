@@ -21,8 +21,9 @@ struct Benchmark {
   std::vector<OperatorTime> layers;
 };
 
-/// Trains and then evaluates for about `seconds` each, and takes the time of each operator.
-Benchmark benchmark(Session& session, double seconds);
+/// Trains and then evaluates for about `seconds` each, and takes the time of each operator. Throws kCancelled when
+/// `stop` said so.
+Benchmark benchmark(Session& session, double seconds, const StopCheck& stop = {});
 
 /// Floating-point operations of the dense multiply-adds of one sample's training step: two an
 /// addition and multiplication; forward, gradient of the weights, and gradient of the input but for

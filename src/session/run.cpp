@@ -37,7 +37,7 @@ class Run {
   void tell_end(const char* reason, Status status);
 
  private:
-  bool become_writer();
+  bool take_over();
   void check_lease_now_and_then();
   RunResult complete_result();
   void begin();
@@ -72,7 +72,7 @@ class Run {
 
 RunResult Run::execute() {
   // Nothing was computed yet, so there is nothing that a stop could lose.
-  if (!become_writer()) {
+  if (!take_over()) {
     result_.reason = notice_ ? RunReason::kInterrupted : RunReason::kCancelled;
     result_.durable = true;
     return complete_result();
@@ -104,10 +104,14 @@ RunResult Run::complete_result() {
   return result_;
 }
 
-/// False when a notice or a cancellation came before the volume's other writer was gone.
-bool Run::become_writer() {
+/// Becomes the volume's writer and resumes. False when a notice or a cancellation came while it waited for another
+/// writer, or restored.
+bool Run::take_over() {
+  const StopCheck stop = [this] { return must_stop(); };
   try {
-    session_.open_store([this] { return must_stop(); });
+    session_.open_store(stop);
+    if (trainer_.step() == 0) result_.resumed = session_.resume(stop);
+    // Not before: whatever `stop` hears saves nothing in the middle of a restore.
     is_writer_ = true;
   } catch (const Error& error) {
     if (error.status() != Status::kCancelled) throw;
@@ -126,7 +130,6 @@ void Run::check_lease_now_and_then() {
 }
 
 void Run::begin() {
-  if (trainer_.step() == 0) result_.resumed = session_.resume();
   resumed_step_ = trainer_.step();
   resumed_epochs_ = trainer_.history().size();
   csv_.emplace(session_.volume().logs(), session_.staging(), session_.run_id(), trainer_.history(), trainer_.step(),

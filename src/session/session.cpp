@@ -32,27 +32,37 @@ std::string choose_code_version(const Config& config) {
   return error ? std::string() : find_code_version(directory);
 }
 
-Dataset open(const Config& config, const Volume& volume, const Log& log) {
-  Dataset dataset = open_dataset(dataset_request(config, volume), nullptr, log);
+Dataset open(const Config& config, const Volume& volume, const StopCheck& stop, const Log& log) {
+  Dataset dataset = open_dataset(dataset_request(config, volume), stop, log);
   if (dataset.fallback) {
     log.warning("training on synthetic digits: the real dataset could not be had");
   }
   return dataset;
 }
 
+std::unique_ptr<Engine> create(std::span<const Backend> backends, const std::string& device, const EngineSpec& spec,
+                               const StopCheck& stop, const Log& log) {
+  constexpr const char* kWhat = "making the engine";
+  check_stop(stop, kWhat);
+  std::unique_ptr<Engine> engine = create_engine(backends, device, spec, log);
+  check_stop(stop, kWhat);
+  return engine;
+}
+
 }  // namespace
 
-Session::Session(const Config& config, std::span<const Backend> backends, const Clock& clock, Log log)
+Session::Session(const Config& config, std::span<const Backend> backends, const Clock& clock, Log log,
+                 const StopCheck& stop)
     : config_(config),
       clock_(clock),
       log_(std::move(log)),
       run_id_(choose_run_id(config, clock)),
       code_version_(choose_code_version(config)),
       volume_(open_volume(config)),
-      dataset_(open(config, volume_, log_)),
+      dataset_(open(config, volume_, stop, log_)),
       spec_(engine_spec(config, dataset_)),
       model_json_(model_to_json(spec_.model)),
-      engine_(create_engine(backends, config.text("device"), spec_, log_)),
+      engine_(create(backends, config.text("device"), spec_, stop, log_)),
       trainer_(*engine_, dataset_, training_plan(config, dataset_), clock) {}
 
 std::vector<float> Session::read_state() const {
@@ -66,7 +76,7 @@ std::string Session::state_hash() const {
   return spot::state_hash({&engine_->layout(), values}, trainer_.step(), spec_.seed).hex();
 }
 
-void Session::open_store(const StopWaiting& stop) {
+void Session::open_store(const StopCheck& stop) {
   if (writer_) return;
   if (!store_) {
     store_ = std::make_unique<CheckpointStore>(volume_.checkpoints(), store_options(config_), clock_, log_, stop);
@@ -85,10 +95,10 @@ void Session::prepare_save() {
   writer_->prepare();
 }
 
-bool Session::resume() {
-  open_store();
-  writer_->wait_all();
-  const std::optional<Checkpoint> checkpoint = store_->recover();
+bool Session::resume(const StopCheck& stop) {
+  open_store(stop);
+  writer_->wait_all(stop);
+  const std::optional<Checkpoint> checkpoint = store_->recover(stop);
   if (!checkpoint) return false;
   try {
     adopt(*checkpoint);
@@ -100,8 +110,8 @@ bool Session::resume() {
   return true;
 }
 
-void Session::restore(const std::filesystem::path& path) {
-  adopt(load_checkpoint(path, Links::kFollow));
+void Session::restore(const std::filesystem::path& path, const StopCheck& stop) {
+  adopt(load_checkpoint(path, Links::kFollow, stop));
 }
 
 void Session::adopt(const Checkpoint& checkpoint) {
@@ -142,16 +152,16 @@ CheckpointMeta Session::describe() const {
   return meta;
 }
 
-std::uint64_t Session::save_soon(SaveReason reason) {
+std::uint64_t Session::save_soon(SaveReason reason, const StopCheck& stop) {
   const std::int64_t asked_ns = clock_.monotonic_ns();
-  open_store();
-  const std::uint64_t ticket = writer_->submit(describe(), reason, engine_->freeze_state(), asked_ns);
+  open_store(stop);
+  const std::uint64_t ticket = writer_->submit(describe(), reason, engine_->freeze_state(), asked_ns, stop);
   ++unreported_saves_;
   return ticket;
 }
 
-SaveOutcome Session::finish_save(std::uint64_t ticket) {
-  writer_->wait(ticket);
+SaveOutcome Session::finish_save(std::uint64_t ticket, const StopCheck& stop) {
+  writer_->wait(ticket, stop);
   // Saves finish in the order in which they were asked for, so the last one is ours.
   const std::vector<SaveOutcome> outcomes = writer_->take_outcomes();
   unreported_saves_ -= outcomes.size();

@@ -25,8 +25,9 @@ namespace spot {
 class Session {
  public:
   /// Opens the volume and the dataset and builds the engine at step 0. Checkpoints are neither read
-  /// nor written. `clock` must outlive it.
-  Session(const Config& config, std::span<const Backend> backends, const Clock& clock, Log log);
+  /// nor written. `clock` must outlive it. Throws kCancelled when `stop` said so.
+  Session(const Config& config, std::span<const Backend> backends, const Clock& clock, Log log,
+          const StopCheck& stop = {});
 
   [[nodiscard]] const Config& config() const { return config_; }
   [[nodiscard]] const Clock& clock() const { return clock_; }
@@ -46,7 +47,7 @@ class Session {
 
   /// Becomes the volume's writer, unless it is that already. Waits for another one as configured, asking `stop`.
   /// Throws kTimeout, or kCancelled when `stop` said so.
-  void open_store(const StopWaiting& stop = {});
+  void open_store(const StopCheck& stop = {});
   /// Throws kFenced when another writer has taken over the volume.
   void check_lease() const;
   /// A folder of the volume to make files in that are to be renamed into it; it is lost with the lease. Only after
@@ -56,15 +57,19 @@ class Session {
   void prepare_save();
 
   /// Takes over the volume's newest good checkpoint; false when there is none. Throws kCorrupt when
-  /// there are some and none is good, kMismatch when it cannot go on under this configuration.
-  bool resume();
-  /// Takes over the checkpoint in that file. The state is unchanged on failure.
-  void restore(const std::filesystem::path& path);
+  /// there are some and none is good, kMismatch when it cannot go on under this configuration, kCancelled when
+  /// `stop` said so.
+  bool resume(const StopCheck& stop = {});
+  /// Takes over the checkpoint in that file. The state is unchanged on failure, and when `stop` said so
+  /// (kCancelled).
+  void restore(const std::filesystem::path& path, const StopCheck& stop = {});
 
-  /// Freezes the present state and lets the writer's thread make it durable. Returns a ticket.
-  std::uint64_t save_soon(SaveReason reason);
-  /// Waits for the outcome of that save and reports all outcomes since the last report.
-  SaveOutcome finish_save(std::uint64_t ticket);
+  /// Freezes the present state and lets the writer's thread make it durable. Returns a ticket. Throws kCancelled when
+  /// `stop` said so while it waited for another writer, or for earlier saves.
+  std::uint64_t save_soon(SaveReason reason, const StopCheck& stop = {});
+  /// Waits for the outcome of that save and reports all outcomes since the last report. Throws kCancelled when `stop`
+  /// said so: the save goes on, and is reported with the next one.
+  SaveOutcome finish_save(std::uint64_t ticket, const StopCheck& stop = {});
   /// Tells log and observer of the saves that finished since the last report. Throws kFenced when
   /// another writer has taken over the volume; every other failure leaves training unharmed.
   void report_saves();

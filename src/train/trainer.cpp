@@ -92,7 +92,7 @@ StepSummary Trainer::train_steps(std::uint64_t count, const StopCheck& stop) {
   StepSummary summary;
   RunningMetrics total;
   const std::int64_t start = clock_.monotonic_ns();
-  while (summary.steps < count && !stop()) {
+  while (summary.steps < count && !(stop && stop())) {
     const auto records = train_some(count - summary.steps);
     for (const StepRecord& record : records) {
       ++summary.steps;
@@ -200,7 +200,7 @@ const ImageSet& Trainer::set_of(Split split) const {
 template <typename Visit>
 bool Trainer::for_each_batch(const ImageSet& set, const StopCheck& stop, const Visit& visit) {
   for (std::uint32_t first = 0; first < set.count; first += plan_.batch_size) {
-    if (stop()) return false;
+    if (stop && stop()) return false;
     indices_.resize(std::min(plan_.batch_size, set.count - first));
     std::iota(indices_.begin(), indices_.end(), first);
     visit(BatchView{set.images.data(), set.labels.data(), indices_, set.count}, first);
@@ -261,13 +261,11 @@ bool Trainer::count_confusion(Split split, const StopCheck& stop, std::span<std:
   });
 }
 
-void Trainer::predict(const ImageSet& images, std::span<float> probabilities) {
+bool Trainer::predict(const ImageSet& images, const StopCheck& stop, std::span<float> probabilities) {
   const std::size_t classes = dataset_.classes;
-  for_each_batch(
-      images, [] { return false; },
-      [&](const BatchView& batch, std::uint32_t first) {
-        engine_.predict(batch, probabilities.subspan(first * classes, batch.indices.size() * classes));
-      });
+  return for_each_batch(images, stop, [&](const BatchView& batch, std::uint32_t first) {
+    engine_.predict(batch, probabilities.subspan(first * classes, batch.indices.size() * classes));
+  });
 }
 
 void Trainer::restore(TrainingPosition position, std::span<const float> state) {

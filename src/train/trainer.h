@@ -1,11 +1,11 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <span>
 #include <vector>
 
+#include "base/cancel.h"
 #include "base/clock.h"
 #include "data/dataset.h"
 #include "data/sampler.h"
@@ -17,9 +17,6 @@
 namespace spot {
 
 enum class Split : std::int32_t { kTrain = 0, kValidation = 1, kTest = 2 };
-
-/// Asked between two batches of work that can be thrown away; true: stop it.
-using StopCheck = std::function<bool()>;
 
 struct TrainingPlan {
   std::uint32_t batch_size = 128;
@@ -91,8 +88,8 @@ class Trainer {
   std::optional<Evaluation> evaluate(Split split, const StopCheck& stop);
   /// Adds hits to counts[label * classes + prediction]; false when `stop` said so.
   bool count_confusion(Split split, const StopCheck& stop, std::span<std::uint64_t> counts);
-  /// Class probabilities, [count][classes], of any number of images.
-  void predict(const ImageSet& images, std::span<float> probabilities);
+  /// Class probabilities, [count][classes], of any number of images; false when `stop` said so.
+  bool predict(const ImageSet& images, const StopCheck& stop, std::span<float> probabilities);
 
   [[nodiscard]] TrainingPosition position() const { return {step_, steps_per_epoch(), running_, history_}; }
   /// Goes on at `position` with `state`, which lies in the order of the engine's layout.

@@ -41,7 +41,7 @@ class Trainer:
         for key, value in {"dataset": "synthetic", "volume": volume, "model": "keras-cnn", "optimizer": "adam",
                            "metadata": "none"}.items():
             self.call("spot_config_set_str", config, key.encode(), value.encode())
-        self.call("spot_trainer_create", config, ctypes.byref(self.handle))
+        self.call("spot_trainer_create", config, None, ctypes.byref(self.handle))
 
     def call(self, name, *arguments):
         error = ctypes.c_void_p()
@@ -53,7 +53,7 @@ class Trainer:
 
     def checkpoint(self):
         report = SaveReport(struct_size=ctypes.sizeof(SaveReport))
-        self.call("spot_trainer_checkpoint", self.handle, ctypes.byref(report))
+        self.call("spot_trainer_checkpoint", self.handle, None, ctypes.byref(report))
         return report
 
     def tensors(self):

@@ -82,7 +82,7 @@ void run(Seen& seen, const char* dataset, int steps) {
       {"checkpoint_seconds", "0"}, {"checkpoint_steps", seen.interval}};
   for (const auto& [key, value] : settings) check(spot_config_set_str(config, key, value, &error), error);
   spot_trainer* trainer = nullptr;
-  check(spot_trainer_create(config, &trainer, &error), error);
+  check(spot_trainer_create(config, nullptr, &trainer, &error), error);
   constexpr std::uint32_t kStages = 1U << SPOT_EVENT_STEP | 1U << SPOT_EVENT_CHECKPOINT;
   check(spot_trainer_set_callback(trainer, kStages, note, &seen, &error), error);
   spot_run_result result{};

@@ -18,11 +18,11 @@ TEST_CASE("a trainer may be created, stepped and freed on three threads") {
   const ConfigHandle config = place.config("v");
   spot_trainer* trainer = nullptr;
   spot_status status = SPOT_E_INTERNAL;
-  std::thread([&] { status = spot_trainer_create(config.get(), &trainer, nullptr); }).join();
+  std::thread([&] { status = spot_trainer_create(config.get(), nullptr, &trainer, nullptr); }).join();
   REQUIRE(status == SPOT_OK);
   std::thread([&] { status = spot_trainer_step(trainer, 3, nullptr, nullptr, nullptr); }).join();
   CHECK(status == SPOT_OK);
-  std::thread([&] { status = spot_trainer_checkpoint(trainer, nullptr, nullptr); }).join();
+  std::thread([&] { status = spot_trainer_checkpoint(trainer, nullptr, nullptr, nullptr); }).join();
   CHECK(status == SPOT_OK);
   std::thread([&] { spot_trainer_free(trainer); }).join();
 }
@@ -80,7 +80,7 @@ TEST_CASE("in a forked child every handle of the parent says so, and free does n
     spot_trainer* another = nullptr;
     const bool refused = spot_trainer_state_hash(trainer.get(), text, nullptr) == SPOT_E_FORKED &&
                          spot_trainer_step(trainer.get(), 1, nullptr, nullptr, nullptr) == SPOT_E_FORKED &&
-                         spot_trainer_create(config.get(), &another, nullptr) == SPOT_E_FORKED &&
+                         spot_trainer_create(config.get(), nullptr, &another, nullptr) == SPOT_E_FORKED &&
                          spot_poller_wait(poller.get(), 0, &notice, nullptr) == SPOT_E_FORKED;
     spot_poller_wakeup(poller.get());
     spot_trainer_free(trainer.get());

@@ -148,26 +148,27 @@ TEST_CASE("a NULL that is not allowed is refused by the parameter's name") {
   refused("'out'", [&](spot_error** e) { return spot_poller_wait(poller.get(), 0, nullptr, e); });
   refused("'action'", [&](spot_error** e) { return spot_poller_notify(poller.get(), 9, "", e); });
   refused("'out'", [&](spot_error** e) { return spot_poller_get_health(poller.get(), nullptr, e); });
-  refused("'config'", [](spot_error** e) { return spot_trainer_create(nullptr, nullptr, e); });
-  refused("'out'", [&](spot_error** e) { return spot_trainer_create(config.get(), nullptr, e); });
+  refused("'config'", [](spot_error** e) { return spot_trainer_create(nullptr, nullptr, nullptr, e); });
+  refused("'out'", [&](spot_error** e) { return spot_trainer_create(config.get(), nullptr, nullptr, e); });
   refused("'trainer'", [](spot_error** e) { return spot_trainer_step(nullptr, 1, nullptr, nullptr, e); });
   refused("'result'", [&](spot_error** e) { return spot_trainer_run(trainer.get(), nullptr, nullptr, nullptr, e); });
   refused("'out'", [&](spot_error** e) { return spot_trainer_evaluate(trainer.get(), 2, nullptr, nullptr, e); });
   refused("'counts'",
           [&](spot_error** e) { return spot_trainer_confusion(trainer.get(), 2, nullptr, nullptr, 100, e); });
-  refused("'images'", [&](spot_error** e) { return spot_trainer_predict(trainer.get(), nullptr, 1, &value, 10, e); });
+  refused("'images'",
+          [&](spot_error** e) { return spot_trainer_predict(trainer.get(), nullptr, 1, nullptr, &value, 10, e); });
   refused("'out'", [&](spot_error** e) { return spot_trainer_get_info(trainer.get(), nullptr, e); });
   refused("'out'", [&](spot_error** e) { return spot_trainer_state_hash(trainer.get(), nullptr, e); });
   refused("'name'", [&](spot_error** e) { return spot_trainer_parameter_read(trainer.get(), nullptr, &value, 1, e); });
   refused("'json'", [&](spot_error** e) { return spot_trainer_statistics(trainer.get(), nullptr, e); });
   refused("'path'", [](spot_error** e) {
     spot_checkpoint* c;
-    return spot_checkpoint_open(nullptr, &c, e);
+    return spot_checkpoint_open(nullptr, nullptr, &c, e);
   });
   refused("'checkpoint'", [](spot_error** e) { return spot_checkpoint_export(nullptr, "x", e); });
-  refused("'json'", [&](spot_error** e) { return spot_benchmark(config.get(), 1, nullptr, e); });
+  refused("'json'", [&](spot_error** e) { return spot_benchmark(config.get(), 1, nullptr, nullptr, e); });
   char* text = nullptr;
-  refused("'seconds'", [&](spot_error** e) { return spot_benchmark(config.get(), 0, &text, e); });
+  refused("'seconds'", [&](spot_error** e) { return spot_benchmark(config.get(), 0, nullptr, &text, e); });
 }
 
 TEST_CASE("a struct of size 0 is refused, a shorter one keeps what lies behind it") {
@@ -226,7 +227,7 @@ TEST_CASE("what cannot be created says why") {
     spot_trainer* trainer = nullptr;
     ErrorSlot error;
     CAPTURE(error.message());
-    CHECK(spot_trainer_create(config.get(), &trainer, error) == status);
+    CHECK(spot_trainer_create(config.get(), nullptr, &trainer, error) == status);
     CHECK(trainer == nullptr);
     CHECK(contains(error.message(), part));
   };
@@ -271,12 +272,12 @@ TEST_CASE("predictions are probabilities, for more images than a batch holds") {
   for (std::size_t i = 0; i < images.size(); ++i) images[i] = static_cast<std::uint8_t>(i * 31);
   std::vector<float> probabilities(count * 10);
   ErrorSlot error;
-  check_ok(spot_trainer_predict(trainer.get(), images.data(), count, probabilities.data(), 370, error), error);
+  check_ok(spot_trainer_predict(trainer.get(), images.data(), count, nullptr, probabilities.data(), 370, error), error);
   for (std::size_t i = 0; i < count; ++i) {
     const auto row = probabilities.begin() + static_cast<std::ptrdiff_t>(i * 10);
     CHECK(std::accumulate(row, row + 10, 0.0) == doctest::Approx(1).epsilon(1e-5));
   }
-  CHECK(spot_trainer_predict(trainer.get(), images.data(), count, probabilities.data(), 369, error) ==
+  CHECK(spot_trainer_predict(trainer.get(), images.data(), count, nullptr, probabilities.data(), 369, error) ==
         SPOT_E_INVALID_ARGUMENT);
 }
 
@@ -333,17 +334,17 @@ TEST_CASE("statistics show each parameter, with gradients once there are some") 
 TEST_CASE("a checkpoint is saved, described, verified, exported and restored") {
   const Place place;
   const TrainerHandle trainer = make_trainer(place.config("v"));
-  CHECK(spot_trainer_restore(trainer.get(), nullptr, nullptr) == SPOT_E_NOT_FOUND);
+  CHECK(spot_trainer_restore(trainer.get(), nullptr, nullptr, nullptr) == SPOT_E_NOT_FOUND);
   REQUIRE(spot_trainer_step(trainer.get(), 13, nullptr, nullptr, nullptr) == SPOT_OK);
   auto report = sized<spot_save_report>();
   ErrorSlot error;
-  check_ok(spot_trainer_checkpoint(trainer.get(), &report, error), error);
+  check_ok(spot_trainer_checkpoint(trainer.get(), nullptr, &report, error), error);
   CHECK(report.step == 13);
   CHECK(report.bytes == std::filesystem::file_size(report.path));
   const std::string hash = hash_of(trainer.get());
 
   spot_checkpoint* opened = nullptr;
-  check_ok(spot_checkpoint_open((place / "v").c_str(), &opened, error), error);
+  check_ok(spot_checkpoint_open((place / "v").c_str(), nullptr, &opened, error), error);
   const CheckpointHandle checkpoint(opened);
   char* text = nullptr;
   check_ok(spot_checkpoint_describe(opened, &text, error), error);
@@ -361,7 +362,7 @@ TEST_CASE("a checkpoint is saved, described, verified, exported and restored") {
 
   std::uint64_t good = 0;
   std::uint64_t bad = 9;
-  check_ok(spot_checkpoint_verify((place / "v").c_str(), &good, &bad, &text, error), error);
+  check_ok(spot_checkpoint_verify((place / "v").c_str(), nullptr, &good, &bad, &text, error), error);
   CHECK(good == 1);
   CHECK(bad == 0);
   CHECK(json::parse(take(text)).at(0)["state_hash"] == hash);
@@ -392,12 +393,12 @@ TEST_CASE("a checkpoint is saved, described, verified, exported and restored") {
   set(config, "volume", (place / "v").string());
   set(config, "dataset", (place / "data").string());
   const TrainerHandle second = make_trainer(config);
-  check_ok(spot_trainer_restore(second.get(), report.path, error), error);
+  check_ok(spot_trainer_restore(second.get(), report.path, nullptr, error), error);
   CHECK(hash_of(second.get()) == hash);
   REQUIRE(spot_trainer_step(trainer.get(), 5, nullptr, nullptr, nullptr) == SPOT_OK);
   REQUIRE(spot_trainer_step(second.get(), 5, nullptr, nullptr, nullptr) == SPOT_OK);
   CHECK(hash_of(second.get()) == hash_of(trainer.get()));
-  check_ok(spot_trainer_restore(trainer.get(), nullptr, error), error);
+  check_ok(spot_trainer_restore(trainer.get(), nullptr, nullptr, error), error);
   CHECK(hash_of(trainer.get()) == hash);
 }
 
@@ -405,31 +406,32 @@ TEST_CASE("a damaged checkpoint is told from a good one and never half taken ove
   const Place place;
   const TrainerHandle trainer = make_trainer(place.config("v"));
   auto report = sized<spot_save_report>();
-  REQUIRE(spot_trainer_checkpoint(trainer.get(), nullptr, nullptr) == SPOT_OK);
+  REQUIRE(spot_trainer_checkpoint(trainer.get(), nullptr, nullptr, nullptr) == SPOT_OK);
   REQUIRE(spot_trainer_step(trainer.get(), 1, nullptr, nullptr, nullptr) == SPOT_OK);
-  REQUIRE(spot_trainer_checkpoint(trainer.get(), &report, nullptr) == SPOT_OK);
+  REQUIRE(spot_trainer_checkpoint(trainer.get(), nullptr, &report, nullptr) == SPOT_OK);
   {
     std::fstream file(report.path, std::ios::binary | std::ios::in | std::ios::out);
     file.seekp(static_cast<std::streamoff>(report.bytes / 2));
     file.put('\x55').put('\xaa').put('\x55');
   }
   const std::string hash = hash_of(trainer.get());
-  CHECK(spot_trainer_restore(trainer.get(), report.path, nullptr) == SPOT_E_CORRUPT);
+  CHECK(spot_trainer_restore(trainer.get(), report.path, nullptr, nullptr) == SPOT_E_CORRUPT);
   CHECK(hash_of(trainer.get()) == hash);
   spot_checkpoint* opened = nullptr;
-  CHECK(spot_checkpoint_open(report.path, &opened, nullptr) == SPOT_E_CORRUPT);
+  CHECK(spot_checkpoint_open(report.path, nullptr, &opened, nullptr) == SPOT_E_CORRUPT);
   std::uint64_t good = 0;
   std::uint64_t bad = 0;
-  CHECK(spot_checkpoint_verify((place / "v/checkpoints").c_str(), &good, &bad, nullptr, nullptr) == SPOT_OK);
+  CHECK(spot_checkpoint_verify((place / "v/checkpoints").c_str(), nullptr, &good, &bad, nullptr, nullptr) == SPOT_OK);
   CHECK(good == 1);
   CHECK(bad == 1);
-  REQUIRE(spot_checkpoint_open((place / "v").c_str(), &opened, nullptr) == SPOT_OK);
+  REQUIRE(spot_checkpoint_open((place / "v").c_str(), nullptr, &opened, nullptr) == SPOT_OK);
   char* text = nullptr;
   REQUIRE(spot_checkpoint_describe(opened, &text, nullptr) == SPOT_OK);
   CHECK(json::parse(take(text))["step"] == 0);
   spot_checkpoint_free(opened);
-  CHECK(spot_checkpoint_open((place / "nothing").c_str(), &opened, nullptr) == SPOT_E_NOT_FOUND);
-  CHECK(spot_checkpoint_verify((place / "data").c_str(), nullptr, nullptr, nullptr, nullptr) == SPOT_E_NOT_FOUND);
+  CHECK(spot_checkpoint_open((place / "nothing").c_str(), nullptr, &opened, nullptr) == SPOT_E_NOT_FOUND);
+  CHECK(spot_checkpoint_verify((place / "data").c_str(), nullptr, nullptr, nullptr, nullptr, nullptr) ==
+        SPOT_E_NOT_FOUND);
 }
 
 TEST_CASE("a checkpoint of another model is refused by name") {
@@ -437,13 +439,13 @@ TEST_CASE("a checkpoint of another model is refused by name") {
   auto report = sized<spot_save_report>();
   {
     const TrainerHandle trainer = make_trainer(place.config("v"));
-    REQUIRE(spot_trainer_checkpoint(trainer.get(), &report, nullptr) == SPOT_OK);
+    REQUIRE(spot_trainer_checkpoint(trainer.get(), nullptr, &report, nullptr) == SPOT_OK);
   }
   const ConfigHandle config = place.config("v");
   set(config, "model", "lenet-5");
   const TrainerHandle other = make_trainer(config);
   ErrorSlot error;
-  CHECK(spot_trainer_restore(other.get(), report.path, error) == SPOT_E_MISMATCH);
+  CHECK(spot_trainer_restore(other.get(), report.path, nullptr, error) == SPOT_E_MISMATCH);
   CHECK(contains(error.message(), "lenet-5"));
 }
 
@@ -452,14 +454,14 @@ TEST_CASE("a benchmark is JSON with everything that the header lists") {
   const ConfigHandle config = place.config("v");
   char* text = nullptr;
   ErrorSlot error;
-  check_ok(spot_benchmark(config.get(), 0.05, &text, error), error);
+  check_ok(spot_benchmark(config.get(), 0.05, nullptr, &text, error), error);
   const json result = json::parse(take(text));
   CHECK(result["model"] == "mlp");
   CHECK(result["device"] == "cpu");
   CHECK(result["mode"] == "exact");
   CHECK(result["precision"] == "fp32");
   set(config, "mode", "fast");
-  check_ok(spot_benchmark(config.get(), 0.05, &text, error), error);
+  check_ok(spot_benchmark(config.get(), 0.05, nullptr, &text, error), error);
   CHECK(json::parse(take(text))["mode"] == "fast");
   CHECK(result["batch_size"] == 16);
   for (const char* key : {"threads", "train_samples_per_second", "test_samples_per_second", "peak_gflops",

@@ -57,7 +57,7 @@ static spot_run_result run(const char* volume, int interrupt) {
 
   memset(&result, 0, sizeof result);
   result.struct_size = sizeof result;
-  OK(spot_trainer_create(config, &trainer, &error));
+  OK(spot_trainer_create(config, NULL, &trainer, &error));
   OK(spot_poller_create(config, &poller, &error));
   if (interrupt) {
     OK(spot_trainer_set_callback(trainer, 1u << SPOT_EVENT_STEP, stop_at_seven, poller, &error));

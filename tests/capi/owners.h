@@ -71,7 +71,7 @@ inline CancelHandle make_cancel() {
 inline TrainerHandle make_trainer(const ConfigHandle& config) {
   spot_trainer* trainer = nullptr;
   ErrorSlot error;
-  check_ok(spot_trainer_create(config.get(), &trainer, error), error);
+  check_ok(spot_trainer_create(config.get(), nullptr, &trainer, error), error);
   REQUIRE(trainer != nullptr);
   return TrainerHandle(trainer);
 }

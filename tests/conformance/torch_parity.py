@@ -50,7 +50,7 @@ class Library:
         self.call("spot_config_create", ctypes.byref(config))
         for key, value in settings.items():
             self.call("spot_config_set_str", config, key.encode(), str(value).encode())
-        self.call("spot_trainer_create", config, ctypes.byref(trainer))
+        self.call("spot_trainer_create", config, None, ctypes.byref(trainer))
         self.lib.spot_config_free(config)
         return trainer
 

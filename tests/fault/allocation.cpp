@@ -155,7 +155,7 @@ bool use(std::int64_t pass, spot_trainer* trainer) {
   spot_save_report saved;
   std::memset(&saved, 0, sizeof saved);
   saved.struct_size = sizeof saved;
-  const spot_status restored = spot_trainer_restore(trainer, nullptr, &error);
+  const spot_status restored = spot_trainer_restore(trainer, nullptr, nullptr, &error);
   if (restored == SPOT_E_NOT_FOUND && shared->newest == 0) {
     spot_error_free(error);  // the first life of all
   } else if (!judge(pass, "restore", restored, error)) {
@@ -163,9 +163,9 @@ bool use(std::int64_t pass, spot_trainer* trainer) {
   }
   check_step(pass, trainer);
   if (!judge(pass, "step", spot_trainer_step(trainer, 1, nullptr, nullptr, &error), error)) return false;
-  if (!judge(pass, "checkpoint", spot_trainer_checkpoint(trainer, &saved, &error), error)) return false;
+  if (!judge(pass, "checkpoint", spot_trainer_checkpoint(trainer, nullptr, &saved, &error), error)) return false;
   shared->newest = saved.step;
-  if (!judge(pass, "restore again", spot_trainer_restore(trainer, nullptr, &error), error)) return false;
+  if (!judge(pass, "restore again", spot_trainer_restore(trainer, nullptr, nullptr, &error), error)) return false;
   check_step(pass, trainer);
   return true;
 }
@@ -186,7 +186,7 @@ bool live(std::int64_t pass, std::int64_t number, int argc, char** argv) {
     std::memcpy(key, argv[i], static_cast<std::size_t>(equals - argv[i]));
     good = judge(pass, "set", spot_config_set_str(config, key, equals + 1, &error), error);
   }
-  good = good && judge(pass, "create", spot_trainer_create(config, &trainer, &error), error);
+  good = good && judge(pass, "create", spot_trainer_create(config, nullptr, &trainer, &error), error);
   good = good && use(pass, trainer);
   spot_trainer_free(trainer);
   spot_config_free(config);

@@ -35,7 +35,7 @@ def run(volume, stop_at=None):
     for key, value in {"volume": volume, "dataset": "synthetic", "model": "lenet-5", "optimizer": "adam",
                        "steps": STEPS, "metadata": "none", "checkpoint_seconds": 0}.items():
         call("spot_config_set_str", config, key.encode(), str(value).encode())
-    call("spot_trainer_create", config, ctypes.byref(trainer))
+    call("spot_trainer_create", config, None, ctypes.byref(trainer))
     call("spot_poller_create", config, ctypes.byref(poller))
 
     def on_step(_, event):

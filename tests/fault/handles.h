@@ -42,7 +42,7 @@ inline ConfigHandle make_config(const char* volume, char** settings, int count) 
 inline TrainerHandle make_trainer(const ConfigHandle& config) {
   spot_trainer* trainer = nullptr;
   spot_error* error = nullptr;
-  must(spot_trainer_create(config.get(), &trainer, &error), error, "create");
+  must(spot_trainer_create(config.get(), nullptr, &trainer, &error), error, "create");
   return TrainerHandle(trainer);
 }
 

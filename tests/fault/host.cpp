@@ -32,9 +32,9 @@ bool is_inert(spot_trainer* trainer, spot_poller* poller, const spot_config* con
   spot_trainer* another = nullptr;
   const bool refused = spot_trainer_state_hash(trainer, hash, nullptr) == SPOT_E_FORKED &&
                        spot_trainer_step(trainer, 1, nullptr, nullptr, nullptr) == SPOT_E_FORKED &&
-                       spot_trainer_checkpoint(trainer, nullptr, nullptr) == SPOT_E_FORKED &&
-                       spot_trainer_restore(trainer, nullptr, nullptr) == SPOT_E_FORKED &&
-                       spot_trainer_create(config, &another, nullptr) == SPOT_E_FORKED &&
+                       spot_trainer_checkpoint(trainer, nullptr, nullptr, nullptr) == SPOT_E_FORKED &&
+                       spot_trainer_restore(trainer, nullptr, nullptr, nullptr) == SPOT_E_FORKED &&
+                       spot_trainer_create(config, nullptr, &another, nullptr) == SPOT_E_FORKED &&
                        spot_poller_wait(poller, 0, &notice, nullptr) == SPOT_E_FORKED;
   spot_poller_wakeup(poller);
   spot_trainer_free(trainer);
@@ -51,7 +51,7 @@ int fork_in_save(const ConfigHandle& config) {
   std::thread saver([&] {
     while (!stop) {
       must(spot_trainer_step(trainer.get(), 1, nullptr, nullptr, &error), error, "step");
-      must(spot_trainer_checkpoint(trainer.get(), nullptr, &error), error, "checkpoint");
+      must(spot_trainer_checkpoint(trainer.get(), nullptr, nullptr, &error), error, "checkpoint");
       ++saves;
     }
   });
@@ -76,7 +76,7 @@ int leave_an_orphan(const ConfigHandle& config) {
   const TrainerHandle trainer = make_trainer(config);
   spot_error* error = nullptr;
   must(spot_trainer_step(trainer.get(), 3, nullptr, nullptr, &error), error, "step");
-  must(spot_trainer_checkpoint(trainer.get(), nullptr, &error), error, "checkpoint");
+  must(spot_trainer_checkpoint(trainer.get(), nullptr, nullptr, &error), error, "checkpoint");
   if (fork() == 0) {
     // Not a word on the parent's pipe, or whoever reads it would wait for this child.
     ::close(STDOUT_FILENO);
@@ -92,7 +92,7 @@ int leave_an_orphan(const ConfigHandle& config) {
 int hang_up(const ConfigHandle& config) {
   const PollerHandle poller = make_poller(config);
   spot_trainer* trainer = nullptr;
-  const spot_status status = spot_trainer_create(config.get(), &trainer, nullptr);
+  const spot_status status = spot_trainer_create(config.get(), nullptr, &trainer, nullptr);
   if (status != SPOT_E_NETWORK) give_up(std::string("downloading answers ") + spot_status_name(status));
   auto health = sized<spot_poller_health>();
   for (int i = 0; i < 500 && health.failures_in_a_row < 3; ++i) {

@@ -39,7 +39,7 @@ void write(const fs::path& path, const std::string& content) {
 /// State hash of a checkpoint file, or of the newest good one of a folder; empty when there is none.
 std::string opened_hash(const fs::path& path) {
   spot_checkpoint* checkpoint = nullptr;
-  if (spot_checkpoint_open(path.c_str(), &checkpoint, nullptr) != SPOT_OK) return "";
+  if (spot_checkpoint_open(path.c_str(), nullptr, &checkpoint, nullptr) != SPOT_OK) return "";
   char* json = nullptr;
   spot_checkpoint_describe(checkpoint, &json, nullptr);
   const std::string hash = nlohmann::json::parse(json).at("state_hash");
@@ -51,7 +51,7 @@ std::string opened_hash(const fs::path& path) {
 bool verifies(const fs::path& file) {
   std::uint64_t good = 0;
   std::uint64_t bad = 0;
-  const spot_status status = spot_checkpoint_verify(file.c_str(), &good, &bad, nullptr, nullptr);
+  const spot_status status = spot_checkpoint_verify(file.c_str(), nullptr, &good, &bad, nullptr, nullptr);
   return status == SPOT_OK && good == 1 && bad == 0;
 }
 
@@ -116,7 +116,7 @@ class Mutation {
 
   void check_restore(const std::string& what) {
     char hash[33] = "";
-    if (spot_trainer_restore(trainer_, nullptr, nullptr) != SPOT_OK) give_up(what + ": cannot be restored");
+    if (spot_trainer_restore(trainer_, nullptr, nullptr, nullptr) != SPOT_OK) give_up(what + ": cannot be restored");
     spot_trainer_state_hash(trainer_, hash, nullptr);
     if (before_ != hash) give_up(what + ": restored to another state than that of the checkpoint before");
     const fs::path aside = file_.string() + ".corrupt";

@@ -82,7 +82,7 @@ static spot_status save(spot_trainer* trainer) {
   char hash[33] = "";
   memset(&saved, 0, sizeof saved);
   saved.struct_size = sizeof saved;
-  const spot_status status = spot_trainer_checkpoint(trainer, &saved, &error);
+  const spot_status status = spot_trainer_checkpoint(trainer, NULL, &saved, &error);
   if (status == SPOT_OK) {
     spot_trainer_state_hash(trainer, hash, NULL);
     printf("acknowledged %llu %llu %s\n", (unsigned long long)saved.step, (unsigned long long)saved.generation, hash);
@@ -119,7 +119,7 @@ static int train(spot_trainer* trainer, const struct options* options) {
 static int verify(const char* volume) {
   uint64_t good = 0, bad = 0;
   spot_error* error = NULL;
-  const spot_status status = spot_checkpoint_verify(volume, &good, &bad, NULL, &error);
+  const spot_status status = spot_checkpoint_verify(volume, NULL, &good, &bad, NULL, &error);
   if (status != SPOT_OK && status != SPOT_E_NOT_FOUND) return report(status, error);
   spot_error_free(error);
   printf("verified %llu %llu\n", (unsigned long long)good, (unsigned long long)bad);
@@ -131,11 +131,11 @@ static int run(const spot_config* config, const char* volume, const struct optio
   spot_error* error = NULL;
   int code = 0;
   mark(options, "start");
-  spot_status status = spot_trainer_create(config, &trainer, &error);
+  spot_status status = spot_trainer_create(config, NULL, &trainer, &error);
   if (status != SPOT_OK) return report(status, error);
   mark(options, "restore");
   if (!options->hashes) {
-    status = spot_trainer_restore(trainer, NULL, &error);
+    status = spot_trainer_restore(trainer, NULL, NULL, &error);
     if (status == SPOT_E_NOT_FOUND) {
       spot_error_free(error);
     } else if (status != SPOT_OK) {

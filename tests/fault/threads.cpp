@@ -36,10 +36,10 @@ void hammer(spot_trainer* trainer) {
   for (int i = 0; i < 20; ++i) {
     expect(spot_trainer_step(trainer, 1, nullptr, nullptr, nullptr), "step");
     expect(spot_trainer_state_hash(trainer, hash, nullptr), "state_hash");
-    expect(spot_trainer_checkpoint(trainer, &saved, nullptr), "checkpoint");
+    expect(spot_trainer_checkpoint(trainer, nullptr, &saved, nullptr), "checkpoint");
     expect(spot_trainer_get_info(trainer, &info, nullptr), "get_info");
     if (i % 5 == 4)
-      expect(spot_trainer_restore(trainer, saved.path[0] == '\0' ? nullptr : saved.path, nullptr), "restore");
+      expect(spot_trainer_restore(trainer, saved.path[0] == '\0' ? nullptr : saved.path, nullptr, nullptr), "restore");
   }
 }
 
@@ -73,12 +73,12 @@ void one_round(const ConfigHandle& config, const char* volume) {
   TrainerHandle trainer;
   std::thread([&] { trainer = make_trainer(config); }).join();
   expect(spot_trainer_step(trainer.get(), 1, nullptr, nullptr, nullptr), "step on a second thread");
-  expect(spot_trainer_checkpoint(trainer.get(), nullptr, nullptr), "checkpoint on a second thread");
+  expect(spot_trainer_checkpoint(trainer.get(), nullptr, nullptr, nullptr), "checkpoint on a second thread");
   by_many(2, hammer, trainer.get());
   const PollerHandle poller = make_poller(config);
   by_many(3, watch, poller.get());
   spot_checkpoint* opened = nullptr;
-  if (spot_checkpoint_open(volume, &opened, nullptr) != SPOT_OK) give_up("the volume cannot be opened");
+  if (spot_checkpoint_open(volume, nullptr, &opened, nullptr) != SPOT_OK) give_up("the volume cannot be opened");
   const CheckpointHandle checkpoint(opened);
   by_many(4, read, checkpoint.get());
   std::thread([&] { trainer.reset(); }).join();

@@ -40,7 +40,7 @@ class Library:
         return text
 
     def open(self, path):
-        return Checkpoint(self, self.make("spot_checkpoint_open", str(path).encode()))
+        return Checkpoint(self, self.make("spot_checkpoint_open", str(path).encode(), None))
 
     def config(self, **values):
         config = self.make("spot_config_create")
@@ -50,9 +50,9 @@ class Library:
 
     def restored_hash(self, config, path):
         """The state hash of a trainer of that configuration that took the file over."""
-        trainer = self.make("spot_trainer_create", config)
+        trainer = self.make("spot_trainer_create", config, None)
         try:
-            self.call("spot_trainer_restore", trainer, str(path).encode())
+            self.call("spot_trainer_restore", trainer, str(path).encode(), None)
             digits = ctypes.create_string_buffer(33)
             self.call("spot_trainer_state_hash", trainer, digits)
             return digits.value.decode()

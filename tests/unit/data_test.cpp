@@ -75,7 +75,7 @@ void write_dataset(const fs::path& folder) {
 
 Dataset open(const fs::path& folder, const fs::path& cache, std::uint32_t validation = 0) {
   return open_dataset({.name = folder.string(), .cache_directory = cache, .mirrors = {}, .validation_size = validation},
-                      nullptr, Log());
+                      {}, Log());
 }
 
 }  // namespace

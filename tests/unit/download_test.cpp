@@ -69,13 +69,13 @@ struct Fetch {
   Mirrors mirrors;
   std::filesystem::path part = folder.path() / "file.part";
 
-  std::string from(const std::vector<std::string>& folders, const CancelToken* cancel = nullptr) {
+  std::string from(const std::vector<std::string>& folders, const StopCheck& stop = {}) {
     Download download{"file", {}, part, 1000};
     for (const std::string& name : folders) download.mirrors.push_back(mirrors.url(name));
     const auto check = [](std::span<const std::byte> bytes, const std::string& url) {
       if (text_of(bytes) != kContent) fail(Status::kData, url + " is not the file");
     };
-    return text_of(fetch(download, check, cancel, Log()));
+    return text_of(fetch(download, check, stop, Log()));
   }
 
   static std::string text_of(std::span<const std::byte> bytes) {
@@ -145,7 +145,7 @@ TEST_CASE("a password in a mirror's URL is used, and never shown") {
   const Log log([&](LogLevel, std::string_view text) { shown += text; });
   try {
     spot::fetch(
-        {"file", {url}, fetch.part, 1000}, [](auto, const std::string&) {}, nullptr, log);
+        {"file", {url}, fetch.part, 1000}, [](auto, const std::string&) {}, {}, log);
   } catch (const Error& error) {
     shown += error.what();
   }
@@ -167,7 +167,7 @@ TEST_CASE("a cancelled download ends as cancelled") {
   CancelToken cancel;
   cancel.trigger();
   try {
-    fetch.from({"good"}, &cancel);
+    fetch.from({"good"}, stop_by(&cancel));
     FAIL("not cancelled");
   } catch (const Error& error) {
     CHECK(error.status() == Status::kCancelled);

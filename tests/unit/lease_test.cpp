@@ -32,7 +32,7 @@ struct Folder {
   fs::path path = temporary.path();
   Fd fd = open_directory(path);
 
-  WriterLease acquire(LeaseOptions options = {}, const StopWaiting& stop = {}, std::uint64_t last_epoch = 0) {
+  WriterLease acquire(LeaseOptions options = {}, const StopCheck& stop = {}, std::uint64_t last_epoch = 0) {
     return WriterLease::acquire(fd, path, last_epoch, options, system_clock(), Log(), stop);
   }
 };
@@ -240,7 +240,7 @@ TEST_CASE("one that stood still while it claimed an epoch, and others came and w
     for (int i = 0; i < 3; ++i) others.push_back(std::make_unique<WriterLease>(folder.acquire({.takeover = true})));
   });
   const WriterLease late =
-      WriterLease::acquire(folder.fd, folder.path, 0, {.takeover = true}, system_clock(), log, StopWaiting());
+      WriterLease::acquire(folder.fd, folder.path, 0, {.takeover = true}, system_clock(), log, StopCheck());
   REQUIRE(others.size() == 3);
   CHECK(late.epoch() == 5);
   CHECK_NOTHROW(late.check());
