@@ -2,6 +2,7 @@
 
 #include "command.h"
 #include "configuration.h"
+#include "keys.h"
 #include "terminal.h"
 
 namespace spotctl {
@@ -38,9 +39,9 @@ Action add_config(CLI::App& program) {
     if (*json) {
       print_line(spot_config_describe());
     } else if (*toml) {
-      print_toml(describe_keys());
+      print_toml(all_keys());
     } else {
-      print_table(describe_keys());
+      print_table(all_keys());
     }
     return kDone;
   };

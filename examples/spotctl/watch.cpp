@@ -48,6 +48,7 @@ int watch(const Configuration& configuration, bool once) {
 Action add_watch(CLI::App& program) {
   auto* command = program.add_subcommand("watch", "Only watch for interruptions: one JSON line for each notice");
   auto once = std::make_shared<bool>(false);
+  command->add_flag_function("--json", [](std::int64_t) {}, "JSON lines on stdout, which they are in any case");
   command->add_flag("--once", *once, "Exit 0 at the first notice");
   command->footer("Example: spotctl watch --once --metadata aws && ./save-my-work.sh");
   const Configuration configuration(*command);

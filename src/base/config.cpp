@@ -12,11 +12,17 @@
 namespace spot {
 namespace {
 
+/// A whole number without an exponent.
+std::string bound(double value) {
+  return value == std::floor(value) ? to_text(static_cast<std::int64_t>(value)) : to_text(value);
+}
+
 std::string allowed(const ConfigKey& key) {
   if (!key.choices.empty()) return cat("one of ", key.choices);
   if (key.type == KeyType::kBoolean) return "true or false";
   if (key.type == KeyType::kText) return "text";
-  return cat(key.type == KeyType::kInteger ? "an integer" : "a number", " from ", key.minimum, " to ", key.maximum);
+  return cat(key.type == KeyType::kInteger ? "an integer" : "a number", " from ", bound(key.minimum), " to ",
+             bound(key.maximum));
 }
 
 [[noreturn]] void refuse(const ConfigKey& key, std::string_view value) {
