@@ -2,11 +2,11 @@
 
 include(CMakePackageConfigHelpers)
 
-install(TARGETS spot_trainer EXPORT SpotTrainerTargets LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+install(TARGETS spot_trainer spot_trainer_cpp EXPORT SpotTrainerTargets LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}")
 if(TARGET spot_trainer_cuda)  # where the library looks for it, and for nobody to link
   install(TARGETS spot_trainer_cuda LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}/spot_trainer")
 endif()
-install(FILES include/spot_trainer.h DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
+install(FILES include/spot_trainer.h bindings/cpp/spot_trainer.hpp DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
 
 set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/SpotTrainer")
 install(EXPORT SpotTrainerTargets NAMESPACE SpotTrainer:: DESTINATION "${package_dir}")

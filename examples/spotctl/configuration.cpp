@@ -71,8 +71,8 @@ void Configuration::apply(const Config& config) const {
   for (const Setting& setting : settings()) {
     try {
       call(spot_config_set_str, config.get(), setting.key.c_str(), setting.value.c_str());
-    } catch (const Failure& failure) {
-      throw Failure(failure.exit_code(), setting.origin + ": " + failure.what());
+    } catch (const Error& error) {
+      throw Failure(exit_code_of(error.status()), setting.origin + ": " + error.what());
     }
     remember_origin(setting);
   }

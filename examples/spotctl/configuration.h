@@ -7,7 +7,8 @@
 #include <CLI/CLI.hpp>
 
 #include "config_file.h"
-#include "handles.h"
+#include "exit_code.h"
+#include "library.h"
 
 namespace spotctl {
 

@@ -82,8 +82,8 @@ Finding check_run(const Config& config) {
               detail + "; the real dataset cannot be had: put its files into a folder, and name that"};
     }
     return {"run", Health::kOk, detail};
-  } catch (const Failure& failure) {
-    return {"run", Health::kFail, failure.what(), failure.exit_code()};
+  } catch (const std::exception& failure) {
+    return {"run", Health::kFail, failure.what(), exit_code_of(failure)};
   }
 }
 
@@ -109,8 +109,8 @@ Finding check_metadata(const Config& config) {
     }
     return {"metadata", Health::kFail, asked + ": " + why + "; see metadata_endpoint, or set metadata to none",
             kUnavailable};
-  } catch (const Failure& failure) {
-    return {"metadata", Health::kFail, failure.what(), failure.exit_code()};
+  } catch (const std::exception& failure) {
+    return {"metadata", Health::kFail, failure.what(), exit_code_of(failure)};
   }
 }
 

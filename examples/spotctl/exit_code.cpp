@@ -23,11 +23,10 @@ int exit_code_of(spot_status status) {
   }
 }
 
-void check(spot_status status, spot_error* error) {
-  if (status == SPOT_OK) return;
-  const std::string message = error == nullptr ? spot_status_name(status) : spot_error_message(error);
-  spot_error_free(error);
-  throw Failure(exit_code_of(status), message);
+int exit_code_of(const std::exception& exception) {
+  if (const auto* failure = dynamic_cast<const Failure*>(&exception)) return failure->exit_code();
+  if (const auto* error = dynamic_cast<const Error*>(&exception)) return exit_code_of(error->status());
+  return kInternal;
 }
 
 }  // namespace spotctl

@@ -1,8 +1,10 @@
 #pragma once
 
-#include <spot_trainer.h>
+#include <exception>
 #include <stdexcept>
 #include <string>
+
+#include "library.h"
 
 namespace spotctl {
 
@@ -28,8 +30,7 @@ class Failure : public std::runtime_error {
 };
 
 int exit_code_of(spot_status status);
-
-/// Throws Failure when `status` is an error; takes `error` over in any case.
-void check(spot_status status, spot_error* error);
+/// Of a Failure, or of a call of the library that failed (Error); kInternal for any other exception.
+int exit_code_of(const std::exception& exception);
 
 }  // namespace spotctl

@@ -1,5 +1,6 @@
 #include "command.h"
-#include "handles.h"
+#include "exit_code.h"
+#include "library.h"
 #include "terminal.h"
 
 namespace spotctl {

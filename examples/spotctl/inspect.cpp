@@ -4,8 +4,9 @@
 #include <nlohmann/json.hpp>
 
 #include "command.h"
+#include "exit_code.h"
 #include "file_table.h"
-#include "handles.h"
+#include "library.h"
 #include "terminal.h"
 
 namespace spotctl {

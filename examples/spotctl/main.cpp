@@ -63,11 +63,8 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
   try {
     return run(argc, argv);
-  } catch (const spotctl::Failure& failure) {
-    terminal().line("error: " + spotctl::with_origins(failure.what()));
-    return failure.exit_code();
   } catch (const std::exception& error) {
-    terminal().line("error: " + std::string(error.what()));
-    return kInternal;
+    terminal().line("error: " + with_origins(error.what()));
+    return exit_code_of(error);
   }
 }

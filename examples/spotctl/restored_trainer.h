@@ -6,7 +6,8 @@
 #include <CLI/CLI.hpp>
 
 #include "configuration.h"
-#include "handles.h"
+#include "exit_code.h"
+#include "library.h"
 
 namespace spotctl {
 

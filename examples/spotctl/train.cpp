@@ -212,7 +212,7 @@ Action make_action(const Options& options, const Configuration& configuration) {
     auto result = sized<spot_run_result>();
     try {
       call(spot_trainer_run, trainer.get(), poller.get(), cancel.get(), &result);
-    } catch (const Failure&) {
+    } catch (const std::exception&) {
       reporter.end("error", nullptr);
       throw;
     }

@@ -3,7 +3,8 @@
 #include <nlohmann/json.hpp>
 
 #include "command.h"
-#include "handles.h"
+#include "exit_code.h"
+#include "library.h"
 #include "terminal.h"
 
 namespace spotctl {

@@ -36,7 +36,7 @@ int watch(const Configuration& configuration, bool once) {
     auto notice = sized<spot_notice>();
     const spot_status status = spot_poller_wait(poller.get(), -1, &notice, nullptr);
     if (status == SPOT_E_CANCELLED) continue;
-    check(status, nullptr);
+    if (status != SPOT_OK) throw Error(status, nullptr);
     print_notice(notice);
     if (once) return kDone;
   }

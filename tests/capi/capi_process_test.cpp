@@ -15,7 +15,7 @@ using namespace spot::test;
 
 TEST_CASE("a trainer may be created, stepped and freed on three threads") {
   const Place place;
-  const ConfigHandle config = place.config("v");
+  const Config config = place.config("v");
   spot_trainer* trainer = nullptr;
   spot_status status = SPOT_E_INTERNAL;
   std::thread([&] { status = spot_trainer_create(config.get(), nullptr, &trainer, nullptr); }).join();
@@ -29,8 +29,8 @@ TEST_CASE("a trainer may be created, stepped and freed on three threads") {
 
 TEST_CASE("a second call at the same time is refused and changes nothing") {
   const Place place;
-  const TrainerHandle trainer = make_trainer(place.config("v"));
-  const CancelHandle cancel = make_cancel();
+  const Trainer trainer = make_trainer(place.config("v"));
+  const Cancel cancel = make_cancel();
   struct Shared {
     std::atomic<bool> inside{false};
     std::atomic<bool> go_on{false};
@@ -55,9 +55,9 @@ TEST_CASE("a second call at the same time is refused and changes nothing") {
 }
 
 TEST_CASE("a cancel handle with two owners outlives the first") {
-  CancelHandle first = make_cancel();
+  Cancel first = make_cancel();
   spot_cancel_retain(first.get());
-  const CancelHandle second(first.get());
+  const Cancel second(first.get());
   first.reset();
   spot_cancel_trigger(second.get());
   CHECK(spot_cancel_is_triggered(second.get()) == 1);
@@ -67,9 +67,9 @@ TEST_CASE("a cancel handle with two owners outlives the first") {
 
 TEST_CASE("in a forked child every handle of the parent says so, and free does nothing") {
   const Place place;
-  const ConfigHandle config = place.config("v");
-  TrainerHandle trainer = make_trainer(config);
-  PollerHandle poller = make_poller(config);
+  const Config config = place.config("v");
+  Trainer trainer = make_trainer(config);
+  Poller poller = make_poller(config);
   const std::string hash = hash_of(trainer.get());
 
   const pid_t child = fork();

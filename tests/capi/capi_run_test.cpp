@@ -61,10 +61,10 @@ constexpr std::uint32_t kSteps = 1U << SPOT_EVENT_STEP;
 
 TEST_CASE("a run tells of its stages in order") {
   const Place place;
-  const ConfigHandle config = place.config("v");
+  const Config config = place.config("v");
   set(config, "epochs", "1");
   set(config, "batch_size", "75");
-  const TrainerHandle trainer = make_trainer(config);
+  const Trainer trainer = make_trainer(config);
   Observer observer;
   REQUIRE(spot_trainer_set_callback(trainer.get(), SPOT_EVENT_ALL, remember, &observer, nullptr) == SPOT_OK);
   const spot_run_result result = run(trainer.get());
@@ -85,8 +85,8 @@ TEST_CASE("a run tells of its stages in order") {
 
 TEST_CASE("a callback that returns non-zero ends the call after a whole step") {
   const Place place;
-  const TrainerHandle trainer = make_trainer(place.config("v"));
-  const TrainerHandle reference = make_trainer(place.config("w"));
+  const Trainer trainer = make_trainer(place.config("v"));
+  const Trainer reference = make_trainer(place.config("w"));
   Observer observer;
   observer.act_at_step = 3;
   observer.answer = 42;
@@ -100,7 +100,7 @@ TEST_CASE("a callback that returns non-zero ends the call after a whole step") {
 
 TEST_CASE("calling the trainer from its own callback answers busy, and freeing it there does nothing") {
   const Place place;
-  const TrainerHandle trainer = make_trainer(place.config("v"));
+  const Trainer trainer = make_trainer(place.config("v"));
   Observer observer;
   observer.act_at_step = 2;
   observer.trainer = trainer.get();
@@ -111,8 +111,8 @@ TEST_CASE("calling the trainer from its own callback answers busy, and freeing i
 
 TEST_CASE("cancel takes effect after a whole step, in steps, evaluations and runs") {
   const Place place;
-  const TrainerHandle trainer = make_trainer(place.config("v"));
-  const CancelHandle cancel = make_cancel();
+  const Trainer trainer = make_trainer(place.config("v"));
+  const Cancel cancel = make_cancel();
   Observer observer;
   observer.act_at_step = 4;
   observer.cancel = cancel.get();
@@ -134,13 +134,13 @@ TEST_CASE("cancel takes effect after a whole step, in steps, evaluations and run
 
 TEST_CASE("interrupted at every step, a run ends in the bytes of an uninterrupted one") {
   const Place place;
-  const TrainerHandle whole = make_trainer(place.config("whole"));
+  const Trainer whole = make_trainer(place.config("whole"));
   const std::string expected = run(whole.get()).state_hash;
   int interruptions = 0;
   for (;;) {
-    const ConfigHandle config = place.config("cut");
-    const TrainerHandle trainer = make_trainer(config);
-    const PollerHandle poller = make_poller(config);
+    const Config config = place.config("cut");
+    const Trainer trainer = make_trainer(config);
+    const Poller poller = make_poller(config);
     Observer observer;
     observer.poller = poller.get();
     observer.act_at_step = static_cast<std::uint64_t>(interruptions) + 1;
@@ -161,10 +161,10 @@ TEST_CASE("the state is the same for 1, 2 and 4 threads") {
   const Place place;
   std::string expected;
   for (const char* threads : {"1", "2", "4"}) {
-    const ConfigHandle config = place.config(threads);
+    const Config config = place.config(threads);
     set(config, "threads", threads);
     set(config, "model", "lenet-5");
-    const TrainerHandle trainer = make_trainer(config);
+    const Trainer trainer = make_trainer(config);
     REQUIRE(spot_trainer_step(trainer.get(), 12, nullptr, nullptr, nullptr) == SPOT_OK);
     if (expected.empty()) expected = hash_of(trainer.get());
     CHECK(hash_of(trainer.get()) == expected);
@@ -172,9 +172,9 @@ TEST_CASE("the state is the same for 1, 2 and 4 threads") {
 }
 
 TEST_CASE("a poller waits, is woken, and gives each notice once") {
-  const ConfigHandle config = make_config();
+  const Config config = make_config();
   set(config, "metadata", "none");
-  const PollerHandle poller = make_poller(config);
+  const Poller poller = make_poller(config);
   auto notice = sized<spot_notice>();
   CHECK(spot_poller_wait(poller.get(), 0, &notice, nullptr) == SPOT_E_TIMEOUT);
   CHECK(spot_poller_wait(poller.get(), 20, &notice, nullptr) == SPOT_E_TIMEOUT);
@@ -204,7 +204,7 @@ TEST_CASE("a poller waits, is woken, and gives each notice once") {
 }
 
 TEST_CASE("a poller that cannot be is refused") {
-  const ConfigHandle config = make_config();
+  const Config config = make_config();
   set(config, "metadata", "carrier-pigeon");
   spot_poller* poller = nullptr;
   ErrorSlot error;
@@ -214,11 +214,11 @@ TEST_CASE("a poller that cannot be is refused") {
 
 TEST_CASE("poller and cancel may be freed while a run uses them") {
   const Place place;
-  const ConfigHandle config = place.config("v");
-  const TrainerHandle trainer = make_trainer(config);
+  const Config config = place.config("v");
+  const Trainer trainer = make_trainer(config);
   struct Freed {
-    PollerHandle poller;
-    CancelHandle cancel;
+    Poller poller;
+    Cancel cancel;
   } freed{make_poller(config), make_cancel()};
   const auto free_both = [](void* user, const spot_event*) -> std::int32_t {
     static_cast<Freed*>(user)->poller.reset();
@@ -231,7 +231,7 @@ TEST_CASE("poller and cancel may be freed while a run uses them") {
 
 TEST_CASE("the log receives whole lines with a level") {
   const Place place;
-  const ConfigHandle config = place.config("v");
+  const Config config = place.config("v");
   set(config, "epochs", "1");
   std::vector<std::string> lines;
   const auto receive = [](void* user, std::int32_t level, const char* text, std::size_t length) {
@@ -241,7 +241,7 @@ TEST_CASE("the log receives whole lines with a level") {
   };
   REQUIRE(spot_config_set_log(config.get(), receive, &lines, nullptr) == SPOT_OK);
   {
-    const TrainerHandle trainer = make_trainer(config);
+    const Trainer trainer = make_trainer(config);
     run(trainer.get());
   }
   CHECK_FALSE(lines.empty());

@@ -14,17 +14,10 @@
 #include <doctest/doctest.h>
 
 #include "capi/owners.h"
+#include "support/text.h"
 
 using namespace spot::test;
 using nlohmann::json;
-
-namespace {
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
-}  // namespace
 
 TEST_CASE("version and build information are what the header promises") {
   CHECK(spot_abi_version() == SPOT_ABI_VERSION);
@@ -73,7 +66,7 @@ TEST_CASE("no error reads as no error, and freeing nothing is allowed") {
 }
 
 TEST_CASE("an error carries its code, message and cause, and success sets it to NULL") {
-  const ConfigHandle config = make_config();
+  const Config config = make_config();
   spot_error* error = nullptr;
   CHECK(spot_config_set_str(config.get(), "batch_sise", "1", &error) == SPOT_E_CONFIG);
   REQUIRE(error != nullptr);
@@ -86,7 +79,7 @@ TEST_CASE("an error carries its code, message and cause, and success sets it to 
 }
 
 TEST_CASE("configuration values are typed, bounded and read back as text") {
-  const ConfigHandle config = make_config();
+  const Config config = make_config();
   const auto get = [&](const char* key) {
     char* value = nullptr;
     CHECK(spot_config_get_str(config.get(), key, &value, nullptr) == SPOT_OK);
@@ -109,7 +102,7 @@ TEST_CASE("configuration values are typed, bounded and read back as text") {
 TEST_CASE("the description lists every key with type, default, bounds, choices and help") {
   const json keys = json::parse(spot_config_describe());
   CHECK(keys.size() > 30);
-  const ConfigHandle config = make_config();
+  const Config config = make_config();
   for (const json& key : keys) {
     const std::string name = key["name"];
     CAPTURE(name);
@@ -126,9 +119,9 @@ TEST_CASE("the description lists every key with type, default, bounds, choices a
 
 TEST_CASE("a NULL that is not allowed is refused by the parameter's name") {
   const Place place;
-  const ConfigHandle config = place.config("v");
-  const TrainerHandle trainer = make_trainer(config);
-  const PollerHandle poller = make_poller(config);
+  const Config config = place.config("v");
+  const Trainer trainer = make_trainer(config);
+  const Poller poller = make_poller(config);
   auto notice = sized<spot_notice>();
   float value = 0;
   const auto refused = [](const char* name, auto&& call) {
@@ -173,7 +166,7 @@ TEST_CASE("a NULL that is not allowed is refused by the parameter's name") {
 
 TEST_CASE("a struct of size 0 is refused, a shorter one keeps what lies behind it") {
   const Place place;
-  const TrainerHandle trainer = make_trainer(place.config("v"));
+  const Trainer trainer = make_trainer(place.config("v"));
   spot_trainer_info info{};
   ErrorSlot error;
   CHECK(spot_trainer_get_info(trainer.get(), &info, error) == SPOT_E_INVALID_ARGUMENT);
@@ -201,10 +194,10 @@ TEST_CASE("a struct of size 0 is refused, a shorter one keeps what lies behind i
 
 TEST_CASE("trainer information names what is trained on what") {
   const Place place;
-  const ConfigHandle config = place.config("v");
+  const Config config = place.config("v");
   set(config, "validation_size", "30");
   set(config, "threads", "2");
-  const TrainerHandle trainer = make_trainer(config);
+  const Trainer trainer = make_trainer(config);
   auto info = sized<spot_trainer_info>();
   REQUIRE(spot_trainer_get_info(trainer.get(), &info, nullptr) == SPOT_OK);
   CHECK(info.train_samples == 120);
@@ -222,7 +215,7 @@ TEST_CASE("trainer information names what is trained on what") {
 TEST_CASE("what cannot be created says why") {
   const Place place;
   const auto refused = [&](spot_status status, const char* key, const std::string& value, const char* part) {
-    const ConfigHandle config = place.config("v");
+    const Config config = place.config("v");
     set(config, key, value);
     spot_trainer* trainer = nullptr;
     ErrorSlot error;
@@ -241,7 +234,7 @@ TEST_CASE("what cannot be created says why") {
 
 TEST_CASE("steps, evaluation and confusion agree with each other") {
   const Place place;
-  const TrainerHandle trainer = make_trainer(place.config("v"));
+  const Trainer trainer = make_trainer(place.config("v"));
   auto metrics = sized<spot_metrics>();
   ErrorSlot error;
   check_ok(spot_trainer_step(trainer.get(), 20, nullptr, &metrics, error), error);
@@ -266,7 +259,7 @@ TEST_CASE("steps, evaluation and confusion agree with each other") {
 
 TEST_CASE("predictions are probabilities, for more images than a batch holds") {
   const Place place;
-  const TrainerHandle trainer = make_trainer(place.config("v"));
+  const Trainer trainer = make_trainer(place.config("v"));
   const std::size_t count = 37;
   std::vector<std::uint8_t> images(count * 144);
   for (std::size_t i = 0; i < images.size(); ++i) images[i] = static_cast<std::uint8_t>(i * 31);
@@ -283,7 +276,7 @@ TEST_CASE("predictions are probabilities, for more images than a batch holds") {
 
 TEST_CASE("parameters are listed, read and written by name") {
   const Place place;
-  const TrainerHandle trainer = make_trainer(place.config("v"));
+  const Trainer trainer = make_trainer(place.config("v"));
   auto info = sized<spot_trainer_info>();
   REQUIRE(spot_trainer_get_info(trainer.get(), &info, nullptr) == SPOT_OK);
   std::uint64_t parameters = 0;
@@ -316,7 +309,7 @@ TEST_CASE("parameters are listed, read and written by name") {
 
 TEST_CASE("statistics show each parameter, with gradients once there are some") {
   const Place place;
-  const TrainerHandle trainer = make_trainer(place.config("v"));
+  const Trainer trainer = make_trainer(place.config("v"));
   const auto statistics = [&] {
     char* text = nullptr;
     CHECK(spot_trainer_statistics(trainer.get(), &text, nullptr) == SPOT_OK);
@@ -333,7 +326,7 @@ TEST_CASE("statistics show each parameter, with gradients once there are some") 
 
 TEST_CASE("a checkpoint is saved, described, verified, exported and restored") {
   const Place place;
-  const TrainerHandle trainer = make_trainer(place.config("v"));
+  const Trainer trainer = make_trainer(place.config("v"));
   CHECK(spot_trainer_restore(trainer.get(), nullptr, nullptr, nullptr) == SPOT_E_NOT_FOUND);
   REQUIRE(spot_trainer_step(trainer.get(), 13, nullptr, nullptr, nullptr) == SPOT_OK);
   auto report = sized<spot_save_report>();
@@ -345,7 +338,7 @@ TEST_CASE("a checkpoint is saved, described, verified, exported and restored") {
 
   spot_checkpoint* opened = nullptr;
   check_ok(spot_checkpoint_open((place / "v").c_str(), nullptr, &opened, error), error);
-  const CheckpointHandle checkpoint(opened);
+  const Checkpoint checkpoint(opened);
   char* text = nullptr;
   check_ok(spot_checkpoint_describe(opened, &text, error), error);
   const json description = json::parse(take(text));
@@ -383,7 +376,7 @@ TEST_CASE("a checkpoint is saved, described, verified, exported and restored") {
 
   spot_config* stored = nullptr;
   check_ok(spot_checkpoint_config(opened, &stored, error), error);
-  const ConfigHandle config(stored);
+  const Config config(stored);
   // Where things are is the caller's business, not the file's.
   for (const auto& [key, unset] : {std::pair{"volume", "spot-volume"}, {"dataset", "auto"}, {"metadata", "auto"}}) {
     char* value = nullptr;
@@ -392,7 +385,7 @@ TEST_CASE("a checkpoint is saved, described, verified, exported and restored") {
   }
   set(config, "volume", (place / "v").string());
   set(config, "dataset", (place / "data").string());
-  const TrainerHandle second = make_trainer(config);
+  const Trainer second = make_trainer(config);
   check_ok(spot_trainer_restore(second.get(), report.path, nullptr, error), error);
   CHECK(hash_of(second.get()) == hash);
   REQUIRE(spot_trainer_step(trainer.get(), 5, nullptr, nullptr, nullptr) == SPOT_OK);
@@ -404,7 +397,7 @@ TEST_CASE("a checkpoint is saved, described, verified, exported and restored") {
 
 TEST_CASE("a damaged checkpoint is told from a good one and never half taken over") {
   const Place place;
-  const TrainerHandle trainer = make_trainer(place.config("v"));
+  const Trainer trainer = make_trainer(place.config("v"));
   auto report = sized<spot_save_report>();
   REQUIRE(spot_trainer_checkpoint(trainer.get(), nullptr, nullptr, nullptr) == SPOT_OK);
   REQUIRE(spot_trainer_step(trainer.get(), 1, nullptr, nullptr, nullptr) == SPOT_OK);
@@ -438,12 +431,12 @@ TEST_CASE("a checkpoint of another model is refused by name") {
   const Place place;
   auto report = sized<spot_save_report>();
   {
-    const TrainerHandle trainer = make_trainer(place.config("v"));
+    const Trainer trainer = make_trainer(place.config("v"));
     REQUIRE(spot_trainer_checkpoint(trainer.get(), nullptr, &report, nullptr) == SPOT_OK);
   }
-  const ConfigHandle config = place.config("v");
+  const Config config = place.config("v");
   set(config, "model", "lenet-5");
-  const TrainerHandle other = make_trainer(config);
+  const Trainer other = make_trainer(config);
   ErrorSlot error;
   CHECK(spot_trainer_restore(other.get(), report.path, nullptr, error) == SPOT_E_MISMATCH);
   CHECK(contains(error.message(), "lenet-5"));
@@ -451,7 +444,7 @@ TEST_CASE("a checkpoint of another model is refused by name") {
 
 TEST_CASE("a benchmark is JSON with everything that the header lists") {
   const Place place;
-  const ConfigHandle config = place.config("v");
+  const Config config = place.config("v");
   char* text = nullptr;
   ErrorSlot error;
   check_ok(spot_benchmark(config.get(), 0.05, nullptr, &text, error), error);

@@ -1,20 +1,20 @@
 #pragma once
 
 #include <cstdint>
-#include <spot_trainer.h>
 #include <string>
-#include <utility>
 
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
+#include <spot_trainer.hpp>
 
-#include "handle_owners.h"
-#include "small_dataset.h"
-#include "temporary_directory.h"
+#include "support/small_dataset.h"
+#include "support/temporary_directory.h"
 
 // Calls of the C ABI, and what they need, for tests.
 
 namespace spot::test {
+
+using namespace spottrainer;
 
 /// Receives the error of one call.
 class ErrorSlot {
@@ -44,36 +44,24 @@ inline std::string take(char* text) {
   return copy;
 }
 
-inline ConfigHandle make_config() {
-  spot_config* config = nullptr;
-  REQUIRE(spot_config_create(&config, nullptr) == SPOT_OK);
-  return ConfigHandle(config);
+inline Config make_config() {
+  return make<Config>(spot_config_create);
 }
 
-inline void set(const ConfigHandle& config, const char* key, const std::string& value) {
-  ErrorSlot error;
-  check_ok(spot_config_set_str(config.get(), key, value.c_str(), error), error);
+inline void set(const Config& config, const char* key, const std::string& value) {
+  call(spot_config_set_str, config.get(), key, value.c_str());
 }
 
-inline PollerHandle make_poller(const ConfigHandle& config) {
-  spot_poller* poller = nullptr;
-  ErrorSlot error;
-  check_ok(spot_poller_create(config.get(), &poller, error), error);
-  return PollerHandle(poller);
+inline Poller make_poller(const Config& config) {
+  return make<Poller>(spot_poller_create, config.get());
 }
 
-inline CancelHandle make_cancel() {
-  spot_cancel* cancel = nullptr;
-  REQUIRE(spot_cancel_create(&cancel, nullptr) == SPOT_OK);
-  return CancelHandle(cancel);
+inline Cancel make_cancel() {
+  return make<Cancel>(spot_cancel_create);
 }
 
-inline TrainerHandle make_trainer(const ConfigHandle& config) {
-  spot_trainer* trainer = nullptr;
-  ErrorSlot error;
-  check_ok(spot_trainer_create(config.get(), nullptr, &trainer, error), error);
-  REQUIRE(trainer != nullptr);
-  return TrainerHandle(trainer);
+inline Trainer make_trainer(const Config& config) {
+  return make<Trainer>(spot_trainer_create, config.get(), nullptr);
 }
 
 /// A folder with a small dataset (10 steps an epoch) and any number of volumes.
@@ -81,9 +69,9 @@ class Place {
  public:
   Place() { SmallDataset::write(directory_ / "data", 150, 40); }
 
-  [[nodiscard]] ConfigHandle config(const std::string& volume) const {
+  [[nodiscard]] Config config(const std::string& volume) const {
     std::filesystem::create_directories(directory_ / volume);
-    ConfigHandle config = make_config();
+    Config config = make_config();
     set(config, "dataset", (directory_ / "data").string());
     set(config, "volume", (directory_ / volume).string());
     set(config, "model", "mlp");
@@ -98,13 +86,6 @@ class Place {
  private:
   TemporaryDirectory directory_;
 };
-
-template <typename Struct>
-Struct sized() {
-  Struct result{};
-  result.struct_size = sizeof(Struct);
-  return result;
-}
 
 inline std::string hash_of(spot_trainer* trainer) {
   char hash[33] = "";

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "conformance/conformance.h"
-#include "unit/small_problem.h"
+#include "support/small_problem.h"
 
 namespace spot::conformance {
 

@@ -1,4 +1,4 @@
-#include "unit/host_device.h"
+#include "support/host_device.h"
 
 #include <memory>
 #include <string>

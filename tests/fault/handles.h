@@ -2,14 +2,15 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <spot_trainer.h>
 #include <string>
 
-#include "handle_owners.h"
+#include <spot_trainer.hpp>
 
-// What makes handles of the C ABI, for programs that end at the first thing that must not be.
+// For programs that end at the first thing that must not be.
 
 namespace spot::test {
+
+using namespace spottrainer;
 
 [[noreturn]] inline void give_up(const std::string& why) {
   std::printf("%s\n", why.c_str());
@@ -17,47 +18,43 @@ namespace spot::test {
   std::_Exit(1);
 }
 
-/// `error` is a reference because the call that fills it is an argument, too.
-inline void must(spot_status status, spot_error* const& error, const char* what) {
-  if (status != SPOT_OK) {
-    give_up(std::string(what) + ": " + spot_status_name(status) + " " + spot_error_message(error));
+/// Calls a function of the library that must succeed.
+template <typename Function, typename... Arguments>
+void must(const char* what, Function function, Arguments&&... arguments) {
+  try {
+    call(function, std::forward<Arguments>(arguments)...);
+  } catch (const Error& error) {
+    give_up(std::string(what) + ": " + spot_status_name(error.status()) + " " + error.what());
   }
+}
+
+/// The handle that a function of the library must make.
+template <typename Handle, typename Function, typename... Arguments>
+Handle must_make(const char* what, Function function, Arguments&&... arguments) {
+  typename Handle::pointer raw = nullptr;
+  must(what, function, std::forward<Arguments>(arguments)..., &raw);
+  return Handle(raw);
 }
 
 /// A configuration for `volume` with the settings KEY=VALUE of a command line.
-inline ConfigHandle make_config(const char* volume, char** settings, int count) {
-  spot_config* config = nullptr;
-  spot_error* error = nullptr;
-  must(spot_config_create(&config, &error), error, "config");
-  must(spot_config_set_str(config, "volume", volume, &error), error, "volume");
+inline Config make_config(const char* volume, char** settings, int count) {
+  Config config = must_make<Config>("config", spot_config_create);
+  must("volume", spot_config_set_str, config.get(), "volume", volume);
   for (int i = 0; i < count; ++i) {
     const std::string setting = settings[i];
     const std::size_t equals = setting.find('=');
-    must(spot_config_set_str(config, setting.substr(0, equals).c_str(), setting.c_str() + equals + 1, &error), error,
-         settings[i]);
+    must(settings[i], spot_config_set_str, config.get(), setting.substr(0, equals).c_str(),
+         setting.c_str() + equals + 1);
   }
-  return ConfigHandle(config);
+  return config;
 }
 
-inline TrainerHandle make_trainer(const ConfigHandle& config) {
-  spot_trainer* trainer = nullptr;
-  spot_error* error = nullptr;
-  must(spot_trainer_create(config.get(), nullptr, &trainer, &error), error, "create");
-  return TrainerHandle(trainer);
+inline Trainer make_trainer(const Config& config) {
+  return must_make<Trainer>("create", spot_trainer_create, config.get(), nullptr);
 }
 
-inline PollerHandle make_poller(const ConfigHandle& config) {
-  spot_poller* poller = nullptr;
-  spot_error* error = nullptr;
-  must(spot_poller_create(config.get(), &poller, &error), error, "poller");
-  return PollerHandle(poller);
-}
-
-template <typename Struct>
-Struct sized() {
-  Struct result{};
-  result.struct_size = sizeof(Struct);
-  return result;
+inline Poller make_poller(const Config& config) {
+  return must_make<Poller>("poller", spot_poller_create, config.get());
 }
 
 }  // namespace spot::test

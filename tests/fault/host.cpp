@@ -42,16 +42,15 @@ bool is_inert(spot_trainer* trainer, spot_poller* poller, const spot_config* con
   return refused;
 }
 
-int fork_in_save(const ConfigHandle& config) {
-  const TrainerHandle trainer = make_trainer(config);
-  const PollerHandle poller = make_poller(config);
-  spot_error* error = nullptr;
+int fork_in_save(const Config& config) {
+  const Trainer trainer = make_trainer(config);
+  const Poller poller = make_poller(config);
   std::atomic<bool> stop{false};
   std::atomic<int> saves{0};
   std::thread saver([&] {
     while (!stop) {
-      must(spot_trainer_step(trainer.get(), 1, nullptr, nullptr, &error), error, "step");
-      must(spot_trainer_checkpoint(trainer.get(), nullptr, nullptr, &error), error, "checkpoint");
+      must("step", spot_trainer_step, trainer.get(), 1, nullptr, nullptr);
+      must("checkpoint", spot_trainer_checkpoint, trainer.get(), nullptr, nullptr);
       ++saves;
     }
   });
@@ -72,11 +71,10 @@ int fork_in_save(const ConfigHandle& config) {
   return kForks;
 }
 
-int leave_an_orphan(const ConfigHandle& config) {
-  const TrainerHandle trainer = make_trainer(config);
-  spot_error* error = nullptr;
-  must(spot_trainer_step(trainer.get(), 3, nullptr, nullptr, &error), error, "step");
-  must(spot_trainer_checkpoint(trainer.get(), nullptr, nullptr, &error), error, "checkpoint");
+int leave_an_orphan(const Config& config) {
+  const Trainer trainer = make_trainer(config);
+  must("step", spot_trainer_step, trainer.get(), 3, nullptr, nullptr);
+  must("checkpoint", spot_trainer_checkpoint, trainer.get(), nullptr, nullptr);
   if (fork() == 0) {
     // Not a word on the parent's pipe, or whoever reads it would wait for this child.
     ::close(STDOUT_FILENO);
@@ -89,8 +87,8 @@ int leave_an_orphan(const ConfigHandle& config) {
   _exit(0);  // as a process dies that is killed: nothing is tidied up
 }
 
-int hang_up(const ConfigHandle& config) {
-  const PollerHandle poller = make_poller(config);
+int hang_up(const Config& config) {
+  const Poller poller = make_poller(config);
   spot_trainer* trainer = nullptr;
   const spot_status status = spot_trainer_create(config.get(), nullptr, &trainer, nullptr);
   if (status != SPOT_E_NETWORK) give_up(std::string("downloading answers ") + spot_status_name(status));
@@ -119,7 +117,7 @@ int main(int argc, char** argv) {
   if (argc < 3) return 64;
   std::signal(SIGPIPE, SIG_DFL);
   const std::string mode = argv[2];
-  const ConfigHandle config = make_config(argv[1], argv + 3, argc - 3);
+  const Config config = make_config(argv[1], argv + 3, argc - 3);
   int held = 0;
   if (mode == "fork") held = fork_in_save(config);
   if (mode == "orphan") held = leave_an_orphan(config);

@@ -140,8 +140,8 @@ class Mutation {
 
 int main(int argc, char** argv) {
   if (argc < 4) give_up("usage: mutation VOLUME EVERY RESTORE_EVERY KEY=VALUE…");
-  const ConfigHandle config = make_config(argv[1], argv + 4, argc - 4);
-  const TrainerHandle trainer = make_trainer(config);
+  const Config config = make_config(argv[1], argv + 4, argc - 4);
+  const Trainer trainer = make_trainer(config);
   Mutation mutation(argv[1], std::strtoul(argv[3], nullptr, 10), trainer.get());
   mutation.all(std::strtoul(argv[2], nullptr, 10));
   mutation.say();

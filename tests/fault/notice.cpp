@@ -44,13 +44,13 @@ std::int32_t on_event(void* user, const spot_event* event) {
 
 int main(int argc, char** argv) {
   if (argc < 4) return 64;
-  const ConfigHandle config = make_config(argv[1], argv + 4, argc - 4);
-  const PollerHandle poller = make_poller(config);
+  const Config config = make_config(argv[1], argv + 4, argc - 4);
+  const Poller poller = make_poller(config);
   Moment moment;
   moment.when = argv[2];
   moment.come = moment.when == "load" || moment.when == "never";
   std::thread watcher(wait_and_notify, std::cref(moment), std::chrono::microseconds(std::atol(argv[3])), poller.get());
-  const TrainerHandle trainer = make_trainer(config);
+  const Trainer trainer = make_trainer(config);
   auto info = sized<spot_trainer_info>();
   spot_trainer_get_info(trainer.get(), &info, nullptr);
   moment.steps_per_epoch = info.steps_per_epoch;
@@ -58,8 +58,7 @@ int main(int argc, char** argv) {
   spot_trainer_set_callback(trainer.get(), SPOT_EVENT_ALL, on_event, &moment, nullptr);
   if (moment.when == "run") moment.come = true;
   auto result = sized<spot_run_result>();
-  spot_error* error = nullptr;
-  must(spot_trainer_run(trainer.get(), poller.get(), nullptr, &result, &error), error, "run");
+  must("run", spot_trainer_run, trainer.get(), poller.get(), nullptr, &result);
   moment.come = true;
   if (watcher.joinable()) watcher.join();
   std::printf("%d %d %llu %s %.3f\n", result.reason, result.durable, static_cast<unsigned long long>(result.step),

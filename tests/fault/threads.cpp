@@ -69,17 +69,17 @@ void by_many(int count, Function function, Handle handle) {
   for (std::thread& thread : threads) thread.join();
 }
 
-void one_round(const ConfigHandle& config, const char* volume) {
-  TrainerHandle trainer;
+void one_round(const Config& config, const char* volume) {
+  Trainer trainer;
   std::thread([&] { trainer = make_trainer(config); }).join();
   expect(spot_trainer_step(trainer.get(), 1, nullptr, nullptr, nullptr), "step on a second thread");
   expect(spot_trainer_checkpoint(trainer.get(), nullptr, nullptr, nullptr), "checkpoint on a second thread");
   by_many(2, hammer, trainer.get());
-  const PollerHandle poller = make_poller(config);
+  const Poller poller = make_poller(config);
   by_many(3, watch, poller.get());
   spot_checkpoint* opened = nullptr;
   if (spot_checkpoint_open(volume, nullptr, &opened, nullptr) != SPOT_OK) give_up("the volume cannot be opened");
-  const CheckpointHandle checkpoint(opened);
+  const Checkpoint checkpoint(opened);
   by_many(4, read, checkpoint.get());
   std::thread([&] { trainer.reset(); }).join();
 }
@@ -100,7 +100,7 @@ int main(int argc, char** argv) {
   if (argc < 3) return 64;
   const long rounds = std::atol(argv[2]);
   if (rounds == 0) return race();
-  const ConfigHandle config = make_config(argv[1], argv + 3, argc - 3);
+  const Config config = make_config(argv[1], argv + 3, argc - 3);
   for (long round = 0; round < rounds; ++round) one_round(config, argv[1]);
   if (busy == 0) give_up("two threads never met: this shows nothing");
   std::printf("rounds %ld busy %ld\n", rounds, busy.load());

@@ -10,7 +10,7 @@
 
 #include <doctest/doctest.h>
 
-#include "unit/small_problem.h"
+#include "support/small_problem.h"
 
 using namespace spot;
 using small_problem::Problem, small_problem::spec_of, small_problem::state_of;

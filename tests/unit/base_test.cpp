@@ -23,24 +23,11 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "base/thread.h"
-#include "status_of.h"
-#include "temporary_directory.h"
+#include "support/failure.h"
+#include "support/temporary_directory.h"
 
 using namespace spot;
-using spot::test::status_of, spot::test::TemporaryDirectory;
-
-namespace {
-
-std::string message_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
-}
-
-}  // namespace
+using spot::test::message_of, spot::test::status_of, spot::test::TemporaryDirectory;
 
 TEST_CASE("Philox4x32-10 gives the words of its authors' known-answer tests") {
   // kat_vectors of Random123: philox4x32 10 rounds, counter, key, result.

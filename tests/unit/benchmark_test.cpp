@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "session_place.h"
+#include "support/session_place.h"
 
 using namespace spot;
 using namespace spot::test;

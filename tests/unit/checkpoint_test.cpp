@@ -25,9 +25,9 @@
 #include "checkpoint/decoder.h"
 #include "checkpoint/trailer.h"
 #include "checkpoint/verify.h"
-#include "kept_state.h"
-#include "status_of.h"
-#include "temporary_directory.h"
+#include "support/failure.h"
+#include "support/kept_state.h"
+#include "support/temporary_directory.h"
 
 using namespace spot;
 using spot::test::KeptState, spot::test::status_of, spot::test::TemporaryDirectory;

@@ -11,11 +11,13 @@
 #include "engine/cuda/card/errors.h"
 #include "engine/cuda/card/filter_kernels.h"
 #include "engine/cuda/card/product_layout.h"
+#include "support/text.h"
 
 // What the card's operations are asked for and how its failures are told: all that needs no card.
 
 using namespace spot;
 using namespace spot::cuda;
+using spot::test::contains;
 
 namespace {
 
@@ -117,10 +119,6 @@ std::string message_of(Failure failure) {
     return error.what();
   }
   return "";
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
 }
 
 }  // namespace

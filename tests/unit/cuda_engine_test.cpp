@@ -9,9 +9,9 @@
 #include <doctest/doctest.h>
 
 #include "base/status.h"
-#include "unit/cuda_run.h"
-#include "unit/reference_network.h"
-#include "unit/small_problem.h"
+#include "support/cuda_run.h"
+#include "support/reference_network.h"
+#include "support/small_problem.h"
 
 // The GPU engine on a card that the host plays: all of it but the card.
 

@@ -6,7 +6,7 @@
 #include <doctest/doctest.h>
 
 #include "base/status.h"
-#include "unit/cuda_run.h"
+#include "support/cuda_run.h"
 
 // What the GPU engine does when its card fails, or has no room.
 

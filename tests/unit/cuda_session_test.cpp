@@ -8,9 +8,9 @@
 #include "engine/cpu/cpu_engine.h"
 #include "engine/cuda/cuda_engine.h"
 #include "session/run.h"
-#include "small_dataset.h"
-#include "temporary_directory.h"
-#include "unit/host_device.h"
+#include "support/host_device.h"
+#include "support/small_dataset.h"
+#include "support/temporary_directory.h"
 
 // Whole runs on the GPU engine, on a card that the host plays: their checkpoints, and those of the CPU engine.
 

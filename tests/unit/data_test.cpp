@@ -20,7 +20,7 @@
 #include "data/image_files.h"
 #include "data/sampler.h"
 #include "data/synthetic.h"
-#include "temporary_directory.h"
+#include "support/temporary_directory.h"
 
 using namespace spot;
 using spot::test::TemporaryDirectory;

@@ -11,7 +11,7 @@
 #include "base/status.h"
 #include "http_server.h"
 #include "net/http.h"
-#include "temporary_directory.h"
+#include "support/temporary_directory.h"
 
 using namespace spot;
 using spot::test::TemporaryDirectory;

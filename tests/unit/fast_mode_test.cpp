@@ -8,8 +8,8 @@
 #include <doctest/doctest.h>
 
 #include "data/dataset.h"
-#include "temporary_directory.h"
-#include "unit/small_problem.h"
+#include "support/small_problem.h"
+#include "support/temporary_directory.h"
 
 // Fast mode against exact mode on keras-cnn: rounding may differ, training may not.
 

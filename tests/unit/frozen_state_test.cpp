@@ -9,7 +9,7 @@
 
 #include <doctest/doctest.h>
 
-#include "unit/small_problem.h"
+#include "support/small_problem.h"
 
 // A state that is frozen is the state of that moment for as long as somebody holds it, and training does not notice.
 

@@ -7,7 +7,7 @@
 #include <hwy/targets.h>
 
 #include "engine/cpu/kernels/instruction_set.h"
-#include "unit/small_problem.h"
+#include "support/small_problem.h"
 
 // The fused operators against the general ones, which are oneDNN's.
 

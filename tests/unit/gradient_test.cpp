@@ -6,8 +6,8 @@
 #include <doctest/doctest.h>
 
 #include "engine/cpu/cpu_engine.h"
-#include "unit/reference_network.h"
-#include "unit/small_problem.h"
+#include "support/reference_network.h"
+#include "support/small_problem.h"
 
 using namespace spot;
 using small_problem::Problem, small_problem::spec_of, small_problem::start_state;

@@ -11,7 +11,7 @@
 #include "interrupt/aws.h"
 #include "interrupt/poller.h"
 #include "simulate_aws.h"
-#include "temporary_directory.h"
+#include "support/temporary_directory.h"
 
 using namespace spot;
 using namespace std::chrono_literals;

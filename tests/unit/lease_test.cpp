@@ -17,8 +17,8 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "checkpoint/store.h"
-#include "status_of.h"
-#include "temporary_directory.h"
+#include "support/failure.h"
+#include "support/temporary_directory.h"
 
 using namespace spot;
 using spot::test::status_of, spot::test::TemporaryDirectory;

@@ -7,7 +7,7 @@
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
 
-#include "session_place.h"
+#include "support/session_place.h"
 
 using namespace spot;
 using namespace spot::test;

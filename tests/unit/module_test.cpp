@@ -11,9 +11,11 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "engine/engine.h"
-#include "temporary_directory.h"
+#include "support/temporary_directory.h"
+#include "support/text.h"
 
 using namespace spot;
+using spot::test::contains;
 
 namespace {
 
@@ -23,10 +25,6 @@ EngineSpec small_spec() {
   EngineSpec spec;
   spec.model = parse_model(R"({"layers":[{"type":"flatten"},{"type":"dense","units":3}]})", "test model", {1, 2, 2}, 3);
   return spec;
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
 }
 
 /// With a driver that every machine has.

@@ -8,8 +8,8 @@
 
 #include "base/config.h"
 #include "session/state_fit.h"
-#include "session_place.h"
-#include "striped_images.h"
+#include "support/session_place.h"
+#include "support/striped_images.h"
 
 using namespace spot;
 using namespace spot::test;

@@ -6,7 +6,7 @@
 #include "session/code_version.h"
 #include "session/options.h"
 #include "session/run_id.h"
-#include "session_place.h"
+#include "support/session_place.h"
 
 using namespace spot;
 using namespace spot::test;

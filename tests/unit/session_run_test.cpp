@@ -8,7 +8,7 @@
 #include "checkpoint/checkpoint_file.h"
 #include "checkpoint/decoder.h"
 #include "session/run.h"
-#include "session_place.h"
+#include "support/session_place.h"
 
 using namespace spot;
 using namespace spot::test;

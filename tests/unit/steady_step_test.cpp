@@ -8,7 +8,7 @@
 
 #include <doctest/doctest.h>
 
-#include "unit/small_problem.h"
+#include "support/small_problem.h"
 
 // What every step costs beside arithmetic: memory that it asks for, and slow code that oneDNN chose unasked.
 

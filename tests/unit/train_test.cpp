@@ -6,8 +6,10 @@
 
 #include "base/status.h"
 #include "base/text.h"
-#include "softmax_engine.h"
-#include "striped_images.h"
+#include "support/failure.h"
+#include "support/softmax_engine.h"
+#include "support/striped_images.h"
+#include "support/text.h"
 #include "train/statistics.h"
 #include "train/trainer.h"
 
@@ -57,23 +59,6 @@ bool equal(const EpochRecord& a, const EpochRecord& b) {
   return a.epoch == b.epoch && a.step == b.step && same(a.train_loss, b.train_loss) &&
          same(a.train_accuracy, b.train_accuracy) && same(a.test_loss, b.test_loss) &&
          same(a.test_accuracy, b.test_accuracy) && same(a.learning_rate, b.learning_rate);
-}
-
-/// The message of the Error that `action` throws with that status.
-template <typename Action>
-std::string message_of(Status status, const Action& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    CHECK(error.status() == status);
-    return error.what();
-  }
-  FAIL("nothing was thrown");
-  return {};
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
 }
 
 }  // namespace

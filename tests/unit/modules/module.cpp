@@ -1,7 +1,7 @@
 #include "engine/module.h"
 
 #include "base/status.h"
-#include "unit/softmax_engine.h"
+#include "support/softmax_engine.h"
 
 // One module of module_test; which one is said by the definition MODULE_….
 

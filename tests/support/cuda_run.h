@@ -9,8 +9,8 @@
 #include <doctest/doctest.h>
 
 #include "engine/cuda/cuda_engine.h"
-#include "unit/host_device.h"
-#include "unit/small_problem.h"
+#include "support/host_device.h"
+#include "support/small_problem.h"
 
 /// The GPU engine on a card that the host plays, and steps for it.
 namespace cuda_run {

@@ -8,7 +8,7 @@
 
 #include "base/philox.h"
 #include "engine/cpu/cpu_engine.h"
-#include "unit/reference_network.h"
+#include "support/reference_network.h"
 
 /// Small random problems for tests of the engine.
 namespace small_problem {

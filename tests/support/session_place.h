@@ -13,9 +13,11 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "session/run.h"
-#include "small_dataset.h"
-#include "softmax_engine.h"
-#include "temporary_directory.h"
+#include "support/failure.h"
+#include "support/small_dataset.h"
+#include "support/softmax_engine.h"
+#include "support/temporary_directory.h"
+#include "support/text.h"
 
 // What tests of sessions share.
 
@@ -64,21 +66,6 @@ constexpr std::uint32_t bit(Stage stage) {
 
 inline std::string read(const fs::path& path) {
   return read_text_file(path, 1 << 20);
-}
-
-inline std::string message_of(Status status, const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    CHECK(error.status() == status);
-    return error.what();
-  }
-  FAIL("nothing was thrown");
-  return {};
-}
-
-inline bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
 }
 
 /// Every file below the folder, with its content.

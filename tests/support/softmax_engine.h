@@ -8,7 +8,7 @@
 
 #include "base/philox.h"
 #include "engine/engine.h"
-#include "kept_state.h"
+#include "support/kept_state.h"
 
 namespace spot::test {
 
