@@ -16,7 +16,10 @@ namespace {
 std::string describe_build() {
   auto backends = nlohmann::ordered_json::array();
   for (const spot::Backend& backend : spot::backends()) {
-    backends.push_back({{"name", backend.name}, {"usable", backend.score > 0}, {"detail", backend.detail}});
+    backends.push_back({{"name", backend.name},
+                        {"usable", backend.score > 0},
+                        {"present", backend.score != 0},
+                        {"detail", backend.detail}});
   }
   const nlohmann::ordered_json build = {{"version", spot::library_version()},
                                         {"abi_version", SPOT_ABI_VERSION},
