@@ -56,8 +56,8 @@ std::vector<std::byte> safetensors(const StateView& state, const std::map<std::s
 ExportedModel export_model(const std::filesystem::path& prefix, const std::string& model_json, const StateView& state,
                            const std::map<std::string, std::string>& metadata, const Fd* staging) {
   ExportedModel model{prefix.string() + ".json", prefix.string() + ".safetensors"};
-  write_file_atomically(model.weights, safetensors(state, metadata), staging);
-  write_file_atomically(model.architecture, model_json, staging);
+  write_file_atomically(model.weights, safetensors(state, metadata), staging, kByUmask);
+  write_file_atomically(model.architecture, model_json, staging, kByUmask);
   return model;
 }
 
