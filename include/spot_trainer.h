@@ -16,11 +16,11 @@
  *
  * THREADS
  *   A handle may move between threads. A spot_trainer or spot_config takes one call at a time: a second
- *   concurrent call answers SPOT_E_BUSY and does nothing. spot_cancel, spot_poller and spot_checkpoint may be
- *   used from any number of threads at once. Callbacks arrive only on the thread that called the library; the
- *   log callback alone may arrive on threads of the library. The library blocks all signals in its own
- *   threads and installs no handler. In a child made by fork() every handle of the parent answers
- *   SPOT_E_FORKED; there, free functions do nothing.
+ *   concurrent call answers SPOT_E_BUSY and does nothing. spot_cancel, spot_poller, spot_checkpoint and spot_model may
+ * be used from any number of threads at once. Callbacks arrive only on the thread that called the library; the log
+ * callback alone may arrive on threads of the library. The library blocks all signals in its own threads and installs
+ * no handler. In a child made by fork() every handle of the parent answers SPOT_E_FORKED; there, free functions do
+ * nothing.
  *
  * LIFETIME
  *   A handle keeps alive what it needs: handles may be freed in any order, a poller or cancel even while a run
@@ -80,8 +80,8 @@ SPOT_API uint32_t spot_abi_version(void);
 /* The release, e.g. "0.1.0"; lives for ever. Since 0. */
 SPOT_API const char* spot_version(void);
 /* JSON: {"version", "abi_version", "compiler", "build_type", "libraries": {"onednn", "flatbuffers", "curl",
- * "zlib"}, "backends": [{"name", "usable", "detail"}]}: each engine that a build may have, and what it runs on or why
- * it cannot be used here; opens the engines' modules. Lives for ever. Since 0. */
+ * "zlib"}, "backends": [{"name", "usable", "present", "detail"}]}: each engine that a build may have, whether it or its
+ * driver is here, and what it runs on or why it cannot be used; opens the engines' modules. Lives for ever. Since 0. */
 SPOT_API const char* spot_build_info(void);
 
 /* ---- Status and errors -------------------------------------------------------------------------------- */
@@ -508,6 +508,40 @@ SPOT_API spot_status spot_checkpoint_tensor(const spot_checkpoint* checkpoint, c
 /* Writes <prefix>.json (architecture) and <prefix>.safetensors (parameters and statistics), each atomically.
  * Since 0. */
 SPOT_API spot_status spot_checkpoint_export(const spot_checkpoint* checkpoint, const char* prefix, spot_error** error);
+
+/* ---- Model -------------------------------------------------------------------------------------------- */
+
+/* The network of a checkpoint, for prediction: it needs no dataset and no volume, and writes nothing. Any number of
+ * threads may use it; one after the other computes. */
+typedef struct spot_model spot_model;
+
+typedef struct spot_model_info {
+  uint32_t struct_size;
+  uint32_t classes;
+  uint32_t image_rows;
+  uint32_t image_columns;
+  uint64_t parameter_count; /* trainable values */
+  uint64_t step;            /* after which the checkpoint was made */
+  int32_t threads;          /* worker threads in use */
+  int32_t reserved;         /* 0 */
+  char run_id[64];
+  char device[16];
+} spot_model_info;
+
+/* Builds the network and copies the parameters: the checkpoint may be freed. Of `config` the keys device, threads,
+ * kernels, mode, precision, batch_size and shards count; NULL: all at their defaults. SPOT_E_MODEL, _MISMATCH: the file
+ * describes no such network; _UNSUPPORTED. Since 0. */
+SPOT_API spot_status spot_model_open(const spot_checkpoint* checkpoint, const spot_config* config, spot_model** out,
+                                     spot_error** error);
+/* No call may be using it. Since 0. */
+SPOT_API void spot_model_free(spot_model* model);
+/* Since 0. */
+SPOT_API spot_status spot_model_get_info(const spot_model* model, spot_model_info* out, spot_error** error);
+/* Class probabilities, [count][classes], of 8-bit images, [count][rows][columns]; `bytes` is the size of `images`,
+ * `length` the number of floats at `probabilities`. When cancelled some of them are written. SPOT_E_CANCELLED.
+ * Since 0. */
+SPOT_API spot_status spot_model_predict(spot_model* model, const uint8_t* images, size_t bytes, spot_cancel* cancel,
+                                        float* probabilities, size_t length, spot_error** error);
 
 /* ---- Benchmark ---------------------------------------------------------------------------------------- */
 

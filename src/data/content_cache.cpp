@@ -22,8 +22,8 @@ std::string hash_suffix(std::span<const std::byte> bytes) {
 
 }  // namespace
 
-ContentCache::ContentCache(std::filesystem::path directory, Log log)
-    : directory_(std::move(directory)), log_(std::move(log)) {}
+ContentCache::ContentCache(std::filesystem::path directory, Log log, bool read_only)
+    : directory_(std::move(directory)), log_(std::move(log)), read_only_(read_only) {}
 
 std::optional<std::filesystem::path> ContentCache::path_of(const std::string& key) const {
   try {
@@ -44,7 +44,7 @@ std::shared_ptr<const MappedFile> ContentCache::find(const std::string& key) con
     auto file = std::make_shared<const MappedFile>(*path);
     if (path->string().ends_with(hash_suffix(file->bytes()))) return file;
     log_.warning(cat("cached file '", path->string(), "' is damaged: making it anew"));
-    ::unlink(path->c_str());
+    if (!read_only_) ::unlink(path->c_str());
   } catch (const Error& error) {
     log_.warning(cat("cached file '", path->string(), "' cannot be used: ", error.what()));
   }
@@ -52,6 +52,7 @@ std::shared_ptr<const MappedFile> ContentCache::find(const std::string& key) con
 }
 
 void ContentCache::put(const std::string& key, std::span<const std::byte> bytes) const {
+  if (read_only_) return;
   try {
     const auto old = path_of(key);
     if (old) ::unlink(old->c_str());

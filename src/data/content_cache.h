@@ -16,7 +16,8 @@ namespace spot {
 /// and counts as missing.
 class ContentCache {
  public:
-  ContentCache(std::filesystem::path directory, Log log);
+  /// With `read_only` nothing is put into it.
+  ContentCache(std::filesystem::path directory, Log log, bool read_only = false);
 
   /// The entry of that key, mapped.
   [[nodiscard]] std::shared_ptr<const MappedFile> find(const std::string& key) const;
@@ -28,6 +29,7 @@ class ContentCache {
 
   std::filesystem::path directory_;
   Log log_;
+  bool read_only_;
 };
 
 }  // namespace spot

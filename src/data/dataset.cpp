@@ -186,6 +186,10 @@ Content open_named_file(const NamedDataset& dataset, const NamedFile& file, cons
                         const ContentCache& cache, const StopCheck& stop, const Log& log) {
   const std::string key = cat(dataset.name, "-", file.name);
   if (auto found = cache.find(key)) return mapped(std::move(found), key);
+  if (request.read_only) {
+    fail(Status::kNetwork, cat("dataset '", dataset.name, "' is not in '", request.cache_directory.string(),
+                               "' and cannot be fetched to it, which is read-only: give a folder as dataset"));
+  }
   Download download{.name = cat(file.name, ".gz"),
                     .mirrors = {},
                     .part = request.cache_directory / (key + ".gz.part"),
@@ -258,7 +262,7 @@ bool is_known_dataset(const std::string& name) {
 }
 
 Dataset open_dataset(const DatasetRequest& request, const StopCheck& stop, const Log& log) {
-  const ContentCache cache(request.cache_directory, log);
+  const ContentCache cache(request.cache_directory, log, request.read_only);
   if (request.name == "synthetic") return open_synthetic(request, cache);
   if (request.name == "auto") {
     try {

@@ -80,6 +80,7 @@ DatasetRequest dataset_request(const Config& config, const Volume& volume) {
   DatasetRequest request;
   request.name = config.text("dataset");
   request.cache_directory = volume.datasets();
+  request.read_only = !volume.writable;
   request.mirrors = split(config.text("dataset_mirrors"), ',');
   request.validation_size = static_cast<std::uint32_t>(config.integer("validation_size"));
   return request;

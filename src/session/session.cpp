@@ -78,6 +78,9 @@ std::string Session::state_hash() const {
 
 void Session::open_store(const StopCheck& stop) {
   if (writer_) return;
+  if (!volume_.writable) {
+    fail(Status::kConfig, "volume_access is read-only, so nothing can be saved on the volume or resumed from it");
+  }
   if (!store_) {
     store_ = std::make_unique<CheckpointStore>(volume_.checkpoints(), store_options(config_), clock_, log_, stop);
   }
