@@ -32,7 +32,7 @@ int32_t split_of(const std::string& name) {
 }
 
 int evaluate(const RestoredTrainer& restored, int32_t split, bool json) {
-  const Trainer trainer = restored.open();
+  const Trainer trainer = restored.open_trainer();
   auto info = sized<spot_trainer_info>();
   call(spot_trainer_get_info, trainer.get(), &info);
   auto metrics = sized<spot_metrics>();
