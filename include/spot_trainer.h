@@ -208,9 +208,18 @@ typedef struct spot_poller spot_poller;
 typedef struct spot_notice {
   uint32_t struct_size;
   int32_t action;       /* SPOT_ACTION_... */
-  double seconds_left;  /* until the machine may be gone, from now; negative: overdue */
+  uint64_t id;          /* of the event: its notice and its withdrawal have the same */
+  double seconds_left;  /* until the machine may be gone, from now; negative: overdue; NaN: no end is known, as for a
+                           rebalance recommendation */
   double seconds_since; /* since the poller saw it first */
-  int32_t stale;        /* 1: the time stated by the source had passed already */
+  int32_t stale;        /* 1: the time that it states had passed when it was first seen, or its file was there before.
+                           If it comes while the poller watches, it counts all the same: the machine's clock may be
+                           wrong. If it was there before the poller began, it may be left over from an earlier run
+                           that obeyed it: then ends_run is 0 and seconds_left is NaN. */
+  int32_t withdrawn;    /* 1: the event is over, the source no longer tells of it */
+  int32_t ends_run;     /* 1: spot_trainer_run() saves and stops; 0: it saves and goes on, or, at a withdrawal, does
+                           not stop if it has not stopped yet */
+  int32_t reserved;     /* 0 */
   char source[32];      /* "aws-spot-action", "aws-rebalance", "file", "host", ... */
   char detail[256];     /* the source's own words, cut */
 } spot_notice;
@@ -221,23 +230,31 @@ typedef struct spot_poller_health {
   uint64_t polls;               /* questions asked so far */
   uint64_t failures_in_a_row;   /* answers that said neither yes nor no */
   double seconds_since_success; /* NaN: never yet */
-  char last_error[256];         /* empty after a success */
+  char source[32];              /* what is watched, as the key metadata names it; empty: nothing, or the cloud that
+                                   metadata=auto looks for is not found yet */
+  char last_error[512];         /* empty after a success; when disabled: why */
 } spot_poller_health;
 
 /* Starts watching. SPOT_E_CONFIG: a source or endpoint that cannot be. Since 0. */
 SPOT_API spot_status spot_poller_create(const spot_config* config, spot_poller** out, spot_error** error);
 /* Stops within 100 ms, even in the middle of a request; a run that uses the poller goes on with it to its end.
- * No wait may be in progress. Since 0. */
+ * Waits in progress end with SPOT_E_CANCELLED. Since 0. */
 SPOT_API void spot_poller_free(spot_poller* poller);
-/* Takes the next notice. Each is given once: to one of the threads that wait, or to the run that was given the
- * poller. timeout_ms < 0 waits for ever, 0 only looks. SPOT_E_TIMEOUT: none came; SPOT_E_CANCELLED:
- * spot_poller_wakeup() was called. Since 0. */
-SPOT_API spot_status spot_poller_wait(spot_poller* poller, int64_t timeout_ms, spot_notice* out, spot_error** error);
-/* Makes a wait in progress, or else the next one, return. NULL does nothing. Since 0. */
-SPOT_API void spot_poller_wakeup(spot_poller* poller);
-/* Files a notice of the host's own (SPOT_ACTION_...), e.g. on SIGTERM; `reason` becomes its detail and may be
- * NULL. Takes a lock: call it from a thread that waits for the signal, not from a signal handler. Since 0. */
-SPOT_API spot_status spot_poller_notify(spot_poller* poller, int32_t action, const char* reason, spot_error** error);
+/* Waits for the next notice or withdrawal. A notice is state: every waiter and every run sees each one. A waiter keeps
+ * its place in `position`, which is 0 at first; on success it is moved on. NULL: each call begins with the first.
+ * timeout_ms < 0 waits for ever, 0 only looks. SPOT_E_TIMEOUT: none came; SPOT_E_CANCELLED: `cancel` (may be NULL) was
+ * triggered, which takes up to 100 ms, or the poller was freed. Since 0. */
+SPOT_API spot_status spot_poller_wait(spot_poller* poller, uint64_t* position, int64_t timeout_ms, spot_cancel* cancel,
+                                      spot_notice* out, spot_error** error);
+/* Files a notice of the host's own (SPOT_ACTION_...), e.g. on SIGTERM; each call is an event of its own. `source`
+ * (NULL: "host") and `detail` (may be NULL) say where it comes from and why; seconds_left is the time until the end,
+ * NaN where that is not known. `id` receives the event's and may be NULL. Takes a lock: call it from a thread that
+ * waits for the signal, not from a signal handler. Since 0. */
+SPOT_API spot_status spot_poller_notify(spot_poller* poller, int32_t action, const char* source, const char* detail,
+                                        double seconds_left, uint64_t* id, spot_error** error);
+/* Tells that a notice is over: a run that has not stopped for it goes on. SPOT_E_NOT_FOUND: there is none of that id,
+ * or it is over already. Since 0. */
+SPOT_API spot_status spot_poller_withdraw(spot_poller* poller, uint64_t id, spot_error** error);
 /* Since 0. */
 SPOT_API spot_status spot_poller_get_health(const spot_poller* poller, spot_poller_health* out, spot_error** error);
 
@@ -281,8 +298,8 @@ typedef struct spot_event {
   double durable_ms;   /* CHECKPOINT: from the decision to save to durable */
   uint64_t bytes;      /* CHECKPOINT: size of the file */
   int32_t action;      /* INTERRUPTION: SPOT_ACTION_... */
-  int32_t reserved;    /* 0 */
-  double deadline_s;   /* INTERRUPTION: seconds left from now */
+  int32_t stale;       /* INTERRUPTION: as in spot_notice */
+  double deadline_s;   /* INTERRUPTION: seconds left from now; NaN: no end is known */
   const char* reason;  /* CHECKPOINT: interval, epoch, notice, request or final; RUN_END: done,
                           interrupted, cancelled or error */
   const char* path;    /* CHECKPOINT: the file */
@@ -293,6 +310,9 @@ typedef struct spot_event {
   double encode_ms;       /* CHECKPOINT: copying and hashing */
   double write_ms;        /* CHECKPOINT: handing the bytes to the file system */
   double fsync_ms;        /* CHECKPOINT: fsync of the file, its renaming, fsync of the folder */
+  int32_t withdrawn;      /* INTERRUPTION, and the next two: as in spot_notice */
+  int32_t ends_run;
+  uint64_t notice_id;
 } spot_event;
 
 /* Return 0 to go on; anything else ends the call with SPOT_E_CALLBACK. The event and its texts live until
@@ -364,7 +384,7 @@ typedef struct spot_run_result {
   double test_loss;            /* likewise */
   double wall_s;               /* of the call */
   double notice_to_durable_ms; /* from the poller's first sight of the notice; NaN without one */
-  double margin_s;             /* left until the machine may be gone, at durable; NaN without a notice */
+  double margin_s;             /* left until the machine may be gone, at durable; NaN where no end is known */
   char state_hash[33];         /* see spot_trainer_state_hash() */
   char model_path[1024];       /* the final model's architecture, when the run is done; else empty */
 } spot_run_result;

@@ -88,28 +88,44 @@ Finding check_run(const Config& config) {
   }
 }
 
+Finding notice_finding(const spot_notice& notice) {
+  const std::string words = std::string(notice.source) + ": " + notice.detail;
+  if (notice.ends_run == 1) return {"metadata", Health::kWarn, "this machine is being taken away: " + words};
+  return {
+      "metadata", Health::kWarn,
+      (notice.stale == 1 ? "a notice is left over from before, and ends no run: " : "no run ends for it: ") + words};
+}
+
+Finding silence_finding(const std::string& asked, const spot_poller_health& health) {
+  if (health.disabled == 1) {
+    return {"metadata", Health::kWarn, std::string("no notices are watched for: ") + health.last_error};
+  }
+  const std::string what =
+      asked + (asked == "auto" && health.source[0] != '\0' ? std::string(" (") + health.source + ")" : "");
+  if (health.polls > 0 && health.failures_in_a_row == 0) return {"metadata", Health::kOk, what + ": answers"};
+  const std::string why = what + ": " + (health.polls == 0 ? "no answer within 5 s" : health.last_error);
+  if (health.source[0] == '\0') {
+    return {"metadata", Health::kWarn, why + "; that is right on a machine that no cloud takes away"};
+  }
+  const bool has_cure = why.find("aws ec2") != std::string::npos;
+  return {"metadata", Health::kFail, why + (has_cure ? "" : "; see metadata_endpoint, or set metadata to none"),
+          kUnavailable};
+}
+
 /// Waits for the first answer.
 Finding check_metadata(const Config& config) {
-  const std::string asked = value_of(config, "metadata");
   try {
     const Poller poller = make<Poller>(spot_poller_create, config.get());
     auto health = sized<spot_poller_health>();
-    for (int tenths = 0; tenths < 50; ++tenths) {
+    std::uint64_t position = 0;
+    for (int tenths = 0; tenths < 50 && health.polls == 0 && health.disabled == 0; ++tenths) {
       auto notice = sized<spot_notice>();
-      if (spot_poller_wait(poller.get(), 100, &notice, nullptr) == SPOT_OK) {
-        return {"metadata", Health::kWarn, std::string("this machine is being taken away: ") + notice.detail};
+      if (spot_poller_wait(poller.get(), &position, 100, nullptr, &notice, nullptr) == SPOT_OK) {
+        return notice_finding(notice);
       }
       call(spot_poller_get_health, poller.get(), &health);
-      if (health.disabled == 1) return {"metadata", Health::kWarn, "no notices are watched for: set metadata"};
-      if (health.polls > 0) break;
     }
-    if (health.polls > 0 && health.failures_in_a_row == 0) return {"metadata", Health::kOk, asked + ": answers"};
-    const std::string why = health.polls == 0 ? "no answer within 5 s" : health.last_error;
-    if (asked == "auto") {
-      return {"metadata", Health::kWarn, "auto: " + why + "; that is right on a machine that no cloud takes away"};
-    }
-    return {"metadata", Health::kFail, asked + ": " + why + "; see metadata_endpoint, or set metadata to none",
-            kUnavailable};
+    return silence_finding(value_of(config, "metadata"), health);
   } catch (const std::exception& failure) {
     return {"metadata", Health::kFail, failure.what(), exit_code_of(failure)};
   }

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <exception>
 #include <optional>
 #include <poll.h>
 #include <unistd.h>
@@ -106,20 +107,35 @@ void HttpServer::accept_connections() {
       if (stop_) return;
       continue;
     }
-    const std::lock_guard lock(mutex_);
-    connections_.push_back(fd);
-    threads_.emplace_back([this, fd] { serve(fd); });
+    try {
+      const std::lock_guard lock(mutex_);
+      connections_.reserve(connections_.size() + 1);
+      threads_.emplace_back([this, fd] { serve(fd); });
+      connections_.push_back(fd);
+    } catch (const std::exception&) {  // no memory or no thread for another connection
+      close(fd);
+    }
   }
 }
 
 void HttpServer::serve(int fd) {
+  try {
+    answer_all(fd);
+  } catch (const std::exception&) {  // whatever a request holds, the others are served
+  }
+  const std::lock_guard lock(mutex_);
+  std::erase(connections_, fd);
+  close(fd);
+}
+
+void HttpServer::answer_all(int fd) {
   std::string received;
   char piece[4096];
   for (bool open = true; open && !stop_;) {
     const std::size_t end = received.find("\r\n\r\n");
     if (end == std::string::npos) {
       const ssize_t got = recv(fd, piece, sizeof piece, 0);
-      if (got <= 0 || received.size() > kMaxRequest) break;
+      if (got <= 0 || received.size() > kMaxRequest) return;
       received.append(piece, static_cast<std::size_t>(got));
       continue;
     }
@@ -127,9 +143,6 @@ void HttpServer::serve(int fd) {
     received.erase(0, end + 4);
     open = request && answer(fd, handler_(*request));
   }
-  const std::lock_guard lock(mutex_);
-  std::erase(connections_, fd);
-  close(fd);
 }
 
 bool HttpServer::answer(int fd, const ServerResponse& response) {

@@ -1,6 +1,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <cstring>
 #include <mutex>
 
 #include <nlohmann/json.hpp>
@@ -131,6 +132,10 @@ class Reporter {
                 {"source", event.source},
                 {"action", action_name(event.action)},
                 {"deadline_s", number(event.deadline_s)},
+                {"id", event.notice_id},
+                {"ends_run", event.ends_run == 1},
+                {"stale", event.stale == 1},
+                {"withdrawn", event.withdrawn == 1},
                 {"detail", event.message}};
       default: return nullptr;
     }
@@ -155,10 +160,16 @@ void tell_result(const spot_run_result& result) {
                   "interrupted at step %llu before there was anything to save; run the same command again",
                   static_cast<unsigned long long>(result.step));
   } else if (result.reason == SPOT_RUN_INTERRUPTED) {
-    std::snprintf(text, sizeof text,
-                  "interrupted at step %llu: durable %.1f ms after the notice, %.1f s before the deadline; "
-                  "run the same command again to go on",
-                  static_cast<unsigned long long>(result.step), result.notice_to_durable_ms, result.margin_s);
+    char times[128] = "";
+    if (!std::isnan(result.notice_to_durable_ms)) {
+      std::snprintf(times, sizeof times, ": durable %.1f ms after the notice", result.notice_to_durable_ms);
+    }
+    const std::size_t length = std::strlen(times);
+    if (!std::isnan(result.margin_s)) {
+      std::snprintf(times + length, sizeof times - length, ", %.1f s before the deadline", result.margin_s);
+    }
+    std::snprintf(text, sizeof text, "interrupted at step %llu%s; run the same command again to go on",
+                  static_cast<unsigned long long>(result.step), times);
   } else {
     std::snprintf(text, sizeof text, "cancelled at step %llu, checkpoint durable",
                   static_cast<unsigned long long>(result.step));
@@ -174,6 +185,11 @@ int exit_code_of(const spot_run_result& result, const Options& options) {
 const char* reason_of(const spot_run_result& result) {
   if (result.reason == SPOT_RUN_DONE) return "done";
   return result.reason == SPOT_RUN_INTERRUPTED ? "interrupted" : "cancelled";
+}
+
+void notify(spot_poller* poller, const std::string& signal) {
+  constexpr double kSecondsLeft = 30;  // Kubernetes' and systemd's order of magnitude
+  spot_poller_notify(poller, SPOT_ACTION_REQUEST, nullptr, signal.c_str(), kSecondsLeft, nullptr, nullptr);
 }
 
 /// Signals become notices of the poller: the run stops as it does for the provider's own. A second SIGINT does
@@ -197,7 +213,7 @@ Action make_action(const Options& options, const Configuration& configuration) {
       if (target == nullptr) {
         early = name;
       } else {
-        spot_poller_notify(target, SPOT_ACTION_REQUEST, name.c_str(), nullptr);
+        notify(target, name);
       }
     };
     const Signals signals(receive);
@@ -205,7 +221,7 @@ Action make_action(const Options& options, const Configuration& configuration) {
     {
       const std::lock_guard lock(mutex);
       target = poller.get();
-      if (!early.empty()) spot_poller_notify(target, SPOT_ACTION_REQUEST, early.c_str(), nullptr);
+      if (!early.empty()) notify(target, early);
     }
     const Trainer trainer = make<Trainer>(spot_trainer_create, config.get(), cancel.get());
     auto info = sized<spot_trainer_info>();

@@ -128,7 +128,7 @@ constexpr auto kKeys = std::to_array<ConfigKey>({
          "Interruption notices: auto (the cloud this machine runs in, if any), aws, file:PATH (a path "
          "that appears), or none"),
     text("metadata_endpoint", "", kFree, "Base URL of the metadata service, instead of the provider's own address"),
-    flag("metadata_v1", "false", kFree, "Also ask metadata services that issue no session token (IMDSv1)"),
+    flag("metadata_v1", "false", kFree, "Ask the metadata service without a session token where none is to be had (IMDSv1)"),
     real("poll_seconds", "5", 0.01, 3600, kFree, "Time between two questions to the metadata service"),
 
     // What is recorded with it.

@@ -31,10 +31,8 @@ struct spot_cancel {
 
 struct spot_poller {
   spot::ForkGuard owner;
-  /// Shared with a run in progress, so that the handle may be freed meanwhile.
+  /// Shared with a run or a wait in progress, so that the handle may be freed meanwhile.
   std::shared_ptr<spot::Poller> poller;
-  std::atomic<std::uint64_t> wakeups{0};         ///< asked for
-  std::atomic<std::uint64_t> obeyed_wakeups{0};  ///< of these, those that a wait returned for
 };
 
 struct spot_trainer {

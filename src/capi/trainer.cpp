@@ -70,6 +70,10 @@ spot_event to_struct(const spot::Event& event) {
   result.durable_ms = event.durable_ms;
   result.bytes = event.bytes;
   result.action = event.action;
+  result.stale = event.stale ? 1 : 0;
+  result.withdrawn = event.withdrawn ? 1 : 0;
+  result.ends_run = event.ends_run ? 1 : 0;
+  result.notice_id = event.notice_id;
   result.deadline_s = event.deadline_s;
   result.reason = event.reason;
   result.path = event.path;

@@ -136,6 +136,12 @@ struct Exchange {
     return static_cast<int>(status);
   }
 
+  [[nodiscard]] long sent_bytes() const {
+    long bytes = 0;
+    curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &bytes);
+    return bytes;
+  }
+
  private:
   bool give_up(std::string why) {
     response.error = std::move(why);
@@ -283,6 +289,8 @@ HttpResponse HttpClient::perform(const HttpRequest& request, const StopCheck& st
 
   if (exchange.exception) std::rethrow_exception(exchange.exception);
   response.status = exchange.received_status();
+  response.sent = exchange.sent_bytes() > 0;
+  response.timed_out = code == CURLE_OPERATION_TIMEDOUT;
   if (response.cancelled) {
     response.error = "cancelled";
   } else if (code != CURLE_OK && response.error.empty()) {

@@ -39,6 +39,8 @@ struct HttpResponse {
   std::vector<std::pair<std::string, std::string>> headers;  ///< names in lower case
   std::string error;                                         ///< one line; empty when the exchange was complete
   bool cancelled = false;
+  bool sent = false;       ///< a server took the request, or the beginning of it
+  bool timed_out = false;  ///< the exchange took longer than it may
 
   /// The whole answer arrived, whatever its status.
   [[nodiscard]] bool complete() const { return error.empty(); }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <vector>
 
 #include "base/status.h"
 #include "base/text.h"
@@ -19,6 +20,17 @@ constexpr std::int64_t kLeaseCheckPeriodNs = 1'000'000'000;
 /// "Not durable: run me again" would be the wrong answer.
 void throw_if_fenced(const SaveOutcome& outcome) {
   if (outcome.error && outcome.error->status() == Status::kFenced) throw Error(*outcome.error);
+}
+
+std::string sentence_on(const Notice& notice, double seconds_left) {
+  const std::string what = cat(notice.source, notice.withdrawn ? " no longer says " : " says ", to_text(notice.action));
+  if (notice.withdrawn) return cat("interruption withdrawn: ", what, ": ", notice.detail);
+  if (notice.left_over) {
+    return cat("interruption: ", what, ", but that is from before this start: training goes on: ", notice.detail);
+  }
+  const std::string left =
+      std::isnan(seconds_left) ? std::string() : cat(", ", std::round(seconds_left * 10) / 10, " s left");
+  return cat("interruption: ", what, left, ": ", notice.detail);
 }
 
 /// One call of run().
@@ -46,6 +58,8 @@ class Run {
   void save_if_due();
   bool must_stop();
   void hear(const Notice& notice);
+  void hear_withdrawal(const Notice& notice);
+  void save_early();
   void tell(const Notice& notice) const;
   void stop_at_notice();
   void stop_at_cancel();
@@ -64,7 +78,8 @@ class Run {
   std::int64_t lease_checked_ns_ = 0;
   bool is_writer_ = false;
   std::optional<CsvLog> csv_;
-  std::optional<Notice> notice_;  ///< that ends this run
+  std::uint64_t notice_position_ = 0;
+  std::vector<Notice> endings_;  ///< notices that end this run, unless they are withdrawn before
   RunResult result_;
   std::uint64_t resumed_step_ = 0;
   std::size_t resumed_epochs_ = 0;
@@ -73,7 +88,7 @@ class Run {
 RunResult Run::execute() {
   // Nothing was computed yet, so there is nothing that a stop could lose.
   if (!take_over()) {
-    result_.reason = notice_ ? RunReason::kInterrupted : RunReason::kCancelled;
+    result_.reason = !endings_.empty() ? RunReason::kInterrupted : RunReason::kCancelled;
     result_.durable = true;
     return complete_result();
   }
@@ -86,7 +101,7 @@ RunResult Run::execute() {
   }
   if (trainer_.done()) {
     finish();
-  } else if (notice_) {
+  } else if (!endings_.empty()) {
     stop_at_notice();
   } else {
     stop_at_cancel();
@@ -116,7 +131,7 @@ bool Run::take_over() {
   } catch (const Error& error) {
     if (error.status() != Status::kCancelled) throw;
     session_.log().warning(error.what());
-    if (notice_) tell(*notice_);
+    if (!endings_.empty()) tell(endings_.front());
   }
   return is_writer_;
 }
@@ -173,30 +188,48 @@ void Run::save_if_due() {
 }
 
 bool Run::must_stop() {
-  if (poller_ != nullptr && !notice_) {
-    if (const auto notice = poller_->take()) hear(*notice);
+  if (poller_ != nullptr) {
+    while (const auto notice = poller_->next(notice_position_)) hear(*notice);
   }
-  return notice_.has_value() || (cancel_ != nullptr && cancel_->triggered());
+  return !endings_.empty() || (cancel_ != nullptr && cancel_->triggered());
 }
 
 void Run::hear(const Notice& notice) {
+  if (notice.withdrawn) return hear_withdrawal(notice);
   if (ends_training(notice)) {
-    notice_ = notice;
+    endings_.push_back(notice);
     return;
   }
   tell(notice);
+  save_early();
+}
+
+/// Before the run has stopped it goes on.
+void Run::hear_withdrawal(const Notice& notice) {
+  const auto ending = std::ranges::find(endings_, notice.id, &Notice::id);
+  if (ending != endings_.end()) {
+    tell(*ending);
+    endings_.erase(ending);
+  }
+  tell(notice);
+}
+
+void Run::save_early() {
   if (!is_writer_) return;
   session_.save_soon(SaveReason::kNotice);
   last_save_ns_ = clock_.monotonic_ns();
 }
 
 void Run::tell(const Notice& notice) const {
-  const double left = to_seconds(notice.deadline_ns - clock_.monotonic_ns());
-  session_.log().warning(cat("interruption: ", notice.source, " says ", to_text(notice.action), ", ",
-                             std::round(left * 10) / 10, " s left: ", notice.detail));
+  const double left = notice.deadline_ns ? to_seconds(*notice.deadline_ns - clock_.monotonic_ns()) : Event::kNone;
+  session_.log().warning(sentence_on(notice, left));
   trainer_.observer().tell({.stage = Stage::kInterruption,
                             .step = trainer_.step(),
                             .action = static_cast<std::int32_t>(notice.action),
+                            .notice_id = notice.id,
+                            .stale = notice.stale,
+                            .withdrawn = notice.withdrawn,
+                            .ends_run = ends_training(notice),
                             .deadline_s = left,
                             .source = notice.source.c_str(),
                             .message = notice.detail.c_str(),
@@ -204,17 +237,18 @@ void Run::tell(const Notice& notice) const {
 }
 
 void Run::stop_at_notice() {
+  const Notice notice = endings_.front();
   result_.reason = RunReason::kInterrupted;
   // The writer starts first: whatever an observer does now costs none of the time that is left.
   const std::uint64_t ticket = session_.save_soon(SaveReason::kNotice);
-  tell(*notice_);
+  tell(notice);
   const SaveOutcome outcome = session_.finish_save(ticket);
   throw_if_fenced(outcome);
   result_.durable = !outcome.error;
   if (!result_.durable) return;
   const std::int64_t durable_at = outcome.report.durable_at_ns;
-  result_.notice_to_durable_ms = to_milliseconds(durable_at - notice_->seen_ns);
-  result_.margin_s = to_seconds(notice_->deadline_ns - durable_at);
+  result_.notice_to_durable_ms = to_milliseconds(durable_at - notice.seen_ns);
+  if (notice.deadline_ns) result_.margin_s = to_seconds(*notice.deadline_ns - durable_at);
 }
 
 void Run::stop_at_cancel() {

@@ -48,6 +48,10 @@ struct Event {
   double fsync_ms = kNone;
   std::uint64_t bytes = 0;
   std::int32_t action = 0;
+  std::uint64_t notice_id = 0;
+  bool stale = false;
+  bool withdrawn = false;
+  bool ends_run = false;
   double deadline_s = kNone;
   const char* reason = "";
   const char* path = "";

@@ -81,8 +81,7 @@ TEST_CASE("in a forked child every handle of the parent says so, and free does n
     const bool refused = spot_trainer_state_hash(trainer.get(), text, nullptr) == SPOT_E_FORKED &&
                          spot_trainer_step(trainer.get(), 1, nullptr, nullptr, nullptr) == SPOT_E_FORKED &&
                          spot_trainer_create(config.get(), nullptr, &another, nullptr) == SPOT_E_FORKED &&
-                         spot_poller_wait(poller.get(), 0, &notice, nullptr) == SPOT_E_FORKED;
-    spot_poller_wakeup(poller.get());
+                         spot_poller_wait(poller.get(), nullptr, 0, nullptr, &notice, nullptr) == SPOT_E_FORKED;
     spot_trainer_free(trainer.get());
     spot_poller_free(poller.get());
     _exit(refused ? 0 : 1);

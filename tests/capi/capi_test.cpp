@@ -60,7 +60,6 @@ TEST_CASE("no error reads as no error, and freeing nothing is allowed") {
   spot_cancel_reset(nullptr);
   CHECK(spot_cancel_is_triggered(nullptr) == 0);
   spot_poller_free(nullptr);
-  spot_poller_wakeup(nullptr);
   spot_trainer_free(nullptr);
   spot_checkpoint_free(nullptr);
 }
@@ -137,9 +136,9 @@ TEST_CASE("a NULL that is not allowed is refused by the parameter's name") {
   refused("'out'", [&](spot_error** e) { return spot_config_get_str(config.get(), "seed", nullptr, e); });
   refused("'out'", [](spot_error** e) { return spot_cancel_create(nullptr, e); });
   refused("'out'", [&](spot_error** e) { return spot_poller_create(config.get(), nullptr, e); });
-  refused("'poller'", [&](spot_error** e) { return spot_poller_wait(nullptr, 0, &notice, e); });
-  refused("'out'", [&](spot_error** e) { return spot_poller_wait(poller.get(), 0, nullptr, e); });
-  refused("'action'", [&](spot_error** e) { return spot_poller_notify(poller.get(), 9, "", e); });
+  refused("'poller'", [&](spot_error** e) { return spot_poller_wait(nullptr, nullptr, 0, nullptr, &notice, e); });
+  refused("'out'", [&](spot_error** e) { return spot_poller_wait(poller.get(), nullptr, 0, nullptr, nullptr, e); });
+  refused("'action'", [&](spot_error** e) { return spot_poller_notify(poller.get(), 9, "", "", 0, nullptr, e); });
   refused("'out'", [&](spot_error** e) { return spot_poller_get_health(poller.get(), nullptr, e); });
   refused("'config'", [](spot_error** e) { return spot_trainer_create(nullptr, nullptr, nullptr, e); });
   refused("'out'", [&](spot_error** e) { return spot_trainer_create(config.get(), nullptr, nullptr, e); });

@@ -46,11 +46,12 @@ void hammer(spot_trainer* trainer) {
 void watch(spot_poller* poller) {
   auto notice = sized<spot_notice>();
   auto health = sized<spot_poller_health>();
+  uint64_t position = 0, id = 0;
   for (int i = 0; i < 50; ++i) {
-    spot_poller_notify(poller, SPOT_ACTION_REQUEST, "test", nullptr);
-    spot_poller_wait(poller, 0, &notice, nullptr);
+    spot_poller_notify(poller, SPOT_ACTION_REQUEST, nullptr, "test", 30, &id, nullptr);
+    spot_poller_wait(poller, &position, 0, nullptr, &notice, nullptr);
     spot_poller_get_health(poller, &health, nullptr);
-    spot_poller_wakeup(poller);
+    spot_poller_withdraw(poller, id, nullptr);
   }
 }
 
