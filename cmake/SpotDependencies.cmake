@@ -17,8 +17,6 @@ target_compile_definitions(spot_xxhash INTERFACE XXH_INLINE_ALL)
 
 if(SPOT_BUILD_SPOTCTL OR SPOT_BUILD_FUZZERS OR SPOT_BUILD_TESTS)
   find_package(CLI11 REQUIRED CONFIG)
-endif()
-if(SPOT_BUILD_SPOTCTL)
   find_path(TOMLPLUSPLUS_INCLUDE_DIR toml++/toml.h REQUIRED)  # used header-only
 endif()
 if(SPOT_BUILD_TESTS)
