@@ -25,7 +25,12 @@
  * LIFETIME
  *   A handle keeps alive what it needs: handles may be freed in any order, a poller or cancel even while a run
  *   uses it. Every free function accepts NULL. Freeing a trainer or configuration that a call is using, from a
- *   callback for instance, does nothing. Text arguments are UTF-8, end with a zero byte and are copied.
+ *   callback for instance, does nothing. Text arguments end with a zero byte and are copied.
+ *
+ * TEXT
+ *   Every text that leaves the library is valid UTF-8; bytes that are not are replaced by U+FFFD, and what is cut is
+ * cut between characters. Only fields and functions that give a path alone give its bytes as the file system has them,
+ *   whole, fit to be opened. A path in a message or in JSON is there to be read, not to be opened.
  *
  * ERRORS
  *   Every function that can fail returns a spot_status and takes a spot_error ** as its last parameter. That
@@ -363,9 +368,9 @@ typedef struct spot_save_report {
   double encode_ms;  /* copying and hashing */
   double commit_ms;  /* write_ms + fsync_ms */
   double durable_ms; /* from the call to durable */
-  char path[1024];
-  double write_ms; /* handing the bytes to the file system */
-  double fsync_ms; /* fsync of the file, its renaming, fsync of the folder */
+  const char* path;  /* the file; lives until the trainer's next call or end */
+  double write_ms;   /* handing the bytes to the file system */
+  double fsync_ms;   /* fsync of the file, its renaming, fsync of the folder */
 } spot_save_report;
 
 /* Why spot_trainer_run() returned. */
@@ -385,8 +390,10 @@ typedef struct spot_run_result {
   double wall_s;               /* of the call */
   double notice_to_durable_ms; /* from the poller's first sight of the notice; NaN without one */
   double margin_s;             /* left until the machine may be gone, at durable; NaN where no end is known */
+  const char* model_path;      /* the final model's architecture, when the run is done; else empty; lives
+                                  until the trainer's next call or end */
   char state_hash[33];         /* see spot_trainer_state_hash() */
-  char model_path[1024];       /* the final model's architecture, when the run is done; else empty */
+  char reserved[7];            /* 0 */
 } spot_run_result;
 
 /* Loads the dataset, which may have to be downloaded, builds the engine and sets the state of step 0. Neither reads
@@ -499,6 +506,8 @@ typedef struct spot_checkpoint spot_checkpoint;
  * _CANCELLED. Since 0. */
 SPOT_API spot_status spot_checkpoint_open(const char* path, spot_cancel* cancel, spot_checkpoint** out,
                                           spot_error** error);
+/* The path of the file that was opened; lives as long as the checkpoint. Empty for NULL. Since 0. */
+SPOT_API const char* spot_checkpoint_path(const spot_checkpoint* checkpoint);
 /* Since 0. */
 SPOT_API void spot_checkpoint_free(spot_checkpoint* checkpoint);
 /* JSON: {"path", "valid": true, "bytes", "step", "epoch", "generation", "reason", "run_id", "state_hash",

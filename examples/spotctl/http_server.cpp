@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <ctime>
 #include <exception>
 #include <optional>
 #include <poll.h>
@@ -56,12 +57,21 @@ bool send_all(int fd, const std::string& bytes) {
   return true;
 }
 
+std::string date() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  gmtime_r(&now, &parts);
+  char text[64];
+  std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &parts);
+  return text;
+}
+
 std::string render(const ServerResponse& response) {
   std::string text = "HTTP/1.1 " + std::to_string(response.status) +
                      (response.status == 200   ? " OK"
                       : response.status == 404 ? " Not Found"
                                                : " Status") +
-                     "\r\nContent-Type: " + response.content_type +
+                     "\r\nContent-Type: " + response.content_type + "\r\nDate: " + date() +
                      "\r\nContent-Length: " + std::to_string(response.body.size()) + "\r\nServer: EC2ws\r\n";
   for (const auto& [name, value] : response.headers) text += name + ": " + value + "\r\n";
   return text + "\r\n" + response.body;

@@ -148,10 +148,10 @@ class Reporter {
 };
 
 void tell_result(const spot_run_result& result) {
-  char text[sizeof result.model_path + 256];
+  char text[256];
   if (result.reason == SPOT_RUN_DONE) {
-    std::snprintf(text, sizeof text, "done: step %llu, test accuracy %.2f %%, model %s",
-                  static_cast<unsigned long long>(result.step), 100 * result.test_accuracy, result.model_path);
+    std::snprintf(text, sizeof text, "done: step %llu, test accuracy %.2f %%, model ",
+                  static_cast<unsigned long long>(result.step), 100 * result.test_accuracy);
   } else if (result.durable != 1) {
     std::snprintf(text, sizeof text, "stopped at step %llu; its checkpoint is NOT durable",
                   static_cast<unsigned long long>(result.step));
@@ -174,7 +174,7 @@ void tell_result(const spot_run_result& result) {
     std::snprintf(text, sizeof text, "cancelled at step %llu, checkpoint durable",
                   static_cast<unsigned long long>(result.step));
   }
-  terminal().line(text);
+  terminal().line(text + std::string(result.model_path));
 }
 
 int exit_code_of(const spot_run_result& result, const Options& options) {

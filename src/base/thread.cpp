@@ -4,6 +4,10 @@
 #include <csignal>
 #include <pthread.h>
 #include <sched.h>
+#include <system_error>
+
+#include "base/status.h"
+#include "base/text.h"
 
 namespace spot {
 namespace {
@@ -28,10 +32,15 @@ class SignalsBlocked {
 
 std::thread start_thread(const std::string& name, std::function<void()> body) {
   const SignalsBlocked blocked;
-  return std::thread([name = name.substr(0, 15), body = std::move(body)] {
-    pthread_setname_np(pthread_self(), name.c_str());
-    body();
-  });
+  try {
+    return std::thread([name = name.substr(0, 15), body = std::move(body)] {
+      pthread_setname_np(pthread_self(), name.c_str());
+      body();
+    });
+  } catch (const std::system_error& error) {
+    fail_errno(cat("cannot start thread '", name, "': raise the limit of processes (ulimit -u), or set fewer threads"),
+               error.code().value());
+  }
 }
 
 void set_priority(std::thread& thread, Priority priority) {

@@ -154,6 +154,10 @@ spot_status spot_checkpoint_open(const char* path, spot_cancel* cancel, spot_che
   });
 }
 
+const char* spot_checkpoint_path(const spot_checkpoint* checkpoint) {
+  return checkpoint == nullptr ? "" : checkpoint->path.c_str();
+}
+
 void spot_checkpoint_free(spot_checkpoint* checkpoint) {
   if (checkpoint == nullptr || checkpoint->owner.forked()) return;
   delete checkpoint;

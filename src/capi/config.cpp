@@ -97,7 +97,8 @@ spot_status spot_config_set_log(spot_config* config, spot_log_fn receiver, void*
       return;
     }
     config->log = spot::Log([receiver, user](spot::LogLevel level, std::string_view message) {
-      receiver(user, static_cast<int32_t>(level), message.data(), message.size());
+      const std::string text = spot::valid_utf8(message);
+      receiver(user, static_cast<int32_t>(level), text.data(), text.size());
     });
   });
 }

@@ -15,7 +15,7 @@ namespace {
 /// The caller's error, or the immortal one when there is no memory for it.
 spot_error* make_error(Status status, const std::string& message, ErrorDetails details) noexcept {
   try {
-    return new spot_error{status, message, details};
+    return new spot_error{status, valid_utf8(message), details};
   } catch (...) {
     return out_of_memory_error();
   }

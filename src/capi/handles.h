@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <spot_trainer.h>
+#include <string>
 
 #include "base/cancel.h"
 #include "base/config.h"
@@ -38,6 +39,7 @@ struct spot_poller {
 struct spot_trainer {
   spot::HandleUse use;
   spot::Session session;
+  std::string path{};  ///< that the last call gave to the host
 };
 
 /// Guards itself, so any number of threads may use it.

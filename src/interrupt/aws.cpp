@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cstdlib>
+#include <limits>
 #include <utility>
 
 #include "base/clock.h"
@@ -23,6 +24,7 @@ constexpr seconds kSpotNotice{120};
 constexpr int kTokenSeconds = 21600;  // the longest that the service grants
 /// The answer to a token's request comes within milliseconds or, from a container behind one hop more, never.
 constexpr milliseconds kTokenTimeout{1000};
+constexpr milliseconds kTimeout{2000};
 /// How long requests go without a token where none was to be had, before one is asked for again.
 constexpr std::int64_t kWithoutTokenNs = 300'000'000'000;
 
@@ -48,6 +50,11 @@ std::string lower_case(std::string_view text) {
 std::string_view variable(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr ? std::string_view() : trim(value);
+}
+
+std::optional<std::int64_t> nanoseconds_of(std::optional<std::int64_t> time_s) {
+  if (!time_s || *time_s > std::numeric_limits<std::int64_t>::max() / 1'000'000'000) return std::nullopt;
+  return *time_s * 1'000'000'000;
 }
 
 /// The JSON object that a body is. Only ASCII is of interest in it, so a text in another encoding does no harm.
@@ -108,12 +115,13 @@ class AwsSource final : public Source {
   /// An answer of the service: its body, or that there is nothing there, or why neither is known.
   struct Answer {
     std::optional<std::string> body{};
+    std::optional<std::int64_t> now_ns{};  ///< by the service's clock
     std::string unknown{};
     bool unreachable = false;  ///< another question would fare no better now
   };
 
   Answer get(const char* path);
-  HttpResponse request(const std::string& method, const std::string& path);
+  HttpResponse request(const std::string& method, const std::string& path, milliseconds timeout = kTimeout);
   /// Empty when there is a usable token, or requests may go without one.
   std::string renew_token();
 
@@ -124,13 +132,13 @@ class AwsSource final : public Source {
   std::int64_t renew_token_at_ns_ = 0;
 };
 
-HttpResponse AwsSource::request(const std::string& method, const std::string& path) {
+HttpResponse AwsSource::request(const std::string& method, const std::string& path, milliseconds timeout) {
   HttpRequest request;
+  request.timeout = timeout;
   request.method = method;
   request.url = endpoint_ + path;
   if (method == "PUT") {
     request.headers.emplace_back("X-aws-ec2-metadata-token-ttl-seconds", cat(kTokenSeconds));
-    request.timeout = kTokenTimeout;
   } else if (!token_.empty()) {
     request.headers.emplace_back("X-aws-ec2-metadata-token", token_);
   }
@@ -139,7 +147,7 @@ HttpResponse AwsSource::request(const std::string& method, const std::string& pa
 
 std::string AwsSource::renew_token() {
   token_.clear();
-  const HttpResponse response = request("PUT", "/latest/api/token");
+  const HttpResponse response = request("PUT", "/latest/api/token", kTokenTimeout);
   const bool unanswered = response.sent && response.status == 0 && !response.cancelled;
   const bool refused = response.status >= 400 && response.status < 500 && response.status != 429;
   if (allow_v1_ && (unanswered || refused)) {
@@ -174,7 +182,7 @@ AwsSource::Answer AwsSource::get(const char* path) {
     if (!response.complete()) {
       return {.unknown = cat(without_credentials(endpoint_), path, ": ", response.error), .unreachable = true};
     }
-    if (response.status == 200) return {.body = std::move(response.body)};
+    if (response.status == 200) return {.body = std::move(response.body), .now_ns = nanoseconds_of(response.date())};
     if (response.status == 404) return {};
     if (response.status == 401 && attempt == 0 && !token_.empty()) {
       renew_token_at_ns_ = 0;  // it has forgotten the token
@@ -201,7 +209,10 @@ Observation AwsSource::look() {
       group_is_clear = false;
     }
     const bool ends = sighting && sighting->action != NoticeAction::kRebalance;
-    if (sighting) observation.sightings.push_back(std::move(*sighting));
+    if (sighting) {
+      sighting->now_ns = answer.now_ns;
+      observation.sightings.push_back(std::move(*sighting));
+    }
     if ((ends || question.ends_group) && group_is_clear) observation.clear.push_back(question.group);
     if (question.ends_group) group_is_clear = true;
     // Nothing else is worth a request now.
@@ -214,7 +225,7 @@ std::string AwsSource::probe() {
   std::string failure = renew_token();
   if (!failure.empty() || !token_.empty()) return failure;
   // It was asked without a token: other services at this address know nothing of this path.
-  const HttpResponse response = request("GET", "/latest/meta-data/");
+  const HttpResponse response = request("GET", "/latest/meta-data/", kTokenTimeout);
   if (!response.complete()) return response.error;
   if (response.status == 200 || response.status == 401) return {};
   return cat("the metadata service answered HTTP status ", response.status);

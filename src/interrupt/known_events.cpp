@@ -14,6 +14,10 @@ constexpr std::size_t kDetailLimit = 255;
 
 }  // namespace
 
+std::int64_t KnownEvents::now_of(const Sighting& sighting) const {
+  return sighting.now_ns.value_or(clock_.wall_ns());
+}
+
 Notice KnownEvents::notice_of(const Sighting& sighting) const {
   const std::int64_t now = clock_.monotonic_ns();
   Notice notice{.source = sighting.source,
@@ -25,9 +29,9 @@ Notice KnownEvents::notice_of(const Sighting& sighting) const {
   if (!sighting.notice) return notice;
   notice.deadline_ns = now + sighting.notice->count();
   if (sighting.stated_ns) {
-    // The machine's idea of the time may be wrong: a stated time can only bring the deadline forward, and
-    // one that has passed only marks the notice.
-    const std::int64_t left = *sighting.stated_ns - clock_.wall_ns();
+    // The clock may be wrong: a stated time can only bring the deadline forward, and one that has passed only marks
+    // the notice.
+    const std::int64_t left = *sighting.stated_ns - now_of(sighting);
     notice.stale = notice.stale || left < 0;
     if (left >= 0) notice.deadline_ns = std::min(*notice.deadline_ns, now + left);
   }
@@ -39,7 +43,7 @@ Notice KnownEvents::notice_of(const Sighting& sighting) const {
 bool KnownEvents::is_another(const Event& known, const Sighting& sighting, bool stale) const {
   if (known.left_over && !stale) return true;
   if (known.action == NoticeAction::kTerminate || !known.stated_ns || !sighting.stated_ns) return false;
-  return *sighting.stated_ns - *known.stated_ns >= kSlideNs && *known.stated_ns < clock_.wall_ns();
+  return *sighting.stated_ns - *known.stated_ns >= kSlideNs && *known.stated_ns < now_of(sighting);
 }
 
 void KnownEvents::meet(const Sighting& sighting) {

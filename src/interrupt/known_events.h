@@ -19,8 +19,9 @@ namespace spot {
 /// a second hibernation, or a second rebalance recommendation, of which no look saw the first one go. A termination
 /// has no second one. A left-over notice that is no longer stale is a new one, too.
 ///
-/// A notice is stale when the time that it states has passed at first sight, and left over when moreover no earlier
-/// look at its group was clear: it may be from before this process.
+/// Stated times are compared with the clock of whoever states them, where that is told, and else with the machine's,
+/// which may be wrong. A notice is stale when the time that it states has passed at first sight, and left over when
+/// moreover no earlier look at its group was clear: it may be from before this process.
 class KnownEvents {
  public:
   KnownEvents(NoticeLog& log, const Clock& clock) : log_(log), clock_(clock) {}
@@ -39,6 +40,7 @@ class KnownEvents {
 
   void meet(const Sighting& sighting);
   [[nodiscard]] bool is_another(const Event& known, const Sighting& sighting, bool stale) const;
+  [[nodiscard]] std::int64_t now_of(const Sighting& sighting) const;
   [[nodiscard]] Notice notice_of(const Sighting& sighting) const;
 
   NoticeLog& log_;

@@ -151,6 +151,8 @@ class Poller::Impl {
     if (!changed) return delay;
     if (unknown.empty()) {
       log_.info("the interruption source answers");
+    } else if (source_->name().empty()) {
+      log_.info(cat(error, "; it is looked for again"));
     } else {
       log_.warning(cat("the interruption source gives no clear answer: ", error));
     }

@@ -21,6 +21,7 @@ struct Sighting {
   NoticeAction action = NoticeAction::kTerminate;
   std::string detail{};                     ///< the source's own words
   std::optional<std::int64_t> stated_ns{};  ///< wall time that the source states
+  std::optional<std::int64_t> now_ns{};     ///< wall time by the source's own clock; nothing: it does not tell
   /// The least that the provider promises from first sight to the end; nothing: no end is known, and `stated_ns` is
   /// that of something else.
   std::optional<std::chrono::nanoseconds> notice{};

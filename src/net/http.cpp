@@ -312,6 +312,13 @@ std::string_view HttpResponse::header(std::string_view name) const {
   return {};
 }
 
+std::optional<std::int64_t> HttpResponse::date() const {
+  const std::string text(header("date"));
+  const time_t seconds = text.empty() ? -1 : curl_getdate(text.c_str(), nullptr);
+  if (seconds < 0) return std::nullopt;
+  return std::int64_t{seconds};
+}
+
 std::string without_credentials(std::string_view url) {
   const std::size_t scheme = url.find("://");
   const std::size_t begin = scheme == std::string_view::npos ? 0 : scheme + 3;

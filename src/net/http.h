@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -46,6 +47,8 @@ struct HttpResponse {
   [[nodiscard]] bool complete() const { return error.empty(); }
   /// The first header of that lower-case name; empty when there is none.
   [[nodiscard]] std::string_view header(std::string_view name) const;
+  /// What the server's clock said, in seconds since 1970; nothing when it did not tell.
+  [[nodiscard]] std::optional<std::int64_t> date() const;
 };
 
 /// An HTTP/1.1 client on libcurl that keeps its connections. One exchange at a time; cancel() from any

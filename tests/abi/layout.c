@@ -108,9 +108,9 @@ OFFSET(spot_save_report, encode_ms, 40);
 OFFSET(spot_save_report, commit_ms, 48);
 OFFSET(spot_save_report, durable_ms, 56);
 OFFSET(spot_save_report, path, 64);
-OFFSET(spot_save_report, write_ms, 1088);
-OFFSET(spot_save_report, fsync_ms, 1096);
-SIZE(spot_save_report, 1104);
+OFFSET(spot_save_report, write_ms, 72);
+OFFSET(spot_save_report, fsync_ms, 80);
+SIZE(spot_save_report, 88);
 
 OFFSET(spot_run_result, struct_size, 0);
 OFFSET(spot_run_result, reason, 4);
@@ -123,9 +123,10 @@ OFFSET(spot_run_result, test_loss, 40);
 OFFSET(spot_run_result, wall_s, 48);
 OFFSET(spot_run_result, notice_to_durable_ms, 56);
 OFFSET(spot_run_result, margin_s, 64);
-OFFSET(spot_run_result, state_hash, 72);
-OFFSET(spot_run_result, model_path, 105);
-SIZE(spot_run_result, 1136);
+OFFSET(spot_run_result, model_path, 72);
+OFFSET(spot_run_result, state_hash, 80);
+OFFSET(spot_run_result, reserved, 113);
+SIZE(spot_run_result, 120);
 
 OFFSET(spot_tensor_info, struct_size, 0);
 OFFSET(spot_tensor_info, role, 4);

@@ -1,6 +1,7 @@
 // Through the public header only: threads, concurrent calls, fork().
 
 #include <atomic>
+#include <pthread.h>
 #include <spot_trainer.h>
 #include <string>
 #include <thread>
@@ -52,6 +53,27 @@ TEST_CASE("a second call at the same time is refused and changes nothing") {
   auto info = sized<spot_trainer_info>();
   CHECK(spot_trainer_get_info(trainer.get(), &info, nullptr) == SPOT_OK);
   CHECK(info.step == 2);
+}
+
+TEST_CASE("a thread may end itself in a callback: the process lives, and the trainer is free again") {
+  const Place place;
+  const Trainer trainer = make_trainer(place.config("v"));
+  const auto leave = [](void*, const spot_event* event) -> int32_t {
+    if (event->stage == SPOT_EVENT_STEP) pthread_exit(nullptr);
+    return 0;
+  };
+  call(spot_trainer_set_callback, trainer.get(), SPOT_EVENT_ALL, leave, nullptr);
+  pthread_t thread{};
+  const auto step = [](void* handle) -> void* {
+    spot_trainer_step(static_cast<spot_trainer*>(handle), 1, nullptr, nullptr, nullptr);
+    return handle;  // never: the callback ends the thread
+  };
+  REQUIRE(pthread_create(&thread, nullptr, step, trainer.get()) == 0);
+  void* returned = trainer.get();
+  REQUIRE(pthread_join(thread, &returned) == 0);
+  CHECK(returned == nullptr);
+  call(spot_trainer_set_callback, trainer.get(), 0, nullptr, nullptr);
+  CHECK(spot_trainer_step(trainer.get(), 1, nullptr, nullptr, nullptr) == SPOT_OK);
 }
 
 TEST_CASE("a cancel handle with two owners outlives the first") {

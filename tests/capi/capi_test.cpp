@@ -429,15 +429,17 @@ TEST_CASE("a damaged checkpoint is told from a good one and never half taken ove
 TEST_CASE("a checkpoint of another model is refused by name") {
   const Place place;
   auto report = sized<spot_save_report>();
+  std::string path;
   {
     const Trainer trainer = make_trainer(place.config("v"));
     REQUIRE(spot_trainer_checkpoint(trainer.get(), nullptr, &report, nullptr) == SPOT_OK);
+    path = report.path;
   }
   const Config config = place.config("v");
   set(config, "model", "lenet-5");
   const Trainer other = make_trainer(config);
   ErrorSlot error;
-  CHECK(spot_trainer_restore(other.get(), report.path, nullptr, error) == SPOT_E_MISMATCH);
+  CHECK(spot_trainer_restore(other.get(), path.c_str(), nullptr, error) == SPOT_E_MISMATCH);
   CHECK(contains(error.message(), "lenet-5"));
 }
 

@@ -90,7 +90,7 @@ with spotctl.scratch() as folder:
         found = subprocess.run([spotctl.SPOTCTL, command, latin], capture_output=True, check=False)
         checks.check(found.returncode == 74 and not any(raw.encode() in found.stderr for raw in RAW),
                      f"{command} of a Latin-1 name: {found.stderr}")
-    says("export to nowhere", ["export", volume, "--output", folder / "no" / "where"], 74, "where")
+    says("export to nowhere", ["export", volume, "--output", folder / "no" / "where"], 74, "/no'", "does not exist")
     says("export of nothing", ["export", missing, "--output", folder / "out"], 74, "missing")
     says("eval without a volume", ["eval", "--volume", missing], 74, "missing")
     says("eval of a split that is not there", ["eval", "--volume", volume, "--dataset", "synthetic", "--split",
@@ -106,7 +106,8 @@ with spotctl.scratch() as folder:
     says("a model of a huge layer", [*here, '{"layers":[{"type":"flatten"},{"type":"dense","units":99999999999}]}'], 65)
     says("a run that is read-only", [*here, "lenet-5", "--volume-access", "read-only"], 64, "volume_access")
     says("an endpoint that is none", ["watch", "--metadata", "aws", "--metadata-endpoint", "no url"], 64, "no url")
-    says("a port in use or forbidden", ["simulate", "aws", "--host", "999.1.1.1"], 64)
+    says("a host that is no address", ["simulate", "aws", "--host", "999.1.1.1"], 64, "999.1.1.1", "IPv4")
+    says("another machine's address", ["simulate", "aws", "--host", "192.0.2.1"], 69, "192.0.2.1")
 
     # Nobody asked for a card that this machine has not.
     result = spotctl.run(spotctl.command(volume, "--dataset", "synthetic", "--model", "lenet-5", "--steps", 4))

@@ -29,6 +29,26 @@
 using namespace spot;
 using spot::test::message_of, spot::test::status_of, spot::test::TemporaryDirectory;
 
+TEST_CASE("what is no UTF-8 is replaced, what is stays") {
+  CHECK(valid_utf8("") == "");
+  CHECK(valid_utf8("plain, gr\xC3\xBC\xC3\x9F, \xE2\x82\xAC, \xF0\x9F\x98\x80") ==
+        "plain, gr\xC3\xBC\xC3\x9F, \xE2\x82\xAC, \xF0\x9F\x98\x80");
+  CHECK(valid_utf8("a\xE4z") == "a\xEF\xBF\xBDz");                                              // Latin-1
+  CHECK(valid_utf8("\xE2\x82") == "\xEF\xBF\xBD\xEF\xBF\xBD");                                  // cut
+  CHECK(valid_utf8("\xC0\xAF") == "\xEF\xBF\xBD\xEF\xBF\xBD");                                  // overlong
+  CHECK(valid_utf8("\xED\xA0\x80") == "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD");                  // surrogate
+  CHECK(valid_utf8("\xF4\x90\x80\x80") == "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD");  // past the last one
+}
+
+TEST_CASE("a text is cut between its characters") {
+  CHECK(cut_utf8("abc", 3) == "abc");
+  CHECK(cut_utf8("abc", 2) == "ab");
+  CHECK(cut_utf8("a\xE2\x82\xAC", 3) == "a");
+  CHECK(cut_utf8("a\xE2\x82\xAC", 4) == "a\xE2\x82\xAC");
+  CHECK(printable("a\xE2\x82\xAC\n\xE4", 4) == "a\xE2\x82\xAC...");
+  CHECK(printable("a\n\xE4") == "a?\xEF\xBF\xBD");
+}
+
 TEST_CASE("Philox4x32-10 gives the words of its authors' known-answer tests") {
   // kat_vectors of Random123: philox4x32 10 rounds, counter, key, result.
   CHECK(Philox::block(0, {0, 0, 0, 0}) == Philox::Block{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8});

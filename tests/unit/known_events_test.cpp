@@ -167,6 +167,22 @@ TEST_CASE("a notice of the first clear look whose time is past is left over; a l
   }
 }
 
+TEST_CASE("a source that tells its time is believed, and the machine's clock is not asked") {
+  NoticeLog log;
+  FakeClock clock;
+  clock.set_wall_ns(nanoseconds(5000h).count());
+  KnownEvents events(log, clock);
+  Sighting sighting{.source = "cloud", .group = "spot", .stated_ns = nanoseconds(1000h).count(), .notice = 120s};
+  sighting.now_ns = nanoseconds(1000h - 60s).count();
+  events.compare({.sightings = {sighting}, .clear = {"spot"}});
+  std::uint64_t position = 0;
+  const auto notice = log.next(position);
+  REQUIRE(notice);
+  CHECK(ends_training(*notice));
+  CHECK_FALSE(notice->stale);
+  CHECK(to_seconds(notice->deadline_ns.value()) == doctest::Approx(60));
+}
+
 TEST_CASE("what a source knows to be left over is so until it is written anew") {
   Looks looks;
   looks.see_untimed(true);
