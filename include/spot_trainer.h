@@ -85,8 +85,10 @@ SPOT_API uint32_t spot_abi_version(void);
 /* The release, e.g. "0.1.0"; lives for ever. Since 0. */
 SPOT_API const char* spot_version(void);
 /* JSON: {"version", "abi_version", "compiler", "build_type", "libraries": {"onednn", "flatbuffers", "curl",
- * "zlib"}, "backends": [{"name", "usable", "present", "detail"}]}: each engine that a build may have, whether it or its
- * driver is here, and what it runs on or why it cannot be used; opens the engines' modules. Lives for ever. Since 0. */
+ * "zlib"}, "backends": [{"name", "usable", "present", "detail"}], "processors": {"count", "reason"}}: each engine that
+ * a build may have, whether it or its driver is here, and what it runs on or why it cannot be used; opens the engines' modules. "count" is the number of threads
+ * that the key threads stands for when it is 0: one for each processor, within the CPU quota of the process's control
+ * group. Lives for ever. Since 0. */
 SPOT_API const char* spot_build_info(void);
 
 /* ---- Status and errors -------------------------------------------------------------------------------- */
@@ -114,6 +116,7 @@ typedef int32_t spot_status;
 #define SPOT_E_UNSUPPORTED 18     /* this build, machine or version cannot do it */
 #define SPOT_E_NO_MEMORY 19       /* out of memory */
 #define SPOT_E_INTERNAL 20        /* a fault of the library: please report it */
+#define SPOT_E_DIVERGED 21        /* training has failed: a loss, gradient norm or tensor is not finite */
 
 /* The name of a code, e.g. "SPOT_E_DATA"; "SPOT_E_UNKNOWN" for a number that is none. Since 0. */
 SPOT_API const char* spot_status_name(spot_status status);
@@ -309,7 +312,7 @@ typedef struct spot_event {
                           interrupted, cancelled or error */
   const char* path;    /* CHECKPOINT: the file */
   const char* source;  /* INTERRUPTION */
-  const char* message; /* CHECKPOINT that failed: why; INTERRUPTION: the source's words */
+  const char* message; /* CHECKPOINT that failed, RUN_END with an error: why; INTERRUPTION: the source's words */
   const char* run_id;
   const char* state_hash; /* RUN_BEGIN, RUN_END; empty where a failure of the device has left no state */
   double encode_ms;       /* CHECKPOINT: copying and hashing */
@@ -396,8 +399,8 @@ typedef struct spot_run_result {
   char reserved[7];            /* 0 */
 } spot_run_result;
 
-/* Loads the dataset, which may have to be downloaded, builds the engine and sets the state of step 0. Neither reads
- * nor writes checkpoints. SPOT_E_CANCELLED: a later call goes on with the download where this one stopped;
+/* Loads the dataset, which may have to be downloaded, builds the engine and sets the state of step 0. Writes no
+ * checkpoint; reads the volume's newest one only for dataset=auto, which stays what it was when that run began. SPOT_E_CANCELLED: a later call goes on with the download where this one stopped;
  * SPOT_E_CONFIG, _DATA, _MODEL, _IO, _NOT_FOUND, _NETWORK, _UNSUPPORTED. Since 0. */
 SPOT_API spot_status spot_trainer_create(const spot_config* config, spot_cancel* cancel, spot_trainer** out,
                                          spot_error** error);
@@ -417,14 +420,17 @@ SPOT_API spot_status spot_trainer_set_callback(spot_trainer* trainer, uint32_t s
  * where it stands and does not look for a checkpoint. `poller` and `cancel` may be NULL. When the volume holds
  * checkpoints but none is good it refuses (SPOT_E_CORRUPT) rather than start over. Being interrupted or
  * cancelled is no error: read result.reason and result.durable. A save that fails on the way is told to log
- * and callback, and training goes on; only the last one of a run that is done makes the call fail.
- * SPOT_E_CORRUPT, _MISMATCH, _IO, _NO_SPACE, _FENCED, _TIMEOUT (another writer), _CALLBACK. Since 0. */
+ * and callback, and training goes on; only the last one of a run that is done makes the call fail. A loss,
+ * gradient norm or state that is not finite ends it with SPOT_E_DIVERGED unless the key on_nan is continue: such a
+ * state is neither saved nor exported, nor resumed while the volume has a finite one.
+ * SPOT_E_CORRUPT, _MISMATCH, _IO, _NO_SPACE, _FENCED, _TIMEOUT (another writer), _CALLBACK, _DIVERGED. Since 0. */
 SPOT_API spot_status spot_trainer_run(spot_trainer* trainer, spot_poller* poller, spot_cancel* cancel,
                                       spot_run_result* result, spot_error** error);
 
 /* Trains `count` steps, whatever the keys epochs and steps say; evaluates, saves and logs nothing. `out` may
- * be NULL; its loss and accuracy are means over the steps' samples. SPOT_E_CANCELLED, _CALLBACK: after a whole
- * step, maybe before the last. Since 0. */
+ * be NULL; its loss and accuracy are means over the steps' samples. SPOT_E_CANCELLED, _CALLBACK, _DIVERGED (a loss or
+ * gradient norm is not finite; not when the key on_nan is continue): after a whole step, maybe before the last.
+ * Since 0. */
 SPOT_API spot_status spot_trainer_step(spot_trainer* trainer, uint64_t count, spot_cancel* cancel, spot_metrics* out,
                                        spot_error** error);
 
@@ -432,8 +438,8 @@ SPOT_API spot_status spot_trainer_step(spot_trainer* trainer, uint64_t count, sp
 #define SPOT_SPLIT_VALIDATION 1
 #define SPOT_SPLIT_TEST 2
 
-/* Loss and accuracy over a part of the dataset, without dropout. SPOT_E_ORDER: there is no validation set;
- * SPOT_E_CANCELLED, _CALLBACK. Since 0. */
+/* Loss and accuracy over a part of the dataset, without dropout; a loss that is not finite is given as it is.
+ * SPOT_E_ORDER: there is no validation set; SPOT_E_CANCELLED, _CALLBACK. Since 0. */
 SPOT_API spot_status spot_trainer_evaluate(spot_trainer* trainer, int32_t split, spot_cancel* cancel, spot_metrics* out,
                                            spot_error** error);
 /* How a part of the dataset is classified: counts[label * classes + prediction], `length` = classes * classes.
@@ -450,13 +456,16 @@ SPOT_API spot_status spot_trainer_predict(spot_trainer* trainer, const uint8_t* 
  * one that is resumed, whatever its step: restore first what the volume holds, to go on with that. The first call may
  * wait for the volume's other writer (lease_wait_seconds). SPOT_E_CANCELLED: nobody waits for the save any more, which
  * becomes durable all the same if it had begun; the callback is told of that with the next save. SPOT_E_IO, _NO_SPACE,
- * _FENCED, _TIMEOUT: earlier checkpoints are as they were; _CALLBACK. Since 0. */
+ * _FENCED, _TIMEOUT, _DIVERGED (a tensor is not finite; not when the key on_nan is continue): earlier checkpoints are
+ * as they were; _CALLBACK. Since 0. */
 SPOT_API spot_status spot_trainer_checkpoint(spot_trainer* trainer, spot_cancel* cancel, spot_save_report* out,
                                              spot_error** error);
 /* Takes over the state of the checkpoint file at `path`, or, when that is NULL, of the newest good one on the
- * volume (which may wait for its other writer, as above). SPOT_E_NOT_FOUND: there is none; _CORRUPT: it (or every one)
- * is damaged; _MISMATCH: it belongs to another model, dataset or configuration, which the message names; _FENCED,
- * _TIMEOUT, _CANCELLED. The state is unchanged on failure. Since 0. */
+ * volume (which may wait for its other writer, as above). A state that is not finite is taken over from a file that
+ * `path` names; on the volume it is passed over unless the key on_nan is continue. SPOT_E_NOT_FOUND: there is none;
+ * _CORRUPT: it (or every one) is damaged; _DIVERGED: none of the volume's is finite; _MISMATCH: it belongs to another
+ * model, dataset or configuration, which the message names; _FENCED, _TIMEOUT, _CANCELLED. The state is unchanged on
+ * failure. Since 0. */
 SPOT_API spot_status spot_trainer_restore(spot_trainer* trainer, const char* path, spot_cancel* cancel,
                                           spot_error** error);
 
@@ -501,9 +510,9 @@ SPOT_API spot_status spot_trainer_statistics(spot_trainer* trainer, char** json,
 /* A checkpoint file, verified and in memory. */
 typedef struct spot_checkpoint spot_checkpoint;
 
-/* Opens a file, or the newest good one of a folder (a volume or its checkpoints/), without changing anything.
- * SPOT_E_NOT_FOUND, _CORRUPT (with the byte offset; of a folder: every one is), _UNSUPPORTED (a newer format),
- * _CANCELLED. Since 0. */
+/* Opens a file, or the newest good one of a folder (a volume or its checkpoints/), without changing anything. One whose
+ * state is not finite is opened when it is named, or when the folder has no better. SPOT_E_NOT_FOUND, _CORRUPT (with
+ * the byte offset; of a folder: every one is), _UNSUPPORTED (a newer format), _CANCELLED. Since 0. */
 SPOT_API spot_status spot_checkpoint_open(const char* path, spot_cancel* cancel, spot_checkpoint** out,
                                           spot_error** error);
 /* The path of the file that was opened; lives as long as the checkpoint. Empty for NULL. Since 0. */
@@ -522,20 +531,21 @@ SPOT_API spot_status spot_checkpoint_describe(const spot_checkpoint* checkpoint,
  * others, those set aside included; `json` an array of {"path", "state", "resume", "valid", "step", "generation",
  * "writer_epoch", "bytes", "run_id", "state_hash", "error"}, to be freed with spot_text_free(); each may be NULL.
  * "state" is whole, damaged, newer format, set aside, in progress (a writer's, being written or spare) or foreign;
- * "resume" is true for the one that a run would go on from; "valid" is true for whole ones, which alone have "run_id"
- * and "state_hash"; "error" says why a file is refused, else null. SPOT_E_NOT_FOUND: no checkpoint there; _CANCELLED.
- * Since 0. */
+ * "resume" is true for the one that a run would go on from (while the key on_nan is stop); "valid" is true for whole
+ * ones, which alone have "run_id" and "state_hash"; "error" says why a file is refused or passed over, else null.
+ * SPOT_E_NOT_FOUND: no checkpoint there; _CANCELLED. Since 0. */
 SPOT_API spot_status spot_checkpoint_verify(const char* path, spot_cancel* cancel, uint64_t* good, uint64_t* bad,
                                             char** json, spot_error** error);
 /* The configuration of its run, the model as JSON unless it is a named one. Keys that this release does not know,
  * and all that name a place on a machine or network (volume, dataset_mirrors, metadata, metadata_endpoint, and
- * dataset when it is a folder), are left out: set them before use. Since 0. */
+ * dataset when it is a folder), are left out: set them before use. dataset=auto becomes what it was for the run.
+ * Since 0. */
 SPOT_API spot_status spot_checkpoint_config(const spot_checkpoint* checkpoint, spot_config** out, spot_error** error);
 /* Copies one tensor; `length` is its size in elements. SPOT_E_NOT_FOUND. Since 0. */
 SPOT_API spot_status spot_checkpoint_tensor(const spot_checkpoint* checkpoint, const char* name, float* values,
                                             size_t length, spot_error** error);
 /* Writes <prefix>.json (architecture) and <prefix>.safetensors (parameters and statistics), each atomically.
- * Since 0. */
+ * SPOT_E_DIVERGED: one of these is not finite. Since 0. */
 SPOT_API spot_status spot_checkpoint_export(const spot_checkpoint* checkpoint, const char* prefix, spot_error** error);
 
 /* ---- Model -------------------------------------------------------------------------------------------- */

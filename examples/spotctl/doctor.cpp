@@ -49,6 +49,17 @@ std::vector<Finding> check_devices(const std::string& device) {
   return findings;
 }
 
+/// How many threads compute, and why.
+Finding check_threads(const std::string& key) {
+  const Json processors = Json::parse(spot_build_info())["processors"];
+  const int count = processors["count"].get<int>(), asked = std::stoi(key);
+  const std::string detail = std::to_string(count) + ", " + processors["reason"].get<std::string>();
+  if (asked == 0) return {"threads", Health::kOk, detail};
+  if (asked <= count) return {"threads", Health::kOk, key + ", as the key threads says; 0 would mean " + detail};
+  return {"threads", Health::kWarn,
+          key + ", as the key threads says; they would wait for one another: 0 would mean " + detail};
+}
+
 Finding check_checkpoints(const std::string& volume) {
   spot_error* error = nullptr;
   std::uint64_t good = 0, bad = 0;
@@ -79,8 +90,7 @@ Finding check_run(const Config& config) {
                                " parameters, on " + info.dataset + ", " + std::to_string(info.train_samples) +
                                " images, computed by " + info.device + ", " + std::to_string(info.threads) + " threads";
     if (info.dataset_is_fallback == 1) {
-      return {"run", Health::kWarn,
-              detail + "; the real dataset cannot be had: put its files into a folder, and name that"};
+      return {"run", Health::kWarn, detail + "; it stands in for MNIST: see what train says of it"};
     }
     return {"run", Health::kOk, detail};
   } catch (const std::exception& failure) {
@@ -134,6 +144,7 @@ Finding check_metadata(const Config& config) {
 std::vector<Finding> examine(const Config& config, bool volume_is_given) {
   std::vector<Finding> findings = {check_version()};
   for (Finding& finding : check_devices(value_of(config, "device"))) findings.push_back(std::move(finding));
+  findings.push_back(check_threads(value_of(config, "threads")));
   const std::string volume = value_of(config, "volume");
   findings.push_back(check_volume(volume, !volume_is_given));
   if (findings.back().health != Health::kFail) {

@@ -12,6 +12,7 @@ int exit_code_of(spot_status status) {
     case SPOT_E_DATA:
     case SPOT_E_MODEL:
     case SPOT_E_CORRUPT:
+    case SPOT_E_DIVERGED:
     case SPOT_E_MISMATCH: return kBadData;
     case SPOT_E_NETWORK:
     case SPOT_E_TIMEOUT: return kUnavailable;

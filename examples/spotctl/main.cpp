@@ -15,7 +15,7 @@ using namespace spotctl;
 
 constexpr const char* kExitCodes =
     "Exit codes:\n"
-    "   0  done                              65  damaged or unfit data\n"
+    "   0  done                              65  damaged or unfit data, or training diverged\n"
     "  64  wrong usage or configuration      69  a service is unavailable, or the volume in use\n"
     "  70  internal error                    74  input/output error\n"
     "  75  interrupted, checkpoint durable: run the same command again\n"

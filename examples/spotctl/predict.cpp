@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <vector>
 
@@ -69,6 +70,10 @@ int predict(const RestoredTrainer& restored, const Options& options) {
     std::vector<float> probabilities(std::size_t{images.count} * info.classes);
     call(spot_model_predict, model.get(), images.pixels.data(), images.pixels.size(), nullptr, probabilities.data(),
          probabilities.size());
+    if (!std::all_of(probabilities.begin(), probabilities.end(), [](float p) { return std::isfinite(p); })) {
+      throw Failure(kBadData, "the model's answer to '" + options.files[f] +
+                                  "' is not finite: its training had diverged; use an earlier checkpoint");
+    }
     for (std::uint32_t i = 0; i < images.count; ++i) {
       const auto row = probabilities.begin() + static_cast<std::ptrdiff_t>(i * std::size_t{info.classes});
       print_prediction(options.files[f], i, {row, row + info.classes}, options.json);

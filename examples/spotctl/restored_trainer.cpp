@@ -9,7 +9,7 @@ namespace {
 
 /// The folder that the checkpoint's run took its dataset from; empty when the dataset has a name.
 std::string dataset_folder(const nlohmann::json& description, const Config& config) {
-  const std::string recorded = description["config"].value("dataset", std::string());
+  const std::string recorded = description["dataset"]["name"].get<std::string>();
   return recorded == value_of(config, "dataset") ? "" : recorded;
 }
 

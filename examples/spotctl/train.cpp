@@ -9,6 +9,7 @@
 #include "action_name.h"
 #include "command.h"
 #include "configuration.h"
+#include "notice_watch.h"
 #include "progress.h"
 #include "signals.h"
 #include "terminal.h"
@@ -147,11 +148,16 @@ class Reporter {
   std::chrono::steady_clock::time_point last_step_{};
 };
 
+/// What there is to say when there was nothing to save.
+constexpr const char* kNothingLost = "interrupted before the first step; nothing was lost; run the same command again";
+
 void tell_result(const spot_run_result& result) {
   char text[256];
   if (result.reason == SPOT_RUN_DONE) {
     std::snprintf(text, sizeof text, "done: step %llu, test accuracy %.2f %%, model ",
                   static_cast<unsigned long long>(result.step), 100 * result.test_accuracy);
+  } else if (std::isnan(result.notice_to_durable_ms) && result.reason == SPOT_RUN_INTERRUPTED && result.durable == 1) {
+    return terminal().line(kNothingLost);
   } else if (result.durable != 1) {
     std::snprintf(text, sizeof text, "stopped at step %llu; its checkpoint is NOT durable",
                   static_cast<unsigned long long>(result.step));
@@ -185,6 +191,26 @@ int exit_code_of(const spot_run_result& result, const Options& options) {
 const char* reason_of(const spot_run_result& result) {
   if (result.reason == SPOT_RUN_DONE) return "done";
   return result.reason == SPOT_RUN_INTERRUPTED ? "interrupted" : "cancelled";
+}
+
+/// Null when an interruption came before it was made.
+Trainer make_trainer(const Config& config, const Cancel& cancel, NoticeWatch& watch) {
+  try {
+    Trainer trainer = make<Trainer>(spot_trainer_create, config.get(), cancel.get());
+    return watch.end() ? nullptr : std::move(trainer);
+  } catch (const Error& error) {
+    if (error.status() != SPOT_E_CANCELLED) throw;
+    return nullptr;
+  }
+}
+
+int end_before_run(const Options& options) {
+  terminal().line(kNothingLost);
+  if (options.json) {
+    const Json line{{"event", "end"}, {"reason", "interrupted"}, {"step", nullptr}, {"durable", true}};
+    print_line(line.dump());
+  }
+  return options.interrupted_exit_code;
 }
 
 void notify(spot_poller* poller, const std::string& signal) {
@@ -223,7 +249,9 @@ Action make_action(const Options& options, const Configuration& configuration) {
       target = poller.get();
       if (!early.empty()) notify(target, early);
     }
-    const Trainer trainer = make<Trainer>(spot_trainer_create, config.get(), cancel.get());
+    NoticeWatch watch(poller.get(), cancel.get());
+    const Trainer trainer = make_trainer(config, cancel, watch);
+    if (trainer == nullptr) return end_before_run(options);
     auto info = sized<spot_trainer_info>();
     call(spot_trainer_get_info, trainer.get(), &info);
 

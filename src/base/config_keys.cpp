@@ -44,7 +44,7 @@ constexpr auto kKeys = std::to_array<ConfigKey>({
            "fastest-keras-cnn about as much with the model keras-cnn"),
     text("dataset", "auto", kFree,
          "Images: a folder of IDX files, mnist, fashion-mnist, kmnist, synthetic, or auto: mnist when it "
-         "is cached or can be downloaded, else synthetic"),
+         "is cached or can be downloaded, else synthetic; it stays that for the whole run"),
     text("dataset_mirrors", "", kFree, "Base URLs tried before the built-in mirrors, separated by commas"),
     text("volume", "spot-volume", kFree,
          "Persistent folder that holds datasets/, checkpoints/, models/ and logs/. It must exist, except "
@@ -90,9 +90,13 @@ constexpr auto kKeys = std::to_array<ConfigKey>({
     real("augment_rotation", "0", 0, 180, kExact,
          "Degrees by which a training image is turned at random, at most, either way; 0: not"),
 
+    choice("on_nan", "stop", "stop|continue", kFree,
+           "When a loss, a gradient norm or the state is not finite: stop without saving such a state, or continue"),
+
     // Where it is computed.
     choice("device", "auto", "auto|cpu|cuda", kFree, "Engine that computes"),
-    integer("threads", "0", 0, 1024, kFree, "Worker threads; 0: one for each processor. Never changes a result"),
+    integer("threads", "0", 0, 1024, kFree,
+            "Worker threads; 0: one for each processor, within the CPU quota of a container. Never changes a result"),
     integer("shards", "8", 1, 1024, kExact,
             "Parts into which each batch is cut, whatever the number of threads. The order of sums "
             "depends on it, so it is part of the run"),

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 
 #include "base/status.h"
@@ -152,6 +153,12 @@ std::vector<std::string> entry_names(const Fd& directory) {
   return names;
 }
 
+std::string random_name() {
+  std::uint64_t random = 0;
+  if (::getrandom(&random, sizeof random, 0) != sizeof random) fail_errno("cannot make up a name", errno);
+  return to_hex(&random, sizeof random);
+}
+
 void sync_directory(const std::filesystem::path& directory) {
   const Fd fd = open_file(directory.empty() ? "." : directory, O_RDONLY | O_DIRECTORY);
   if (::fsync(fd.get()) != 0) {
@@ -178,9 +185,7 @@ Fd place_file(const std::filesystem::path& path, std::span<const std::byte> byte
   const std::filesystem::path parent = path.parent_path().empty() ? "." : path.parent_path();
   const Fd beside = staging == nullptr ? open_file(parent, O_RDONLY | O_DIRECTORY) : Fd();
   const int directory = staging == nullptr ? beside.get() : staging->get();
-  const std::string temporary = cat(".tmp-", path.filename().string(), "-", getpid());
-  // A process of this number may have died here before. Whatever it left is not written through.
-  ::unlinkat(directory, temporary.c_str(), 0);
+  const std::string temporary = cat(".tmp-", path.filename().string(), "-", random_name());
   constexpr int kFlags = O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
   Fd fd(::openat(directory, temporary.c_str(), kFlags, mode));
   int error = fd.valid() ? write_all(fd.get(), bytes.data(), bytes.size()) : errno;

@@ -62,6 +62,9 @@ Fd open_directory(const std::filesystem::path& directory);
 /// Names of the entries of an open directory, but "." and "..", in no order. Throws kIo.
 std::vector<std::string> entry_names(const Fd& directory);
 
+/// 16 random hexadecimal digits, for a name that no other process makes, on whatever machine. Throws kIo.
+std::string random_name();
+
 /// Makes the entries of a directory durable. Throws kIo.
 void sync_directory(const std::filesystem::path& directory);
 

@@ -1,6 +1,5 @@
 #include "base/thread.h"
 
-#include <algorithm>
 #include <csignal>
 #include <pthread.h>
 #include <sched.h>
@@ -50,13 +49,6 @@ void set_priority(std::thread& thread, Priority priority) {
   if (pthread_getschedparam(thread.native_handle(), &policy, &none) != 0) return;
   if (policy != SCHED_OTHER && policy != SCHED_BATCH) return;
   pthread_setschedparam(thread.native_handle(), priority == Priority::kBatch ? SCHED_BATCH : SCHED_OTHER, &none);
-}
-
-int available_processors() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
-  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
 }  // namespace spot

@@ -17,7 +17,4 @@ std::thread start_thread(const std::string& name, std::function<void()> body);
 enum class Priority : std::uint8_t { kNormal, kBatch };
 void set_priority(std::thread& thread, Priority priority);
 
-/// Processors that this process may run on.
-int available_processors();
-
 }  // namespace spot

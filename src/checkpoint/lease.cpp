@@ -33,12 +33,6 @@ constexpr milliseconds kLookAgain{20};
 /// A writer on this machine may still be putting files into the workspace that is removed.
 constexpr int kRemoveAttempts = 100;
 
-std::string random_hex() {
-  unsigned char bytes[8] = {};
-  if (::getrandom(bytes, sizeof bytes, 0) != sizeof bytes) fail_errno("cannot get random bytes", errno);
-  return to_hex(bytes, sizeof bytes);
-}
-
 Fd open_workspace(const Fd& folder, const std::string& name) {
   return Fd(::openat(folder.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
 }
@@ -87,7 +81,7 @@ struct Claim {
 
 /// Nothing when somebody who sweeps claims took it for a dead one's, before its lock was in place.
 std::optional<Claim> make_claim(const Fd& folder, const std::filesystem::path& path, const Clock& clock) {
-  Claim claim{cat(kClaimPrefix, random_hex()), Fd(), {}};
+  Claim claim{cat(kClaimPrefix, random_name()), Fd(), {}};
   if (::mkdirat(folder.get(), claim.name.c_str(), 0700) != 0) {
     fail_errno(cat("cannot create a folder in '", path.string(), "'"), errno);
   }
@@ -129,7 +123,7 @@ void sweep_claims(const Fd& folder) {
   for (const std::string& name : entry_names(folder)) {
     if (!is_claim(name)) continue;
     LivenessLock lock(Fd(::openat(folder.get(), cat(name, "/", kLockName).c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC)));
-    const std::string doomed = cat(kClaimPrefix, random_hex());
+    const std::string doomed = cat(kClaimPrefix, random_name());
     if (lock.try_lock() != LockResult::kHeld &&
         ::renameat(folder.get(), name.c_str(), folder.get(), doomed.c_str()) == 0) {
       remove_tree(folder, doomed);

@@ -28,6 +28,7 @@ CheckpointStore::CheckpointStore(const std::filesystem::path& directory, const S
     : directory_(directory),
       directory_fd_(create_and_open(directory)),
       retention_(options.retention),
+      values_(options.values),
       clock_(clock),
       log_(std::move(log)),
       lease_(WriterLease::acquire(directory_fd_, directory_, last_writer_epoch(directory_, stop), options.lease, clock_,
@@ -48,7 +49,7 @@ SaveReport CheckpointStore::commit(CheckpointMeta meta, const StateReader& state
   meta.generation = next_generation_++;
   meta.writer_epoch = lease_.epoch();
   SaveFile file = workspace_.open_save_file();
-  const EncodedCheckpoint content = encoder_.encode(meta, state, &file);
+  const EncodedCheckpoint content = encoder_.encode(meta, state, &file, values_);
   const std::int64_t written = clock_.monotonic_ns();
   file.make_durable();
   const std::string name = checkpoint_file_name(meta.step, meta.generation);
@@ -136,17 +137,30 @@ std::optional<Checkpoint> CheckpointStore::try_restore(const std::filesystem::pa
   }
 }
 
+std::string CheckpointStore::objection_to(const Checkpoint& checkpoint) const {
+  if (values_ == AllowedValues::kAny) return {};
+  const TensorSpec* tensor = first_not_finite(checkpoint.state());
+  return tensor == nullptr ? std::string() : cat("its tensor '", printable(tensor->name), "' is not finite");
+}
+
 std::optional<Checkpoint> CheckpointStore::recover(const StopCheck& stop) {
   struct Bad {
     std::string name;
     std::string why;
   };
-  std::vector<Bad> bad;
+  std::vector<Bad> bad, passed_over;
   attempts_.load(directory_);
   for (const StoredFile& file : list_by_lineage(directory_, stop)) {
     try {
       std::optional<Checkpoint> checkpoint = try_restore(file.path, stop);
       if (!checkpoint) continue;
+      if (const std::string why = objection_to(*checkpoint); !why.empty()) {
+        passed_over.push_back({file.path.filename().string(), why});
+        continue;
+      }
+      for (const Bad& other : passed_over) {
+        log_.warning(cat("passed over '", other.name, "': ", other.why, "; set on_nan to continue to go on from it"));
+      }
       // Damaged files are renamed only now: while no good one is known, nothing on the volume changes.
       for (const Bad& damaged : bad) {
         workspace_.set_aside(damaged.name);
@@ -163,6 +177,12 @@ std::optional<Checkpoint> CheckpointStore::recover(const StopCheck& stop) {
       confirm_restore();  // nor is a lack of memory, once it is answered
       throw;
     }
+  }
+  if (!passed_over.empty()) {
+    confirm_restore();
+    fail(Status::kDiverged,
+         cat("no whole checkpoint in '", directory_.string(), "' can be gone on from: of '", passed_over.front().name,
+             "', the newest, ", passed_over.front().why, "; use another volume, or set on_nan to continue"));
   }
   const std::size_t set_aside_before = list_set_aside(directory_).size();
   if (bad.empty() && set_aside_before == 0) return std::nullopt;

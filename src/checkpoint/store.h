@@ -22,12 +22,13 @@ namespace spot {
 struct StoreOptions {
   Retention retention;
   LeaseOptions lease;
+  AllowedValues values = AllowedValues::kAny;  ///< of states that are saved or recovered
 };
 
 /// What one committed save was and took. Durations are in nanoseconds.
 struct SaveReport {
   std::string path;
-  SaveReason reason = SaveReason::kRequest;  ///< known to who asked for the save
+  SaveReason reason = SaveReason::kRequest;  ///< filled in by AsyncWriter
   std::uint64_t step = 0;
   std::uint64_t generation = 0;
   std::uint64_t bytes = 0;
@@ -49,8 +50,8 @@ class CheckpointStore {
                   const StopCheck& stop = {});
 
   /// Makes one state durable; generation, writer epoch and state hash of `meta` are filled in here. When it
-  /// returns, the checkpoint survives a power cut; old ones are then pruned by prune(). Throws kNoSpace, kIo or
-  /// kFenced and leaves every earlier checkpoint as it was.
+  /// returns, the checkpoint survives a power cut; old ones are then pruned by prune(). Throws kNoSpace, kIo,
+  /// kFenced or kDiverged (a value that is not allowed) and leaves every earlier checkpoint as it was.
   SaveReport commit(CheckpointMeta meta, const StateReader& state);
 
   /// Takes back the files of run `run_id` that the retention rules do not keep. Only after a commit: what is kept
@@ -60,9 +61,10 @@ class CheckpointStore {
   void prepare(std::size_t state_bytes, const StopCheck& stop);
 
   /// The newest checkpoint, by lineage, that is whole; newer damaged ones are renamed to *.corrupt and reported.
-  /// One whose restore was begun three times and never confirmed is set aside too: it kills its restorer. Nothing
-  /// when there is no checkpoint at all. Throws kCorrupt when there are some and none is good, changing nothing,
-  /// kUnsupported for the newest one's format, and kCancelled when `stop` said so.
+  /// One whose restore was begun three times and never confirmed is set aside too: it kills its restorer. One with a
+  /// value that is not allowed is passed over and reported. Nothing when there is no checkpoint at all. Throws,
+  /// changing nothing, kCorrupt when there are some and none is whole, kDiverged when those that are whole have values
+  /// that are not allowed, kUnsupported for the newest one's format, and kCancelled when `stop` said so.
   std::optional<Checkpoint> recover(const StopCheck& stop = {});
   /// The checkpoint that recover() gave has been taken over.
   void confirm_restore();
@@ -86,11 +88,14 @@ class CheckpointStore {
   static Known describe(const CheckpointMeta& meta);
   /// Nothing when the file is gone. Throws kCorrupt when it must not be taken.
   std::optional<Checkpoint> try_restore(const std::filesystem::path& path, const StopCheck& stop);
+  /// Why a whole checkpoint must not be taken; empty: it may be.
+  [[nodiscard]] std::string objection_to(const Checkpoint& checkpoint) const;
   const MaybeKnown& knowledge_of(const std::filesystem::path& path);
 
   std::filesystem::path directory_;
   Fd directory_fd_;
   Retention retention_;
+  AllowedValues values_;
   const Clock& clock_;
   Log log_;
   CheckpointEncoder encoder_;

@@ -29,12 +29,12 @@ void append_number(std::string& row, Number value) {
   row.append(digits, std::to_chars(digits, digits + sizeof digits, value).ptr);
 }
 
-/// The remaining cells and the end of a row, with the digits of a float: more would be noise. A
-/// number that was not measured is an empty cell.
+/// The remaining cells and the end of a row, with the digits of a float: more would be noise. A number that was not
+/// measured or is not finite is an empty cell.
 void finish_row(std::string& row, std::initializer_list<double> cells) {
   for (const double cell : cells) {
     row += ',';
-    if (!std::isnan(cell)) append_number(row, static_cast<float>(cell));
+    if (std::isfinite(cell)) append_number(row, static_cast<float>(cell));
   }
   row += '\n';
 }

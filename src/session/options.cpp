@@ -8,7 +8,6 @@
 
 #include "base/status.h"
 #include "base/text.h"
-#include "base/thread.h"
 #include "session/effective_value.h"
 
 namespace spot {
@@ -74,6 +73,10 @@ std::uint64_t total_steps(const Config& config, std::uint64_t steps_per_epoch) {
   return limit == 0 ? by_epochs : std::min(by_epochs, limit);
 }
 
+bool stops_when_diverged(const Config& config) {
+  return config.text("on_nan") == "stop";
+}
+
 }  // namespace
 
 DatasetRequest dataset_request(const Config& config, const Volume& volume) {
@@ -84,6 +87,11 @@ DatasetRequest dataset_request(const Config& config, const Volume& volume) {
   request.mirrors = split(config.text("dataset_mirrors"), ',');
   request.validation_size = static_cast<std::uint32_t>(config.integer("validation_size"));
   return request;
+}
+
+Processors thread_choice(const Config& config) {
+  const auto threads = static_cast<int>(config.integer("threads"));
+  return threads == 0 ? available_processors() : Processors{threads, "as the key threads says"};
 }
 
 EngineSpec engine_spec(const Config& config, const Dataset& dataset) {
@@ -98,8 +106,7 @@ EngineSpec engine_spec(const Config& config, ModelSpec model) {
   spec.initializer = initializer(config.text("initializer"));
   spec.batch_size = config.integer("batch_size");
   spec.shards = static_cast<int>(config.integer("shards"));
-  const auto threads = static_cast<int>(config.integer("threads"));
-  spec.threads = threads == 0 ? available_processors() : threads;
+  spec.threads = thread_choice(config).count;
   spec.kernels = config.text("kernels") == "general" ? Kernels::kGeneral : Kernels::kAuto;
   spec.augmentation = {.shift = config.integer("augment_shift"), .rotation = config.real("augment_rotation")};
   spec.mode = config.text("mode") == "fast" ? Mode::kFast : Mode::kExact;
@@ -112,6 +119,7 @@ TrainingPlan training_plan(const Config& config, const Dataset& dataset) {
   TrainingPlan plan;
   plan.batch_size = static_cast<std::uint32_t>(config.integer("batch_size"));
   plan.seed = count(config, "seed");
+  plan.stop_when_diverged = stops_when_diverged(config);
   const std::uint64_t steps_per_epoch = (dataset.train.count + plan.batch_size - 1) / plan.batch_size;
   plan.total_steps = total_steps(config, steps_per_epoch);
   plan.schedule = {.kind = schedule_kind(config.text("schedule")),
@@ -134,7 +142,8 @@ StoreOptions store_options(const Config& config) {
                         .keep_best = count(config, "keep_best"),
                         .keep_every = count(config, "keep_every")},
           .lease = {.wait = std::chrono::nanoseconds(nanoseconds(config.real("lease_wait_seconds"))),
-                    .takeover = config.boolean("takeover")}};
+                    .takeover = config.boolean("takeover")},
+          .values = stops_when_diverged(config) ? AllowedValues::kFinite : AllowedValues::kAny};
 }
 
 PollerOptions poller_options(const Config& config) {

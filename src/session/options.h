@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/config.h"
+#include "base/processors.h"
 #include "checkpoint/store.h"
 #include "data/dataset.h"
 #include "engine/engine.h"
@@ -15,6 +16,8 @@ namespace spot {
 // resolved by customary_value().
 
 DatasetRequest dataset_request(const Config& config, const Volume& volume);
+/// How many threads compute, and why: "2, one for each processor".
+Processors thread_choice(const Config& config);
 EngineSpec engine_spec(const Config& config, const Dataset& dataset);
 EngineSpec engine_spec(const Config& config, ModelSpec model);
 TrainingPlan training_plan(const Config& config, const Dataset& dataset);

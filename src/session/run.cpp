@@ -17,11 +17,6 @@ namespace {
 
 constexpr std::int64_t kLeaseCheckPeriodNs = 1'000'000'000;
 
-/// "Not durable: run me again" would be the wrong answer.
-void throw_if_fenced(const SaveOutcome& outcome) {
-  if (outcome.error && outcome.error->status() == Status::kFenced) throw Error(*outcome.error);
-}
-
 std::string sentence_on(const Notice& notice, double seconds_left) {
   const std::string what = cat(notice.source, notice.withdrawn ? " no longer says " : " says ", to_text(notice.action));
   if (notice.withdrawn) return cat("interruption withdrawn: ", what, ": ", notice.detail);
@@ -46,7 +41,7 @@ class Run {
         started_ns_(clock_.monotonic_ns()) {}
 
   RunResult execute();
-  void tell_end(const char* reason, Status status);
+  void tell_end(const char* reason, Status status, const char* message);
 
  private:
   bool take_over();
@@ -168,7 +163,7 @@ void Run::advance() {
     const std::uint64_t most =
         std::min(trainer_.total_steps() - trainer_.step(), policy_.steps_until_due(trainer_.step()));
     for (const StepRecord& record : trainer_.train_some(most)) csv_->add(record);
-    trainer_.tell_steps();
+    trainer_.report_steps();
     return;
   }
   const std::size_t epochs = trainer_.history().size();
@@ -243,7 +238,7 @@ void Run::stop_at_notice() {
   const std::uint64_t ticket = session_.save_soon(SaveReason::kNotice);
   tell(notice);
   const SaveOutcome outcome = session_.finish_save(ticket);
-  throw_if_fenced(outcome);
+  throw_if_hopeless(outcome);  // "not durable: run me again" would be the wrong answer
   result_.durable = !outcome.error;
   if (!result_.durable) return;
   const std::int64_t durable_at = outcome.report.durable_at_ns;
@@ -254,7 +249,7 @@ void Run::stop_at_notice() {
 void Run::stop_at_cancel() {
   result_.reason = RunReason::kCancelled;
   const SaveOutcome outcome = session_.finish_save(session_.save_soon(SaveReason::kRequest));
-  throw_if_fenced(outcome);
+  throw_if_hopeless(outcome);  // "not durable: run me again" would be the wrong answer
   result_.durable = !outcome.error;
 }
 
@@ -290,7 +285,7 @@ std::string Run::hash_of_what_is_left() {
   }
 }
 
-void Run::tell_end(const char* reason, Status status) {
+void Run::tell_end(const char* reason, Status status, const char* message) {
   if (!trainer_.observer().wants(Stage::kRunEnd)) return;
   const std::string hash = status == Status::kOk ? session_.state_hash() : hash_of_what_is_left();
   trainer_.observer().tell({.stage = Stage::kRunEnd,
@@ -298,6 +293,7 @@ void Run::tell_end(const char* reason, Status status) {
                             .epoch = trainer_.epoch(),
                             .status = status,
                             .reason = reason,
+                            .message = message,
                             .run_id = session_.run_id().c_str(),
                             .state_hash = hash.c_str()});
 }
@@ -317,11 +313,11 @@ RunResult run(Session& session, Poller* poller, const CancelToken* cancel) {
   Run run(session, poller, cancel);
   try {
     const RunResult result = run.execute();
-    run.tell_end(reason_text(result.reason), Status::kOk);
+    run.tell_end(reason_text(result.reason), Status::kOk, "");
     return result;
   } catch (const Error& error) {
     // An observer that ended the run, or is the reason why it failed, is not asked again.
-    if (error.status() != Status::kCallback) run.tell_end("error", error.status());
+    if (error.status() != Status::kCallback) run.tell_end("error", error.status(), error.what());
     throw;
   }
 }

@@ -6,6 +6,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "checkpoint/decoder.h"
+#include "checkpoint/verify.h"
 #include "session/checkpoint_meta.h"
 #include "session/code_version.h"
 #include "session/options.h"
@@ -32,12 +33,21 @@ std::string choose_code_version(const Config& config) {
   return error ? std::string() : find_code_version(directory);
 }
 
-Dataset open(const Config& config, const Volume& volume, const StopCheck& stop, const Log& log) {
-  Dataset dataset = open_dataset(dataset_request(config, volume), stop, log);
-  if (dataset.fallback) {
-    log.warning("training on synthetic digits: the real dataset could not be had");
+/// The dataset of the run that would go on here. The checkpoints know it: whatever else were written down could be lost
+/// or belong to another run. Empty when there is none that is whole, which resume() will answer.
+std::string dataset_of_run(const Volume& volume, const StopCheck& stop) {
+  try {
+    return find_checkpoint(volume.checkpoints(), stop).checkpoint.meta.dataset_name;
+  } catch (const Error& error) {
+    if (error.status() == Status::kCancelled) throw;
+    return {};
   }
-  return dataset;
+}
+
+Dataset open(const Config& config, const Volume& volume, const StopCheck& stop, const Log& log) {
+  DatasetRequest request = dataset_request(config, volume);
+  if (request.name == "auto") request.begun_with = dataset_of_run(volume, stop);
+  return open_dataset(request, stop, log);
 }
 
 std::unique_ptr<Engine> create(std::span<const Backend> backends, const std::string& device, const EngineSpec& spec,
@@ -63,7 +73,15 @@ Session::Session(const Config& config, std::span<const Backend> backends, const 
       spec_(engine_spec(config, dataset_)),
       model_json_(model_to_json(spec_.model)),
       engine_(create(backends, config.text("device"), spec_, stop, log_)),
-      trainer_(*engine_, dataset_, training_plan(config, dataset_), clock) {}
+      trainer_(*engine_, dataset_, training_plan(config, dataset_), clock, log_) {
+  log_.info(cat("threads: ", spec_.threads, ", ", thread_choice(config).reason));
+}
+
+void throw_if_hopeless(const SaveOutcome& outcome) {
+  if (!outcome.error) return;
+  const Status status = outcome.error->status();
+  if (status == Status::kFenced || status == Status::kDiverged) throw Error(*outcome.error);
+}
 
 std::vector<float> Session::read_state() const {
   std::vector<float> values(engine_->layout().size());
@@ -157,6 +175,7 @@ CheckpointMeta Session::describe() const {
 
 std::uint64_t Session::save_soon(SaveReason reason, const StopCheck& stop) {
   const std::int64_t asked_ns = clock_.monotonic_ns();
+  check_stop(stop, "saving");
   open_store(stop);
   const std::uint64_t ticket = writer_->submit(describe(), reason, engine_->freeze_state(), asked_ns, stop);
   ++unreported_saves_;
@@ -178,7 +197,7 @@ void Session::report_saves() {
   unreported_saves_ -= outcomes.size();
   for (const SaveOutcome& outcome : outcomes) {
     tell(outcome);
-    if (outcome.error && outcome.error->status() == Status::kFenced) throw Error(*outcome.error);
+    throw_if_hopeless(outcome);
   }
 }
 

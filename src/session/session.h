@@ -20,12 +20,16 @@
 
 namespace spot {
 
+/// Throws the error of a save after which no later save can succeed, and the same run would only fail again: kFenced,
+/// another writer has taken over the volume; kDiverged, the state is not finite.
+void throw_if_hopeless(const SaveOutcome& outcome);
+
 /// Everything that one run on one volume consists of: dataset, engine, trainer and checkpoints. One
 /// thread at a time.
 class Session {
  public:
-  /// Opens the volume and the dataset and builds the engine at step 0. Checkpoints are neither read
-  /// nor written. `clock` must outlive it. Throws kCancelled when `stop` said so.
+  /// Opens the volume and the dataset and builds the engine at step 0. Writes no checkpoint, and reads one only to
+  /// learn what dataset "auto" was when its run began. `clock` must outlive it. Throws kCancelled when `stop` said so.
   Session(const Config& config, std::span<const Backend> backends, const Clock& clock, Log log,
           const StopCheck& stop = {});
 
@@ -70,8 +74,8 @@ class Session {
   /// Waits for the outcome of that save and reports all outcomes since the last report. Throws kCancelled when `stop`
   /// said so: the save goes on, and is reported with the next one.
   SaveOutcome finish_save(std::uint64_t ticket, const StopCheck& stop = {});
-  /// Tells log and observer of the saves that finished since the last report. Throws kFenced when
-  /// another writer has taken over the volume; every other failure leaves training unharmed.
+  /// Tells log and observer of the saves that finished since the last report. Throws what throw_if_hopeless() does;
+  /// every other failure leaves training unharmed.
   void report_saves();
 
  private:

@@ -28,6 +28,8 @@ TEST_CASE("version and build information are what the header promises") {
     CAPTURE(library);
     CHECK(std::isdigit(info["libraries"][library].get<std::string>().at(0)) != 0);
   }
+  CHECK(info["processors"]["count"] >= 1);
+  CHECK_FALSE(info["processors"]["reason"].get<std::string>().empty());
   CHECK(info["backends"].at(0)["name"] == "cpu");
   CHECK(info["backends"].at(0)["usable"] == true);
   CHECK(info["backends"].at(1)["name"] == "cuda");
@@ -36,10 +38,10 @@ TEST_CASE("version and build information are what the header promises") {
 
 TEST_CASE("every status has a name of its own, and other numbers say so") {
   std::set<std::string> names;
-  for (spot_status status = 0; status <= SPOT_E_INTERNAL; ++status) {
+  for (spot_status status = 0; status <= SPOT_E_DIVERGED; ++status) {
     names.insert(spot_status_name(status));
   }
-  CHECK(names.size() == SPOT_E_INTERNAL + 1);
+  CHECK(names.size() == SPOT_E_DIVERGED + 1);
   CHECK(spot_status_name(SPOT_E_CORRUPT) == std::string("SPOT_E_CORRUPT"));
   CHECK(spot_status_name(-1) == std::string("SPOT_E_UNKNOWN"));
   CHECK(spot_status_name(1000) == std::string("SPOT_E_UNKNOWN"));
