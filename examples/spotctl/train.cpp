@@ -161,10 +161,6 @@ void tell_result(const spot_run_result& result) {
   } else if (result.durable != 1) {
     std::snprintf(text, sizeof text, "stopped at step %llu; its checkpoint is NOT durable",
                   static_cast<unsigned long long>(result.step));
-  } else if (result.reason == SPOT_RUN_INTERRUPTED && std::isnan(result.notice_to_durable_ms)) {
-    std::snprintf(text, sizeof text,
-                  "interrupted at step %llu before there was anything to save; run the same command again",
-                  static_cast<unsigned long long>(result.step));
   } else if (result.reason == SPOT_RUN_INTERRUPTED) {
     char times[128] = "";
     if (!std::isnan(result.notice_to_durable_ms)) {
