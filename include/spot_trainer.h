@@ -16,8 +16,8 @@
  *
  * THREADS
  *   A handle may move between threads. A spot_trainer or spot_config takes one call at a time: a second
- *   concurrent call answers SPOT_E_BUSY and does nothing. spot_cancel, spot_poller and spot_checkpoint may be
- *   used from any number of threads at once. Callbacks arrive only on the thread that called the library; the
+ *   concurrent call answers SPOT_E_BUSY and does nothing. spot_cancel, spot_poller, spot_checkpoint and spot_model may
+ *   be used from any number of threads at once. Callbacks arrive only on the thread that called the library; the
  *   log callback alone may arrive on threads of the library. The library blocks all signals in its own
  *   threads and installs no handler. A write that the system answers with SIGPIPE or SIGXFSZ (RLIMIT_FSIZE) is a
  *   failed call, SPOT_E_NO_SPACE for the latter, and ends no host, on the host's own threads either. In a child made
@@ -94,8 +94,8 @@ SPOT_API uint32_t spot_abi_version(void);
 /* The release, e.g. "0.1.0"; lives for ever. Since 0. */
 SPOT_API const char* spot_version(void);
 /* JSON: {"version", "abi_version", "compiler", "build_type", "libraries": {"onednn", "flatbuffers", "curl",
- * "zlib"}, "backends": [{"name", "usable", "detail"}], "processors": {"count", "reason"}}: each engine that a build may
- * have, and what it runs on or why it cannot be used here; opens the engines' modules. "count" is the number of threads
+ * "zlib"}, "backends": [{"name", "usable", "present", "detail"}], "processors": {"count", "reason"}}: each engine that
+ * a build may have, whether it or its driver is here, and what it runs on or why it cannot be used; opens the engines' modules. "count" is the number of threads
  * that the key threads stands for when it is 0: one for each processor, within the CPU quota of the process's control
  * group. Lives for ever. Since 0. */
 SPOT_API const char* spot_build_info(void);
@@ -181,9 +181,10 @@ SPOT_API spot_status spot_config_get_str(const spot_config* config, const char* 
 /* Where whatever is created from this configuration reports; NULL (the default) for silence. Since 0. */
 SPOT_API spot_status spot_config_set_log(spot_config* config, spot_log_fn receiver, void* user, spot_error** error);
 /* JSON array, one object a key: {"name", "type": "boolean|integer|number|text", "default", "minimum",
- * "maximum", "choices", "resume": "free|exact", "help"}; lives for ever. "default" is text as
+ * "maximum", "choices", "resume": "free|exact", "help", "synonyms"}; lives for ever. "default" is text as
  * spot_config_get_str() gives it; "minimum" and "maximum", both inclusive, are null unless the key is a
- * number; "choices" is an array of texts, empty when every text is allowed. "exact" keys determine the results
+ * number; "choices" is an array of texts, empty when every text is allowed; "synonyms" are words for the key in other
+ * programs, which a suggestion may be made from and no setter accepts. "exact" keys determine the results
  * and cannot differ from the checkpoint's on resume unless allow_config_change is true. Since 0. */
 SPOT_API const char* spot_config_describe(void);
 
@@ -559,6 +560,40 @@ SPOT_API spot_status spot_checkpoint_tensor(const spot_checkpoint* checkpoint, c
 /* Writes <prefix>.json (architecture) and <prefix>.safetensors (parameters and statistics), each atomically.
  * SPOT_E_DIVERGED: one of these is not finite. Since 0. */
 SPOT_API spot_status spot_checkpoint_export(const spot_checkpoint* checkpoint, const char* prefix, spot_error** error);
+
+/* ---- Model -------------------------------------------------------------------------------------------- */
+
+/* The network of a checkpoint, for prediction: it needs no dataset and no volume, and writes nothing. Any number of
+ * threads may use it; one after the other computes. */
+typedef struct spot_model spot_model;
+
+typedef struct spot_model_info {
+  uint32_t struct_size;
+  uint32_t classes;
+  uint32_t image_rows;
+  uint32_t image_columns;
+  uint64_t parameter_count; /* trainable values */
+  uint64_t step;            /* after which the checkpoint was made */
+  int32_t threads;          /* worker threads in use */
+  int32_t reserved;         /* 0 */
+  char run_id[64];
+  char device[16];
+} spot_model_info;
+
+/* Builds the network and copies the parameters: the checkpoint may be freed. Of `config` the keys device, threads,
+ * kernels, mode, precision, batch_size and shards count; NULL: all at their defaults. SPOT_E_MODEL, _MISMATCH: the file
+ * describes no such network; _UNSUPPORTED. Since 0. */
+SPOT_API spot_status spot_model_open(const spot_checkpoint* checkpoint, const spot_config* config, spot_model** out,
+                                     spot_error** error);
+/* No call may be using it. Since 0. */
+SPOT_API void spot_model_free(spot_model* model);
+/* Since 0. */
+SPOT_API spot_status spot_model_get_info(const spot_model* model, spot_model_info* out, spot_error** error);
+/* Class probabilities, [count][classes], of 8-bit images, [count][rows][columns]; `bytes` is the size of `images`,
+ * `length` the number of floats at `probabilities`. When cancelled some of them are written. SPOT_E_CANCELLED.
+ * Since 0. */
+SPOT_API spot_status spot_model_predict(spot_model* model, const uint8_t* images, size_t bytes, spot_cancel* cancel,
+                                        float* probabilities, size_t length, spot_error** error);
 
 /* ---- Volume ------------------------------------------------------------------------------------------- */
 

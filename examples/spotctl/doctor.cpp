@@ -36,8 +36,9 @@ std::vector<Finding> check_devices(const std::string& device) {
     const auto name = backend["name"].get<std::string>();
     Finding finding = {"device " + name, Health::kOk, backend["detail"].get<std::string>()};
     if (!backend["usable"].get<bool>()) {
-      finding.health = device == name ? Health::kFail : Health::kWarn;
+      finding.health = device == name ? Health::kFail : backend["present"].get<bool>() ? Health::kWarn : Health::kOk;
       finding.exit_code = kUsage;
+      if (finding.health == Health::kOk) finding.detail = "not used: this machine has no driver of it";
     } else if (ends_with(finding.detail, "x86-64-avx") || ends_with(finding.detail, "x86-64-sse41")) {
       finding.health = Health::kWarn;
       finding.detail += "; training is several times faster with AVX2: choose another kind of machine";

@@ -26,8 +26,13 @@ void print_table(const spot_metrics& metrics, const std::vector<std::uint64_t>& 
   terminal().print(table);
 }
 
+int32_t split_of(const std::string& name) {
+  if (name == "train") return SPOT_SPLIT_TRAIN;
+  return name == "validation" ? SPOT_SPLIT_VALIDATION : SPOT_SPLIT_TEST;
+}
+
 int evaluate(const RestoredTrainer& restored, int32_t split, bool json) {
-  const Trainer trainer = restored.open();
+  const Trainer trainer = restored.open_trainer();
   auto info = sized<spot_trainer_info>();
   call(spot_trainer_get_info, trainer.get(), &info);
   auto metrics = sized<spot_metrics>();
@@ -60,14 +65,13 @@ int evaluate(const RestoredTrainer& restored, int32_t split, bool json) {
 Action add_eval(CLI::App& program) {
   auto* command = program.add_subcommand("eval", "Accuracy and confusion matrix of a checkpoint");
   auto json = std::make_shared<bool>(false);
-  auto split = std::make_shared<int32_t>(SPOT_SPLIT_TEST);
+  auto split = std::make_shared<std::string>("test");
   command->add_flag("--json", *json, "One JSON object on stdout");
   command->add_option("--split", *split, "Part of the dataset")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, int32_t>{
-          {"train", SPOT_SPLIT_TRAIN}, {"validation", SPOT_SPLIT_VALIDATION}, {"test", SPOT_SPLIT_TEST}}))
-      ->default_str("test");
+      ->check(CLI::IsMember({"train", "validation", "test"}))
+      ->capture_default_str();
   const RestoredTrainer restored(*command);
-  return [restored, split, json] { return evaluate(restored, *split, *json); };
+  return [restored, split, json] { return evaluate(restored, split_of(*split), *json); };
 }
 
 }  // namespace spotctl

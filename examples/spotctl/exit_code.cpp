@@ -7,6 +7,7 @@ int exit_code_of(spot_status status) {
     case SPOT_OK: return kDone;
     case SPOT_E_INVALID_ARGUMENT:
     case SPOT_E_CONFIG:
+    case SPOT_E_ORDER:
     case SPOT_E_UNSUPPORTED: return kUsage;
     case SPOT_E_DATA:
     case SPOT_E_MODEL:

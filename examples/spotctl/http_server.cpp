@@ -80,15 +80,17 @@ std::string render(const ServerResponse& response) {
 }  // namespace
 
 HttpServer::HttpServer(const std::string& host, int port, Handler handler) : handler_(std::move(handler)) {
+  sockaddr_in address{};
+  if (inet_pton(AF_INET, host.c_str(), &address.sin_addr) != 1) {
+    throw Failure(kUsage, "--host cannot be '" + host + "': it takes an IPv4 address, such as 127.0.0.1");
+  }
   listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const int on = 1;
   setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(static_cast<std::uint16_t>(port));
   socklen_t size = sizeof address;
-  if (inet_pton(AF_INET, host.c_str(), &address.sin_addr) != 1 ||
-      bind(listener_, reinterpret_cast<sockaddr*>(&address), size) != 0 || listen(listener_, 64) != 0 ||
+  if (bind(listener_, reinterpret_cast<sockaddr*>(&address), size) != 0 || listen(listener_, 64) != 0 ||
       getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
     const std::string why = std::strerror(errno);
     close(listener_);

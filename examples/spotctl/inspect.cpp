@@ -1,4 +1,5 @@
 #include <filesystem>
+#include <system_error>
 
 #include <nlohmann/json.hpp>
 
@@ -28,7 +29,8 @@ void print_description(const Json& c) {
 
 int inspect(const std::string& path, bool json) {
   Json files;
-  if (std::filesystem::is_directory(path)) {
+  std::error_code unreadable;  // opening it says why
+  if (std::filesystem::is_directory(path, unreadable)) {
     std::uint64_t good = 0, bad = 0;
     files = Json::parse(make<Text>(spot_checkpoint_verify, path.c_str(), nullptr, &good, &bad).get());
     // Before any of them is opened: what there is to see is seen even when none is good.

@@ -252,7 +252,7 @@ Action add_train(CLI::App& program) {
   auto options = std::make_shared<Options>();
   command->add_flag("--json", options->json, "Events as JSON lines on stdout");
   command->add_option("--json-step-seconds", options->step_seconds, "Least time between two step events; 0: every step")
-      ->check(CLI::NonNegativeNumber)
+      ->check(CLI::Range(0.0, 1e9))
       ->capture_default_str();
   command
       ->add_option("--interrupted-exit-code", options->interrupted_exit_code,

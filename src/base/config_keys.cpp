@@ -49,6 +49,8 @@ constexpr auto kKeys = std::to_array<ConfigKey>({
     text("volume", "spot-volume", kFree,
          "Persistent folder that holds datasets/, checkpoints/, models/ and logs/. It must exist, except "
          "the default one, which is created"),
+    choice("volume_access", "read-write", "read-write|read-only", kFree,
+           "read-only: nothing is written to the volume, nor need there be one, so no run can be made. For evaluation"),
     flag("volume_must_be_mounted", "false", kFree, "Refuse a volume that is not a mount point of its own"),
     choice(
         "volume_mode", "private", "private|group", kFree,

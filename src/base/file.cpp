@@ -197,20 +197,20 @@ int share_in(const std::filesystem::path& parent, const Fd& file) {
 
 }  // namespace
 
-Fd place_file(const std::filesystem::path& path, std::span<const std::byte> bytes, const Fd* staging) {
+Fd place_file(const std::filesystem::path& path, std::span<const std::byte> bytes, const Fd* staging, unsigned mode) {
   const std::filesystem::path parent = path.parent_path().empty() ? "." : path.parent_path();
   const Fd beside = staging == nullptr ? open_file(parent, O_RDONLY | O_DIRECTORY) : Fd();
   const int directory = staging == nullptr ? beside.get() : staging->get();
   const std::string temporary = cat(".tmp-", path.filename().string(), "-", random_name());
   constexpr int kFlags = O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-  Fd fd(::openat(directory, temporary.c_str(), kFlags, 0600));
+  Fd fd(::openat(directory, temporary.c_str(), kFlags, mode));
   int error = fd.valid() ? write_all(fd.get(), bytes.data(), bytes.size()) : errno;
   if (error == 0 && ::fsync(fd.get()) != 0) error = errno;
   if (error == 0) error = share_in(parent, fd);
   if (error == 0 && ::renameat(directory, temporary.c_str(), AT_FDCWD, path.c_str()) != 0) error = errno;
   if (error == EXDEV && staging != nullptr) {
     ::unlinkat(directory, temporary.c_str(), 0);
-    return place_file(path, bytes, nullptr);
+    return place_file(path, bytes, nullptr, mode);
   }
   if (error != 0) {
     if (fd.valid()) ::unlinkat(directory, temporary.c_str(), 0);
@@ -220,13 +220,15 @@ Fd place_file(const std::filesystem::path& path, std::span<const std::byte> byte
   return fd;
 }
 
-void write_file_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes, const Fd* staging) {
-  const int error = place_file(path, bytes, staging).close();
+void write_file_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes, const Fd* staging,
+                           unsigned mode) {
+  const int error = place_file(path, bytes, staging, mode).close();
   if (error != 0) fail_errno(cat("cannot write '", path.string(), "'"), error);
 }
 
-void write_file_atomically(const std::filesystem::path& path, const std::string& text, const Fd* staging) {
-  write_file_atomically(path, std::as_bytes(std::span(text)), staging);
+void write_file_atomically(const std::filesystem::path& path, const std::string& text, const Fd* staging,
+                           unsigned mode) {
+  write_file_atomically(path, std::as_bytes(std::span(text)), staging, mode);
 }
 
 MappedFile::MappedFile(const std::filesystem::path& path) {

@@ -74,16 +74,22 @@ void sync_directory(const std::filesystem::path& directory);
 /// the parent durable. Throws kIo when something else is there, a symbolic link included.
 void make_directory(const std::filesystem::path& directory);
 
+constexpr unsigned kPrivate = 0600;  ///< checkpoints and what belongs to them
+constexpr unsigned kByUmask = 0666;  ///< what is made for others: models, logs
+
 /// Replaces `path` by the bytes, atomically and durably: a temporary file, fsync, rename, fsync of the
 /// directory. After a crash the old or the new content is there, never a mixture. The temporary file is made
 /// in `staging`, a directory of the same volume, and who loses the staging directory can replace nothing any more;
-/// else, or when something else is mounted where `path` is, beside `path`. The file's mode is 0600, in a shared
-/// folder (base/access.h) 0660; where `path` is a symbolic link, the link is replaced.
+/// else, or when something else is mounted where `path` is, beside `path`. The file gets `mode` less the process's
+/// umask, and in a shared folder (base/access.h) what its group needs; where `path` is a symbolic link, the link is
+/// replaced.
 void write_file_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes,
-                           const Fd* staging = nullptr);
-void write_file_atomically(const std::filesystem::path& path, const std::string& text, const Fd* staging = nullptr);
+                           const Fd* staging = nullptr, unsigned mode = kPrivate);
+void write_file_atomically(const std::filesystem::path& path, const std::string& text, const Fd* staging = nullptr,
+                           unsigned mode = kPrivate);
 /// The same, and leaves that very file open for appending.
-Fd place_file(const std::filesystem::path& path, std::span<const std::byte> bytes, const Fd* staging);
+Fd place_file(const std::filesystem::path& path, std::span<const std::byte> bytes, const Fd* staging,
+              unsigned mode = kPrivate);
 
 /// A file of a volume mapped read-only, symbolic links refused. Only for files that no one else writes to: whoever
 /// truncates a mapped file kills its reader with SIGBUS.

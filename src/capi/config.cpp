@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/key_names.h"
 #include "capi/guard.h"
 #include "capi/handles.h"
 
@@ -35,6 +36,7 @@ nlohmann::ordered_json describe(const spot::ConfigKey& key) {
   }
   json["resume"] = key.resume == spot::ResumeRule::kExact ? "exact" : "free";
   json["help"] = key.help;
+  json["synonyms"] = spot::split(spot::synonyms_of(key.name), '|');
   return json;
 }
 

@@ -13,6 +13,7 @@
 #include "capi/guard.h"
 #include "checkpoint/checkpoint.h"
 #include "interrupt/poller.h"
+#include "session/inference.h"
 #include "session/session.h"
 
 // What the opaque handles of the public header are.
@@ -39,6 +40,14 @@ struct spot_trainer {
   spot::HandleUse use;
   spot::Session session;
   std::string path{};  ///< that the last call gave to the host
+};
+
+/// Guards itself, so any number of threads may use it.
+struct spot_model {
+  spot::ForkGuard owner;
+  std::string run_id;
+  std::uint64_t step;
+  spot::Inference inference;
 };
 
 /// Never changes, so any number of threads may read it.

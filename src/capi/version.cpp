@@ -17,7 +17,10 @@ namespace {
 std::string describe_build() {
   auto backends = nlohmann::ordered_json::array();
   for (const spot::Backend& backend : spot::backends()) {
-    backends.push_back({{"name", backend.name}, {"usable", backend.score > 0}, {"detail", backend.detail}});
+    backends.push_back({{"name", backend.name},
+                        {"usable", backend.score > 0},
+                        {"present", backend.score != 0},
+                        {"detail", backend.detail}});
   }
   const spot::Processors processors = spot::available_processors();
   const nlohmann::ordered_json build = {{"version", spot::library_version()},

@@ -34,8 +34,8 @@ void throw_if_cancelled(const Error& error) {
 
 }  // namespace
 
-ContentCache::ContentCache(std::filesystem::path directory, Log log)
-    : directory_(std::move(directory)), log_(std::move(log)) {}
+ContentCache::ContentCache(std::filesystem::path directory, Log log, bool read_only)
+    : directory_(std::move(directory)), log_(std::move(log)), read_only_(read_only) {}
 
 std::optional<std::filesystem::path> ContentCache::path_of(const std::string& key) const {
   try {
@@ -57,7 +57,7 @@ std::shared_ptr<const MappedFile> ContentCache::find(const std::string& key, con
     const std::string suffix = hash_suffix(file->bytes(), stop, cat("verifying '", path->string(), "'"));
     if (path->string().ends_with(suffix)) return file;
     log_.warning(cat("cached file '", path->string(), "' is damaged: making it anew"));
-    ::unlink(path->c_str());
+    if (!read_only_) ::unlink(path->c_str());
   } catch (const Error& error) {
     throw_if_cancelled(error);
     log_.warning(cat("cached file '", path->string(), "' cannot be used: ", error.what()));
@@ -66,6 +66,7 @@ std::shared_ptr<const MappedFile> ContentCache::find(const std::string& key, con
 }
 
 void ContentCache::put(const std::string& key, std::span<const std::byte> bytes, const StopCheck& stop) const {
+  if (read_only_) return;
   try {
     const std::string name = key + hash_suffix(bytes, stop, "hashing what is to be cached");
     const auto old = path_of(key);

@@ -17,7 +17,8 @@ namespace spot {
 /// and counts as missing. Any number of processes may use one cache.
 class ContentCache {
  public:
-  ContentCache(std::filesystem::path directory, Log log);
+  /// With `read_only` nothing is put into it.
+  ContentCache(std::filesystem::path directory, Log log, bool read_only = false);
 
   /// The entry of that key, mapped. Throws kCancelled when `stop` said so.
   [[nodiscard]] std::shared_ptr<const MappedFile> find(const std::string& key, const StopCheck& stop) const;
@@ -33,6 +34,7 @@ class ContentCache {
 
   std::filesystem::path directory_;
   Log log_;
+  bool read_only_;
 };
 
 /// How a file's name begins that sweep() removes once nobody has written to it for a while.

@@ -125,6 +125,10 @@ Content open_named_file(const NamedDataset& dataset, const NamedFile& file, cons
                         const ContentCache& cache, const StopCheck& stop, const Log& log) {
   const std::string key = cat(dataset.name, "-", file.name);
   if (auto found = cache.find(key, stop)) return mapped(std::move(found), key);
+  if (request.read_only) {
+    fail(Status::kNetwork, cat("dataset '", dataset.name, "' is not in '", request.cache_directory.string(),
+                               "' and cannot be fetched to it, which is read-only: give a folder as dataset"));
+  }
   Download download{.name = cat(file.name, ".gz"),
                     .mirrors = {},
                     .part = request.cache_directory / (key + ".gz.part"),
@@ -232,8 +236,8 @@ bool is_known_dataset(const std::string& name) {
 }
 
 Dataset open_dataset(const DatasetRequest& request, const StopCheck& stop, const Log& log) {
-  const ContentCache cache(request.cache_directory, log);
-  cache.sweep();
+  const ContentCache cache(request.cache_directory, log, request.read_only);
+  if (!request.read_only) cache.sweep();
   if (request.name == "synthetic") return open_synthetic(request, cache, stop, log);
   if (request.name == "auto") return open_auto(request, cache, stop, log);
   if (const NamedDataset* named = find_named_dataset(request.name)) {

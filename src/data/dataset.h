@@ -31,6 +31,8 @@ struct DatasetRequest {
   std::string begun_with;
   /// Where downloads and uncompressed copies are kept: <volume>/datasets.
   std::filesystem::path cache_directory;
+  /// Nothing is written there, so what is not there cannot be downloaded.
+  bool read_only = false;
   /// Base URLs tried before the built-in ones; each serves <base><file>.gz.
   std::vector<std::string> mirrors;
   /// Samples at the end of the training set that become the validation set.

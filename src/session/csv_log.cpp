@@ -110,7 +110,7 @@ void CsvLog::open_steps(const Fd& staging, std::uint64_t step) {
 /// Always a new file in the place of the old one: a writer that lost the volume may still hold the old one open,
 /// and adds its rows to that.
 void CsvLog::open(File& file, const Fd& staging, const std::string& content) {
-  file.fd = place_file(file.path, std::as_bytes(std::span(content)), &staging);
+  file.fd = place_file(file.path, std::as_bytes(std::span(content)), &staging, kByUmask);
   file.size = content.size();
 }
 

@@ -67,9 +67,9 @@ ExportedModel export_model(const std::filesystem::path& prefix, const std::strin
   ExportedModel model{prefix.string() + ".json", prefix.string() + ".safetensors"};
   std::error_code ignored;
   const bool replaces = std::filesystem::exists(model.weights, ignored);
-  write_file_atomically(model.weights, safetensors(state, metadata), staging);
+  write_file_atomically(model.weights, safetensors(state, metadata), staging, kByUmask);
   try {
-    write_file_atomically(model.architecture, model_json, staging);
+    write_file_atomically(model.architecture, model_json, staging, kByUmask);
   } catch (...) {
     // Weights alone are no model.
     if (!replaces) std::filesystem::remove(model.weights, ignored);

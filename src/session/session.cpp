@@ -14,6 +14,7 @@
 #include "session/options.h"
 #include "session/resume_check.h"
 #include "session/run_id.h"
+#include "session/state_fit.h"
 #include "session/version.h"
 
 namespace spot {
@@ -97,6 +98,9 @@ std::string Session::state_hash() const {
 
 void Session::open_store(const StopCheck& stop) {
   if (writer_) return;
+  if (!volume_.writable) {
+    fail(Status::kConfig, "volume_access is read-only, so nothing can be saved on the volume or resumed from it");
+  }
   if (!store_) {
     StoreOptions options = store_options(config_);
     options.lease.promise = rehearse();
@@ -185,7 +189,11 @@ void Session::adopt(const Checkpoint& checkpoint) {
   for (const std::string& change : check_resume(checkpoint, present)) {
     log_.warning(cat("resumed with a change: ", change));
   }
-  trainer_.restore(position_of(meta), checkpoint.values);
+  if (checkpoint.layout == engine_->layout()) {
+    trainer_.restore(position_of(meta), checkpoint.values);
+  } else {
+    trainer_.restore(position_of(meta), fit_state(checkpoint, engine_->layout()));
+  }
   parent_hash_ = meta.state_hash;
   if (config_.text("run_id").empty()) run_id_ = meta.run_id;
 }

@@ -59,6 +59,7 @@ Volume open_volume(const Config& config) {
   const std::string& name = config.text("volume");
   if (name.empty()) fail(Status::kConfig, "volume is empty: give the path of a folder");
   std::error_code error;
+  if (config.text("volume_access") == "read-only") return {fs::absolute(name, error), false};
   // A host may change its working directory later.
   const Volume volume{fs::absolute(name, error)};
   const bool exists = fs::is_directory(volume.root, error);
@@ -86,7 +87,7 @@ void renew_logs(const fs::path& folder, const Fd& staging, const Log& log) {
     const fs::path path = folder / name;
     if (path.extension() != ".csv") continue;
     try {
-      write_file_atomically(path, read_file(path, UINT64_MAX, Links::kRefuse), &staging);
+      write_file_atomically(path, read_file(path, UINT64_MAX, Links::kRefuse), &staging, kByUmask);
     } catch (const Error& error) {
       if (error.status() == Status::kNotFound) continue;
       log.warning(cat("'", path.string(),

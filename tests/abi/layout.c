@@ -138,3 +138,15 @@ OFFSET(spot_tensor_info, reserved, 20);
 OFFSET(spot_tensor_info, shape, 24);
 OFFSET(spot_tensor_info, name, 88);
 SIZE(spot_tensor_info, 216);
+
+OFFSET(spot_model_info, struct_size, 0);
+OFFSET(spot_model_info, classes, 4);
+OFFSET(spot_model_info, image_rows, 8);
+OFFSET(spot_model_info, image_columns, 12);
+OFFSET(spot_model_info, parameter_count, 16);
+OFFSET(spot_model_info, step, 24);
+OFFSET(spot_model_info, threads, 32);
+OFFSET(spot_model_info, reserved, 36);
+OFFSET(spot_model_info, run_id, 40);
+OFFSET(spot_model_info, device, 104);
+SIZE(spot_model_info, 120);

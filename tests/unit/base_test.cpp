@@ -17,6 +17,7 @@
 #include "base/file.h"
 #include "base/fork_guard.h"
 #include "base/hash.h"
+#include "base/key_names.h"
 #include "base/philox.h"
 #include "base/recipes.h"
 #include "base/status.h"
@@ -126,6 +127,11 @@ TEST_CASE("configuration: every key's default is allowed by its own bounds") {
 
 TEST_CASE("configuration: errors name the key, the value and what is allowed") {
   Config config;
+  CHECK(nearest_key("lr") == "learning_rate");
+  CHECK(nearest_key("Batch-Size") == "batch_size");
+  CHECK(nearest_key("epcohs") == "epochs");
+  CHECK(nearest_key("checkpoint_sec") == "checkpoint_seconds");
+  CHECK(nearest_key("zzzzzzzz").empty());
   CHECK(message_of([&] { config.set_text("batch_sise", "1"); }).find("did you mean 'batch_size'") != std::string::npos);
   const std::string bounds = message_of([&] { config.set_integer("batch_size", 0); });
   CHECK(bounds.find("'batch_size'") != std::string::npos);
