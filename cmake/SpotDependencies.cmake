@@ -17,6 +17,7 @@ target_compile_definitions(spot_xxhash INTERFACE XXH_INLINE_ALL)
 
 if(SPOT_BUILD_SPOTCTL OR SPOT_BUILD_FUZZERS OR SPOT_BUILD_TESTS)
   find_package(CLI11 REQUIRED CONFIG)
+  find_path(TOMLPLUSPLUS_INCLUDE_DIR toml++/toml.h REQUIRED)  # used header-only
 endif()
 if(SPOT_BUILD_TESTS)
   find_package(doctest REQUIRED CONFIG)

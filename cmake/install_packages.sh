@@ -2,7 +2,7 @@
 
 build_packages="g++ cmake ninja-build ccache pkg-config git ca-certificates libdnnl-dev ocl-icd-opencl-dev libhwy-dev
   flatbuffers-compiler libflatbuffers-dev libcurl4-openssl-dev zlib1g-dev libxxhash-dev nlohmann-json3-dev
-  libcli11-dev libpng-dev"
+  libcli11-dev libtomlplusplus-dev libpng-dev"
 
 # install_packages [--optional] PACKAGE…: an optional package that cannot be had is only reported.
 install_packages() {

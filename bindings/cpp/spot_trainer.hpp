@@ -59,6 +59,7 @@ using Trainer = std::unique_ptr<spot_trainer, Free<spot_trainer_free>>;
 using Poller = std::unique_ptr<spot_poller, Free<spot_poller_free>>;
 using Cancel = std::unique_ptr<spot_cancel, Free<spot_cancel_free>>;
 using Checkpoint = std::unique_ptr<spot_checkpoint, Free<spot_checkpoint_free>>;
+using Model = std::unique_ptr<spot_model, Free<spot_model_free>>;
 using Text = std::unique_ptr<char, Free<spot_text_free>>;
 
 /// Throws Error unless `status` is SPOT_OK. Frees `error` in any case.

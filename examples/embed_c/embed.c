@@ -7,6 +7,7 @@
 
 #define _POSIX_C_SOURCE 200809L
 
+#include <math.h>
 #include <pthread.h>
 #include <signal.h>
 #include <spot_trainer.h>
@@ -46,7 +47,7 @@ static void* pass_signals_on(void* poller) {
   sigaddset(&signals, SIGINT);
   for (;;) {
     if (sigwait(&signals, &signal) == 0) {
-      spot_poller_notify((spot_poller*)poller, SPOT_ACTION_REQUEST, strsignal(signal), NULL);
+      spot_poller_notify((spot_poller*)poller, SPOT_ACTION_REQUEST, NULL, strsignal(signal), NAN, NULL, NULL);
     }
   }
   return NULL;

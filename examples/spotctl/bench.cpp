@@ -1,5 +1,3 @@
-#include <cstdio>
-
 #include <nlohmann/json.hpp>
 
 #include "command.h"
@@ -12,22 +10,22 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 void print_table(const Json& b) {
-  std::printf("%s on %s, mode %s, precision %s, batch %lld, %lld threads\n", b["model"].get<std::string>().c_str(),
-              b["device"].get<std::string>().c_str(), b["mode"].get<std::string>().c_str(),
-              b["precision"].get<std::string>().c_str(), b["batch_size"].get<long long>(),
-              b["threads"].get<long long>());
-  std::printf("training   %10.0f samples/s   %.2f ms a step (median)\n", b["train_samples_per_second"].get<double>(),
-              b["step_ms_median"].get<double>());
-  std::printf("test       %10.0f samples/s\n", b["test_samples_per_second"].get<double>());
+  terminal().print(format("%s on %s, mode %s, precision %s, batch %lld, %lld threads\n",
+                          b["model"].get<std::string>().c_str(), b["device"].get<std::string>().c_str(),
+                          b["mode"].get<std::string>().c_str(), b["precision"].get<std::string>().c_str(),
+                          b["batch_size"].get<long long>(), b["threads"].get<long long>()));
+  terminal().print(format("training   %10.0f samples/s   %.2f ms a step (median)\n",
+                          b["train_samples_per_second"].get<double>(), b["step_ms_median"].get<double>()));
+  terminal().print(format("test       %10.0f samples/s\n", b["test_samples_per_second"].get<double>()));
   if (!b["peak_gflops"].is_null()) {
-    std::printf("fp32 peak  %10.1f GFLOP/s; the step's dense operations run at %.1f %% of it\n",
-                b["peak_gflops"].get<double>(), 100 * b["dense_efficiency"].get<double>());
+    terminal().print(format("fp32 peak  %10.1f GFLOP/s; the step's dense operations run at %.1f %% of it\n",
+                            b["peak_gflops"].get<double>(), 100 * b["dense_efficiency"].get<double>()));
   }
-  std::printf("\n%-14s %-18s %8s  %s\n", "layer", "pass", "ms", "implementation");
+  terminal().print(format("\n%-14s %-18s %8s  %s\n", "layer", "pass", "ms", "implementation"));
   for (const Json& layer : b["layers"]) {
-    std::printf("%-14s %-18s %8.3f  %s\n", layer["layer"].get<std::string>().c_str(),
-                layer["pass"].get<std::string>().c_str(), layer["ms"].get<double>(),
-                layer["implementation"].get<std::string>().c_str());
+    terminal().print(format("%-14s %-18s %8.3f  %s\n", layer["layer"].get<std::string>().c_str(),
+                            layer["pass"].get<std::string>().c_str(), layer["ms"].get<double>(),
+                            layer["implementation"].get<std::string>().c_str()));
   }
 }
 

@@ -23,6 +23,7 @@ Action add_bench(CLI::App& program);
 Action add_config(CLI::App& program);
 Action add_doctor(CLI::App& program);
 Action add_version(CLI::App& program);
+Action add_help(CLI::App& program);
 Action add_completion(CLI::App& program);
 
 }  // namespace spotctl

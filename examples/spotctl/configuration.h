@@ -25,12 +25,13 @@ class Configuration {
   void apply(const Config& config) const;
   /// Whether the key was given on the command line, in the environment or in the file.
   [[nodiscard]] bool gives(const std::string& key) const;
+  /// All settings that were given, the weakest first. Throws Failure for a file that cannot be read.
+  [[nodiscard]] std::vector<Setting> settings() const;
   /// Whether more of what is going on was asked for.
   [[nodiscard]] bool verbose() const { return flags_->verbose; }
 
  private:
-  [[nodiscard]] std::vector<Setting> settings() const;
-  [[nodiscard]] std::vector<Setting> file_settings() const;
+  [[nodiscard]] std::vector<Setting> set_settings() const;
 
   struct Flags {
     std::vector<Setting> values;  ///< of the keys' own flags, in key order; empty: not given
@@ -39,16 +40,8 @@ class Configuration {
     bool verbose = false, quiet = false;
   };
   std::shared_ptr<Flags> flags_ = std::make_shared<Flags>();
-  std::vector<CLI::Option*> options_;
+  CLI::Option* file_option_ = nullptr;
+  std::vector<CLI::Option*> options_;  ///< of the keys, in key order
 };
-
-/// Every key as spot_config_describe() lists it.
-struct KeyDescription {
-  std::string name, type, default_value, allowed, resume, help;
-};
-std::vector<KeyDescription> describe_keys();
-
-/// "batch_size" as a flag: "--batch-size".
-std::string flag_of(const std::string& key);
 
 }  // namespace spotctl

@@ -1,4 +1,3 @@
-#include <cstdio>
 #include <cstdlib>
 #include <string>
 #include <vector>
@@ -37,8 +36,9 @@ std::vector<Finding> check_devices(const std::string& device) {
     const auto name = backend["name"].get<std::string>();
     Finding finding = {"device " + name, Health::kOk, backend["detail"].get<std::string>()};
     if (!backend["usable"].get<bool>()) {
-      finding.health = device == name ? Health::kFail : Health::kWarn;
+      finding.health = device == name ? Health::kFail : backend["present"].get<bool>() ? Health::kWarn : Health::kOk;
       finding.exit_code = kUsage;
+      if (finding.health == Health::kOk) finding.detail = "not used: this machine has no driver of it";
     } else if (ends_with(finding.detail, "x86-64-avx") || ends_with(finding.detail, "x86-64-sse41")) {
       finding.health = Health::kWarn;
       finding.detail += "; training is several times faster with AVX2: choose another kind of machine";
@@ -46,6 +46,17 @@ std::vector<Finding> check_devices(const std::string& device) {
     findings.push_back(std::move(finding));
   }
   return findings;
+}
+
+/// How many threads compute, and why.
+Finding check_threads(const std::string& key) {
+  const Json processors = Json::parse(spot_build_info())["processors"];
+  const int count = processors["count"].get<int>(), asked = std::stoi(key);
+  const std::string detail = std::to_string(count) + ", " + processors["reason"].get<std::string>();
+  if (asked == 0) return {"threads", Health::kOk, detail};
+  if (asked <= count) return {"threads", Health::kOk, key + ", as the key threads says; 0 would mean " + detail};
+  return {"threads", Health::kWarn,
+          key + ", as the key threads says; they would wait for one another: 0 would mean " + detail};
 }
 
 Finding check_checkpoints(const std::string& volume) {
@@ -68,18 +79,17 @@ Finding check_checkpoints(const std::string& volume) {
   return {"checkpoints", Health::kFail, detail + "; no run starts over: use another volume", kBadData};
 }
 
-/// Does what train does before its first step.
-Finding check_run(const Config& config) {
+/// Makes what train makes before its first step, into `trainer`.
+Finding check_run(const Config& config, Trainer& trainer) {
   try {
-    const Trainer trainer = make<Trainer>(spot_trainer_create, config.get(), nullptr);
+    trainer = make<Trainer>(spot_trainer_create, config.get(), nullptr);
     auto info = sized<spot_trainer_info>();
     call(spot_trainer_get_info, trainer.get(), &info);
     const std::string detail = value_of(config, "model") + ", " + std::to_string(info.parameter_count) +
                                " parameters, on " + info.dataset + ", " + std::to_string(info.train_samples) +
                                " images, computed by " + info.device + ", " + std::to_string(info.threads) + " threads";
     if (info.dataset_is_fallback == 1) {
-      return {"run", Health::kWarn,
-              detail + "; the real dataset cannot be had: put its files into a folder, and name that"};
+      return {"run", Health::kWarn, detail + "; it stands in for MNIST: see what train says of it"};
     }
     return {"run", Health::kOk, detail};
   } catch (const std::exception& failure) {
@@ -87,28 +97,63 @@ Finding check_run(const Config& config) {
   }
 }
 
+/// What the library says of a save on the volume, and of its room where there is a trainer.
+std::vector<Finding> check_saves(const Config& config, const Trainer& trainer) {
+  std::vector<Finding> findings;
+  try {
+    const Text json = make<Text>(spot_volume_check, config.get(), trainer.get());
+    for (const Json& found : Json::parse(json.get())) {
+      const auto status = found["status"].get<std::string>();
+      findings.push_back({found["check"].get<std::string>(),
+                          status == "ok"     ? Health::kOk
+                          : status == "warn" ? Health::kWarn
+                                             : Health::kFail,
+                          found["detail"].get<std::string>(), exit_code_of(found["code"].get<spot_status>())});
+    }
+  } catch (const std::exception& failure) {
+    findings.push_back({"commit", Health::kFail, failure.what(), exit_code_of(failure)});
+  }
+  return findings;
+}
+
+Finding notice_finding(const spot_notice& notice) {
+  const std::string words = std::string(notice.source) + ": " + notice.detail;
+  if (notice.ends_run == 1) return {"metadata", Health::kWarn, "this machine is being taken away: " + words};
+  return {
+      "metadata", Health::kWarn,
+      (notice.stale == 1 ? "a notice is left over from before, and ends no run: " : "no run ends for it: ") + words};
+}
+
+Finding silence_finding(const std::string& asked, const spot_poller_health& health) {
+  if (health.disabled == 1) {
+    return {"metadata", Health::kWarn, std::string("no notices are watched for: ") + health.last_error};
+  }
+  const std::string what =
+      asked + (asked == "auto" && health.source[0] != '\0' ? std::string(" (") + health.source + ")" : "");
+  if (health.polls > 0 && health.failures_in_a_row == 0) return {"metadata", Health::kOk, what + ": answers"};
+  const std::string why = what + ": " + (health.polls == 0 ? "no answer within 5 s" : health.last_error);
+  if (health.source[0] == '\0') {
+    return {"metadata", Health::kWarn, why + "; that is right on a machine that no cloud takes away"};
+  }
+  const bool has_cure = why.find("aws ec2") != std::string::npos;
+  return {"metadata", Health::kFail, why + (has_cure ? "" : "; see metadata_endpoint, or set metadata to none"),
+          kUnavailable};
+}
+
 /// Waits for the first answer.
 Finding check_metadata(const Config& config) {
-  const std::string asked = value_of(config, "metadata");
   try {
     const Poller poller = make<Poller>(spot_poller_create, config.get());
     auto health = sized<spot_poller_health>();
-    for (int tenths = 0; tenths < 50; ++tenths) {
+    std::uint64_t position = 0;
+    for (int tenths = 0; tenths < 50 && health.polls == 0 && health.disabled == 0; ++tenths) {
       auto notice = sized<spot_notice>();
-      if (spot_poller_wait(poller.get(), 100, &notice, nullptr) == SPOT_OK) {
-        return {"metadata", Health::kWarn, std::string("this machine is being taken away: ") + notice.detail};
+      if (spot_poller_wait(poller.get(), &position, 100, nullptr, &notice, nullptr) == SPOT_OK) {
+        return notice_finding(notice);
       }
       call(spot_poller_get_health, poller.get(), &health);
-      if (health.disabled == 1) return {"metadata", Health::kWarn, "no notices are watched for: set metadata"};
-      if (health.polls > 0) break;
     }
-    if (health.polls > 0 && health.failures_in_a_row == 0) return {"metadata", Health::kOk, asked + ": answers"};
-    const std::string why = health.polls == 0 ? "no answer within 5 s" : health.last_error;
-    if (asked == "auto") {
-      return {"metadata", Health::kWarn, "auto: " + why + "; that is right on a machine that no cloud takes away"};
-    }
-    return {"metadata", Health::kFail, asked + ": " + why + "; see metadata_endpoint, or set metadata to none",
-            kUnavailable};
+    return silence_finding(value_of(config, "metadata"), health);
   } catch (const std::exception& failure) {
     return {"metadata", Health::kFail, failure.what(), exit_code_of(failure)};
   }
@@ -117,11 +162,14 @@ Finding check_metadata(const Config& config) {
 std::vector<Finding> examine(const Config& config, bool volume_is_given) {
   std::vector<Finding> findings = {check_version()};
   for (Finding& finding : check_devices(value_of(config, "device"))) findings.push_back(std::move(finding));
+  findings.push_back(check_threads(value_of(config, "threads")));
   const std::string volume = value_of(config, "volume");
   findings.push_back(check_volume(volume, !volume_is_given));
   if (findings.back().health != Health::kFail) {
     findings.push_back(check_checkpoints(volume));
-    findings.push_back(check_run(config));
+    Trainer trainer;
+    findings.push_back(check_run(config, trainer));
+    for (Finding& finding : check_saves(config, trainer)) findings.push_back(std::move(finding));
   }
   findings.push_back(check_metadata(config));
   return findings;
@@ -141,7 +189,8 @@ void print(const Finding& finding, bool json) {
     const Json line{{"check", finding.check}, {"status", name_of(finding.health)}, {"detail", finding.detail}};
     print_line(line.dump(-1, ' ', true, Json::error_handler_t::replace));
   } else {
-    std::printf("%-5s %-13s %s\n", name_of(finding.health), finding.check.c_str(), plain(finding.detail).c_str());
+    terminal().print(
+        format("%-5s %-13s %s\n", name_of(finding.health), finding.check.c_str(), plain(finding.detail).c_str()));
   }
 }
 

@@ -1,4 +1,3 @@
-#include <cstdio>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -11,23 +10,29 @@ namespace spotctl {
 namespace {
 
 void print_table(const spot_metrics& metrics, const std::vector<std::uint64_t>& counts, std::size_t classes) {
-  std::printf("step %llu: loss %.4f, accuracy %.2f %% of %llu samples\n\n",
-              static_cast<unsigned long long>(metrics.step), metrics.loss, 100 * metrics.accuracy,
-              static_cast<unsigned long long>(metrics.samples));
-  std::printf("label \\ prediction\n      ");
-  for (std::size_t c = 0; c < classes; ++c) std::printf("%6zu", c);
-  std::printf("\n");
+  std::string table = format("step %llu: loss %.4f, accuracy %.2f %% of %llu samples\n\n",
+                             static_cast<unsigned long long>(metrics.step), metrics.loss, 100 * metrics.accuracy,
+                             static_cast<unsigned long long>(metrics.samples));
+  table += "label \\ prediction\n      ";
+  for (std::size_t c = 0; c < classes; ++c) table += format("%6zu", c);
+  table += '\n';
   for (std::size_t label = 0; label < classes; ++label) {
-    std::printf("%6zu", label);
+    table += format("%6zu", label);
     for (std::size_t c = 0; c < classes; ++c) {
-      std::printf("%6llu", static_cast<unsigned long long>(counts[label * classes + c]));
+      table += format("%6llu", static_cast<unsigned long long>(counts[label * classes + c]));
     }
-    std::printf("\n");
+    table += '\n';
   }
+  terminal().print(table);
+}
+
+int32_t split_of(const std::string& name) {
+  if (name == "train") return SPOT_SPLIT_TRAIN;
+  return name == "validation" ? SPOT_SPLIT_VALIDATION : SPOT_SPLIT_TEST;
 }
 
 int evaluate(const RestoredTrainer& restored, int32_t split, bool json) {
-  const Trainer trainer = restored.open();
+  const Trainer trainer = restored.open_trainer();
   auto info = sized<spot_trainer_info>();
   call(spot_trainer_get_info, trainer.get(), &info);
   auto metrics = sized<spot_metrics>();
@@ -60,14 +65,13 @@ int evaluate(const RestoredTrainer& restored, int32_t split, bool json) {
 Action add_eval(CLI::App& program) {
   auto* command = program.add_subcommand("eval", "Accuracy and confusion matrix of a checkpoint");
   auto json = std::make_shared<bool>(false);
-  auto split = std::make_shared<int32_t>(SPOT_SPLIT_TEST);
+  auto split = std::make_shared<std::string>("test");
   command->add_flag("--json", *json, "One JSON object on stdout");
   command->add_option("--split", *split, "Part of the dataset")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, int32_t>{
-          {"train", SPOT_SPLIT_TRAIN}, {"validation", SPOT_SPLIT_VALIDATION}, {"test", SPOT_SPLIT_TEST}}))
-      ->default_str("test");
+      ->check(CLI::IsMember({"train", "validation", "test"}))
+      ->capture_default_str();
   const RestoredTrainer restored(*command);
-  return [restored, split, json] { return evaluate(restored, *split, *json); };
+  return [restored, split, json] { return evaluate(restored, split_of(*split), *json); };
 }
 
 }  // namespace spotctl

@@ -7,10 +7,12 @@ int exit_code_of(spot_status status) {
     case SPOT_OK: return kDone;
     case SPOT_E_INVALID_ARGUMENT:
     case SPOT_E_CONFIG:
+    case SPOT_E_ORDER:
     case SPOT_E_UNSUPPORTED: return kUsage;
     case SPOT_E_DATA:
     case SPOT_E_MODEL:
     case SPOT_E_CORRUPT:
+    case SPOT_E_DIVERGED:
     case SPOT_E_MISMATCH: return kBadData;
     case SPOT_E_NETWORK:
     case SPOT_E_TIMEOUT: return kUnavailable;

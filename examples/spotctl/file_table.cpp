@@ -1,6 +1,5 @@
 #include "file_table.h"
 
-#include <cstdio>
 #include <string>
 
 #include "terminal.h"
@@ -16,11 +15,11 @@ std::string text_of(const nlohmann::ordered_json& file, const char* name) {
 
 void print_files(const nlohmann::ordered_json& files) {
   for (const auto& file : files) {
-    std::printf("%s %-11s %12llu  %s  %s\n", file["resume"].get<bool>() ? "->" : "  ", text_of(file, "state").c_str(),
-                file["bytes"].get<unsigned long long>(), text_of(file, "path").c_str(),
-                text_of(file, "state_hash").c_str());
+    terminal().print(format("%s %-11s %12llu  %s  %s\n", file["resume"].get<bool>() ? "->" : "  ",
+                            text_of(file, "state").c_str(), file["bytes"].get<unsigned long long>(),
+                            text_of(file, "path").c_str(), text_of(file, "state_hash").c_str()));
     const std::string error = text_of(file, "error");
-    if (!error.empty()) std::printf("%17s%s\n", "", error.c_str());
+    if (!error.empty()) terminal().print(format("%17s%s\n", "", error.c_str()));
   }
 }
 

@@ -5,6 +5,8 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <ctime>
+#include <exception>
 #include <optional>
 #include <poll.h>
 #include <unistd.h>
@@ -55,12 +57,21 @@ bool send_all(int fd, const std::string& bytes) {
   return true;
 }
 
+std::string date() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  gmtime_r(&now, &parts);
+  char text[64];
+  std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &parts);
+  return text;
+}
+
 std::string render(const ServerResponse& response) {
   std::string text = "HTTP/1.1 " + std::to_string(response.status) +
                      (response.status == 200   ? " OK"
                       : response.status == 404 ? " Not Found"
                                                : " Status") +
-                     "\r\nContent-Type: " + response.content_type +
+                     "\r\nContent-Type: " + response.content_type + "\r\nDate: " + date() +
                      "\r\nContent-Length: " + std::to_string(response.body.size()) + "\r\nServer: EC2ws\r\n";
   for (const auto& [name, value] : response.headers) text += name + ": " + value + "\r\n";
   return text + "\r\n" + response.body;
@@ -69,15 +80,17 @@ std::string render(const ServerResponse& response) {
 }  // namespace
 
 HttpServer::HttpServer(const std::string& host, int port, Handler handler) : handler_(std::move(handler)) {
+  sockaddr_in address{};
+  if (inet_pton(AF_INET, host.c_str(), &address.sin_addr) != 1) {
+    throw Failure(kUsage, "--host cannot be '" + host + "': it takes an IPv4 address, such as 127.0.0.1");
+  }
   listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const int on = 1;
   setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(static_cast<std::uint16_t>(port));
   socklen_t size = sizeof address;
-  if (inet_pton(AF_INET, host.c_str(), &address.sin_addr) != 1 ||
-      bind(listener_, reinterpret_cast<sockaddr*>(&address), size) != 0 || listen(listener_, 64) != 0 ||
+  if (bind(listener_, reinterpret_cast<sockaddr*>(&address), size) != 0 || listen(listener_, 64) != 0 ||
       getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
     const std::string why = std::strerror(errno);
     close(listener_);
@@ -106,20 +119,35 @@ void HttpServer::accept_connections() {
       if (stop_) return;
       continue;
     }
-    const std::lock_guard lock(mutex_);
-    connections_.push_back(fd);
-    threads_.emplace_back([this, fd] { serve(fd); });
+    try {
+      const std::lock_guard lock(mutex_);
+      connections_.reserve(connections_.size() + 1);
+      threads_.emplace_back([this, fd] { serve(fd); });
+      connections_.push_back(fd);
+    } catch (const std::exception&) {  // no memory or no thread for another connection
+      close(fd);
+    }
   }
 }
 
 void HttpServer::serve(int fd) {
+  try {
+    answer_all(fd);
+  } catch (const std::exception&) {  // whatever a request holds, the others are served
+  }
+  const std::lock_guard lock(mutex_);
+  std::erase(connections_, fd);
+  close(fd);
+}
+
+void HttpServer::answer_all(int fd) {
   std::string received;
   char piece[4096];
   for (bool open = true; open && !stop_;) {
     const std::size_t end = received.find("\r\n\r\n");
     if (end == std::string::npos) {
       const ssize_t got = recv(fd, piece, sizeof piece, 0);
-      if (got <= 0 || received.size() > kMaxRequest) break;
+      if (got <= 0 || received.size() > kMaxRequest) return;
       received.append(piece, static_cast<std::size_t>(got));
       continue;
     }
@@ -127,9 +155,6 @@ void HttpServer::serve(int fd) {
     received.erase(0, end + 4);
     open = request && answer(fd, handler_(*request));
   }
-  const std::lock_guard lock(mutex_);
-  std::erase(connections_, fd);
-  close(fd);
 }
 
 bool HttpServer::answer(int fd, const ServerResponse& response) {

@@ -49,6 +49,7 @@ class HttpServer {
  private:
   void accept_connections();
   void serve(int fd);
+  void answer_all(int fd);
   bool answer(int fd, const ServerResponse& response);
 
   Handler handler_;

@@ -1,12 +1,10 @@
 #include "image_file.h"
 
 #include <cstring>
-#include <fstream>
-#include <iterator>
 #include <png.h>
-#include <sstream>
 
 #include "exit_code.h"
+#include "input_file.h"
 
 namespace spotctl {
 namespace {
@@ -59,34 +57,92 @@ Images read_pgm(const std::string& path, const std::string& bytes) {
   return {1, rows, columns, {bytes.begin() + static_cast<std::ptrdiff_t>(at), bytes.end()}};
 }
 
+/// Grey and alpha, two bytes a pixel, laid over paper on which the figure shows: white, or black under a light one.
+std::vector<std::uint8_t> flatten(const std::vector<std::uint8_t>& pixels) {
+  std::uint64_t ink = 0, opacity = 0;
+  for (std::size_t i = 0; i < pixels.size(); i += 2) {
+    ink += std::uint64_t{pixels[i]} * pixels[i + 1];
+    opacity += pixels[i + 1];
+  }
+  const bool is_light = ink > 127 * opacity;
+  const unsigned paper = is_light ? 0 : 255;
+  std::vector<std::uint8_t> flat(pixels.size() / 2);
+  for (std::size_t i = 0; i < flat.size(); ++i) {
+    const unsigned grey = pixels[2 * i], alpha = pixels[2 * i + 1];
+    flat[i] = static_cast<std::uint8_t>((grey * alpha + paper * (255 - alpha) + 127) / 255);
+  }
+  return flat;
+}
+
+bool is_opaque(const std::vector<std::uint8_t>& pixels) {
+  for (std::size_t i = 1; i < pixels.size(); i += 2) {
+    if (pixels[i] != 255) return false;
+  }
+  return true;
+}
+
+std::string damage(const png_image& png) {
+  return std::string("its PNG data are damaged: ") + png.message;
+}
+
 Images read_png(const std::string& path, const std::string& bytes) {
   png_image png{};
   png.version = PNG_IMAGE_VERSION;
-  if (png_image_begin_read_from_memory(&png, bytes.data(), bytes.size()) == 0) refuse(path, png.message);
-  png.format = PNG_FORMAT_GRAY;
-  Images images{1, png.height, png.width, {}};
+  if (png_image_begin_read_from_memory(&png, bytes.data(), bytes.size()) == 0) refuse(path, damage(png));
   if (std::uint64_t{png.height} * png.width > kMaxPixels) {
     png_image_free(&png);
     refuse(path, "it is too large");
   }
-  images.pixels.resize(PNG_IMAGE_SIZE(png));
-  const png_color black{0, 0, 0};
-  if (png_image_finish_read(&png, &black, images.pixels.data(), 0, nullptr) == 0) refuse(path, png.message);
+  const bool has_alpha = (png.format & PNG_FORMAT_FLAG_ALPHA) != 0;
+  png.flags |= PNG_IMAGE_FLAG_16BIT_sRGB;  // as almost all files of 16 bits are, whatever libpng assumes
+  png.format = has_alpha ? PNG_FORMAT_GA : PNG_FORMAT_GRAY;
+  std::vector<std::uint8_t> pixels(PNG_IMAGE_SIZE(png));
+  if (png_image_finish_read(&png, nullptr, pixels.data(), 0, nullptr) == 0) refuse(path, damage(png));
+  Images images{1, png.height, png.width, {}};
+  if (!has_alpha) {
+    images.pixels = std::move(pixels);
+  } else if (is_opaque(pixels)) {
+    for (std::size_t i = 0; i < pixels.size(); i += 2) images.pixels.push_back(pixels[i]);
+  } else {
+    images.pixels = flatten(pixels);
+  }
   return images;
 }
 
 }  // namespace
 
 Images read_images(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw Failure(kInputOutput, "image file '" + path + "' cannot be read");
-  const std::string bytes{std::istreambuf_iterator<char>(file), {}};
+  const std::string bytes = read_input(path, "image file", kMaxPixels + (1 << 20), kInputOutput);
   if (bytes.size() > 4 && bytes[0] == 0 && bytes[1] == 0) return read_idx(path, bytes);
   if (bytes.starts_with("P5")) return read_pgm(path, bytes);
   if (bytes.size() > 8 && png_sig_cmp(reinterpret_cast<png_const_bytep>(bytes.data()), 0, 8) == 0) {
     return read_png(path, bytes);
   }
-  refuse(path, "it is neither IDX, PGM (P5) nor PNG");
+  if (bytes.starts_with("\x1f\x8b")) refuse(path, "it is compressed with gzip: unpack it first");
+  if (bytes.starts_with("\xff\xd8")) refuse(path, "it is a JPEG: convert it to PNG first");
+  refuse(path, bytes.empty() ? "it is empty" : "it is neither IDX, PGM (P5) nor PNG");
+}
+
+void invert(Images& images) {
+  for (std::uint8_t& pixel : images.pixels) pixel = static_cast<std::uint8_t>(255 - pixel);
+}
+
+bool has_light_ground(const Images& images) {
+  std::uint64_t border = 0, border_pixels = 0, centre = 0, centre_pixels = 0;
+  const std::uint32_t rows = images.rows, columns = images.columns;
+  for (std::size_t i = 0; i < images.pixels.size(); ++i) {
+    const std::size_t row = i / columns % rows, column = i % columns;
+    if (row == 0 || column == 0 || row == rows - 1 || column == columns - 1) {
+      border += images.pixels[i];
+      ++border_pixels;
+    } else if (row >= rows / 4 && row < rows - rows / 4 && column >= columns / 4 && column < columns - columns / 4) {
+      centre += images.pixels[i];
+      ++centre_pixels;
+    }
+  }
+  if (centre_pixels == 0 || border <= 127 * border_pixels) return false;
+  // Means compared without a division.
+  return border * centre_pixels > centre * border_pixels;
 }
 
 }  // namespace spotctl

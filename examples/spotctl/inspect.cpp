@@ -1,5 +1,5 @@
-#include <cstdio>
 #include <filesystem>
+#include <system_error>
 
 #include <nlohmann/json.hpp>
 
@@ -18,18 +18,19 @@ void print_description(const Json& c) {
   const auto text = [&](const char* name) { return c.value(name, Json()).dump(-1, ' ', true); };
   for (const char* field : {"path", "step", "epoch", "generation", "writer_epoch", "reason", "run_id", "state_hash",
                             "parent_hash", "code_version", "library_version", "device", "instruction_set", "dataset"}) {
-    if (c.contains(field)) std::printf("%-18s %s\n", field, text(field).c_str());
+    if (c.contains(field)) terminal().print(format("%-18s %s\n", field, text(field).c_str()));
   }
-  std::printf("\n%-40s %-12s %s\n", "tensor", "role", "shape");
+  terminal().print(format("\n%-40s %-12s %s\n", "tensor", "role", "shape"));
   for (const Json& tensor : c["tensors"]) {
-    std::printf("%-40s %-12s %s\n", plain(tensor["name"].get<std::string>()).c_str(),
-                tensor.value("role", std::string()).c_str(), tensor["shape"].dump().c_str());
+    terminal().print(format("%-40s %-12s %s\n", plain(tensor["name"].get<std::string>()).c_str(),
+                            tensor.value("role", std::string()).c_str(), tensor["shape"].dump().c_str()));
   }
 }
 
 int inspect(const std::string& path, bool json) {
   Json files;
-  if (std::filesystem::is_directory(path)) {
+  std::error_code unreadable;  // opening it says why
+  if (std::filesystem::is_directory(path, unreadable)) {
     std::uint64_t good = 0, bad = 0;
     files = Json::parse(make<Text>(spot_checkpoint_verify, path.c_str(), nullptr, &good, &bad).get());
     // Before any of them is opened: what there is to see is seen even when none is good.
@@ -43,7 +44,7 @@ int inspect(const std::string& path, bool json) {
     print_line(description.dump(-1, ' ', true));
     return kDone;
   }
-  if (!files.is_null()) std::printf("\n");
+  if (!files.is_null()) terminal().print("\n");
   print_description(description);
   return kDone;
 }

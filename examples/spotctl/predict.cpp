@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <vector>
 
@@ -15,13 +16,14 @@ namespace {
 struct Options {
   std::vector<std::string> files;
   bool json = false;
+  bool invert = false;
 };
 
 void print_prediction(const std::string& file, std::uint32_t index, const std::vector<float>& row, bool json) {
   const auto best = std::max_element(row.begin(), row.end()) - row.begin();
   if (json) {
     const nlohmann::ordered_json line{{"path", file}, {"index", index}, {"class", best}, {"probabilities", row}};
-    print_line(line.dump());
+    print_line(line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
     return;
   }
   std::string text = file + "[" + std::to_string(index) + "]: class " + std::to_string(best) + "  ";
@@ -33,23 +35,45 @@ void print_prediction(const std::string& file, std::uint32_t index, const std::v
   print_line(text);
 }
 
+/// Throws unless the model takes images of that size.
+void check_size(const std::string& file, const Images& images, const spot_model_info& info) {
+  if (images.rows == info.image_rows && images.columns == info.image_columns) return;
+  throw Failure(kBadData, "image file '" + file + "': images of " + std::to_string(images.rows) + " x " +
+                              std::to_string(images.columns) + ", the model takes " + std::to_string(info.image_rows) +
+                              " x " + std::to_string(info.image_columns) + ": resize them first");
+}
+
+/// Tells, once, of files that a model of light figures would not understand.
+void hint_at_light_ground(const std::vector<std::string>& light) {
+  if (light.empty()) return;
+  const std::string others = light.size() == 1 ? "" : " and " + std::to_string(light.size() - 1) + " more";
+  terminal().log(SPOT_LOG_WARNING, "'" + light.front() + "'" + others +
+                                       ": dark on a light ground; for a model trained on light figures on a dark "
+                                       "ground, as MNIST's are, use --invert");
+}
+
 int predict(const RestoredTrainer& restored, const Options& options) {
   std::vector<Images> files;
   for (const std::string& file : options.files) files.push_back(read_images(file));
-  const Trainer trainer = restored.open();
-  auto info = sized<spot_trainer_info>();
-  call(spot_trainer_get_info, trainer.get(), &info);
+  const Model model = restored.open_model();
+  auto info = sized<spot_model_info>();
+  call(spot_model_get_info, model.get(), &info);
+  std::vector<std::string> light;
+  for (std::size_t f = 0; f < files.size(); ++f) {
+    check_size(options.files[f], files[f], info);
+    if (options.invert) invert(files[f]);
+    if (has_light_ground(files[f])) light.push_back(options.files[f]);
+  }
+  hint_at_light_ground(light);
   for (std::size_t f = 0; f < files.size(); ++f) {
     const Images& images = files[f];
-    if (images.rows != info.image_rows || images.columns != info.image_columns) {
-      throw Failure(kBadData, "image file '" + options.files[f] + "': images of " + std::to_string(images.rows) +
-                                  " x " + std::to_string(images.columns) + ", the model takes " +
-                                  std::to_string(info.image_rows) + " x " + std::to_string(info.image_columns) +
-                                  ": resize them first");
-    }
     std::vector<float> probabilities(std::size_t{images.count} * info.classes);
-    call(spot_trainer_predict, trainer.get(), images.pixels.data(), images.count, nullptr, probabilities.data(),
+    call(spot_model_predict, model.get(), images.pixels.data(), images.pixels.size(), nullptr, probabilities.data(),
          probabilities.size());
+    if (!std::all_of(probabilities.begin(), probabilities.end(), [](float p) { return std::isfinite(p); })) {
+      throw Failure(kBadData, "the model's answer to '" + options.files[f] +
+                                  "' is not finite: its training had diverged; use an earlier checkpoint");
+    }
     for (std::uint32_t i = 0; i < images.count; ++i) {
       const auto row = probabilities.begin() + static_cast<std::ptrdiff_t>(i * std::size_t{info.classes});
       print_prediction(options.files[f], i, {row, row + info.classes}, options.json);
@@ -66,6 +90,7 @@ Action add_predict(CLI::App& program) {
   command->add_option("files", options->files, "Image files, light figures on a dark ground like MNIST's")
       ->required()
       ->type_name("FILE");
+  command->add_flag("--invert", options->invert, "Black becomes white: for dark figures on a light ground");
   command->add_flag("--json", options->json, "One JSON line for each image");
   const RestoredTrainer restored(*command);
   return [restored, options] { return predict(restored, *options); };

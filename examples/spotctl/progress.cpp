@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 
 #include "terminal.h"
 
@@ -11,13 +10,6 @@ namespace {
 
 constexpr std::chrono::milliseconds kRedraw{100};
 constexpr std::chrono::seconds kLine{5};
-
-template <typename... Values>
-std::string format(const char* form, Values... values) {
-  char text[512];
-  std::snprintf(text, sizeof text, form, values...);
-  return text;
-}
 
 std::string percent(double part) {
   return std::isnan(part) ? "-" : format("%.2f %%", 100 * part);
@@ -70,7 +62,8 @@ void Progress::show_step(const spot_event& event) {
   } else {
     terminal().line(format("step %llu of %llu  loss %.4f  accuracy %s  %.0f samples/s",
                            static_cast<unsigned long long>(event.step), static_cast<unsigned long long>(total_steps_),
-                           event.loss, percent(event.accuracy).c_str(), samples_per_second_));
+                           event.loss, percent(event.accuracy).c_str(), samples_per_second_),
+                    Weight::kRoutine);
   }
 }
 

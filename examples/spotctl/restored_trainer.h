@@ -6,20 +6,24 @@
 #include <CLI/CLI.hpp>
 
 #include "configuration.h"
-#include "exit_code.h"
 #include "library.h"
 
 namespace spotctl {
 
-/// A trainer in the state of a checkpoint, for commands that use a trained model: --checkpoint FILE, or the
-/// newest good one of --volume. Model and everything else comes from the checkpoint; the flags may change where
-/// the dataset lies.
+/// The checkpoint that a command uses: --checkpoint FILE, or the newest good one of --volume. Model and everything else
+/// comes from it; the flags may change where the dataset lies, and where it is computed. Nothing is written to a
+/// volume.
 class RestoredTrainer {
  public:
   explicit RestoredTrainer(CLI::App& command);
-  [[nodiscard]] Trainer open() const;
+  /// For prediction; needs no dataset.
+  [[nodiscard]] Model open_model() const;
+  /// In the state of the checkpoint, with its dataset.
+  [[nodiscard]] Trainer open_trainer() const;
 
  private:
+  [[nodiscard]] std::string path(const Config& given) const;
+
   std::shared_ptr<std::string> checkpoint_ = std::make_shared<std::string>();
   Configuration configuration_;
 };

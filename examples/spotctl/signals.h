@@ -2,13 +2,23 @@
 
 #include <csignal>
 #include <functional>
-#include <spot_trainer.h>
+#include <string>
 #include <thread>
 
 namespace spotctl {
 
-/// Receives SIGTERM, SIGINT, SIGUSR1 (and SIGHUP) on a thread of its own while in scope, instead of letting them
-/// end the process. Must be made before any other thread, which then inherit the blocked signals.
+/// SIGPIPE and SIGXFSZ are ignored from now on: a write says EPIPE or EFBIG, which is reported. Every other signal that
+/// would end the process is kept waiting (an "ending signal": the hang-up, interrupt, quit, termination, user, timer,
+/// processor time, input, power and real-time ones), until Signals hears it or release_ending_signals() is called.
+/// Faults (SIGSEGV, SIGABRT, ...) are left alone, and so is what the parent ignores (nohup, background jobs of sh) or a
+/// preloaded library handles. To be called before any thread is started.
+void hold_ending_signals();
+
+/// Lets the ending signals end the process again.
+void release_ending_signals();
+
+/// Receives the ending signals on a thread of its own while in scope. They stay held afterwards: one that comes when
+/// the work is done is not to turn success into death.
 class Signals {
  public:
   /// `receive` is called on that thread with each signal's number.
@@ -20,11 +30,12 @@ class Signals {
  private:
   void wait();
 
-  sigset_t signals_{};
-  sigset_t before_{};
   int stop_[2] = {-1, -1};  ///< a pipe whose closing ends the thread
   std::function<void(int)> receive_;
   std::thread thread_;
 };
+
+/// "SIGTERM", "SIGRTMIN+1".
+std::string signal_name(int signal);
 
 }  // namespace spotctl

@@ -10,13 +10,25 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string utc_text(double seconds_from_now) {
+constexpr double kNextRebalance = 3 * 3600;  // seconds
+
+std::string time_text(double seconds_from_now, const char* form = "%Y-%m-%dT%H:%M:%SZ") {
   const std::time_t time = std::time(nullptr) + static_cast<std::time_t>(seconds_from_now);
   std::tm parts{};
   gmtime_r(&time, &parts);
-  char text[32];
-  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
+  char text[64];
+  std::strftime(text, sizeof text, form, &parts);
   return text;
+}
+
+/// The time in one of the forms of SimulateAwsOptions::time, but for number and none.
+std::string time_text(double seconds_from_now, const std::string& form) {
+  if (form == "utc" || form == "number" || form == "none") return time_text(seconds_from_now);
+  if (form == "offset") return time_text(seconds_from_now - 5.5 * 3600, "%Y-%m-%dT%H:%M:%S-05:30");
+  if (form == "lower") return time_text(seconds_from_now, "%Y-%m-%dt%H:%M:%Sz");
+  if (form == "space") return time_text(seconds_from_now, "%Y-%m-%d %H:%M:%SZ");
+  if (form == "fraction") return time_text(seconds_from_now, "%Y-%m-%dT%H:%M:%S.123456789012Z");
+  return form;
 }
 
 ServerResponse text(std::string body) {
@@ -36,6 +48,26 @@ ServerResponse status(int code) {
   response.status = code;
   response.body = "status " + std::to_string(code);
   return response;
+}
+
+void spoil(ServerResponse& response, const std::string& fault) {
+  using Manner = ServerResponse::Manner;
+  static const std::map<std::string, Manner> kManners = {
+      {"hang", Manner::kSilence}, {"slow", Manner::kSlow}, {"endless", Manner::kEndless}, {"reset", Manner::kReset}};
+  if (fault.empty()) return;
+  if (const auto manner = kManners.find(fault); manner != kManners.end()) {
+    response.manner = manner->second;
+  } else if (fault == "html") {
+    response = text("<html><body>Sign in to the network</body></html>");
+    response.content_type = "text/html";
+  } else if (fault == "garbage") {
+    response = text("{\"action\": \"termin");
+  } else if (fault == "redirect") {
+    response = status(302);
+    response.headers.emplace_back("Location", "http://127.0.0.1:1/latest/meta-data/");
+  } else {
+    response = status(std::stoi(fault));
+  }
 }
 
 /// What never changes, by path below /latest/. A path that ends in '/' lists what lies below it.
@@ -68,50 +100,68 @@ const int kAwsFaultCount = static_cast<int>(std::size(kAwsFaults));
 SimulatedAws::SimulatedAws(SimulateAwsOptions options, Emit emit)
     : options_(std::move(options)), emit_(std::move(emit)) {}
 
-void SimulatedAws::trigger() {
-  std::string time;
-  {
-    const std::lock_guard lock(mutex_);
-    if (noticed_) return;
-    noticed_ = true;
-    time = stated_time_ = utc_text(options_.notice_seconds);
-  }
-  emit_({{"event", "notice"}, {"action", options_.action}, {"time", time}});
+void SimulatedAws::give_notice() {
+  if (noticed_) return;
+  noticed_ = true;
+  ++notices_;
+  changed_ = Clock::now();
+  stated_time_ = time_text(options_.notice_seconds, options_.time);
+  emit_({{"event", "notice"}, {"action", options_.action}, {"time", stated_time_}});
 }
 
-bool SimulatedAws::notice_is_due() {
-  const double elapsed = std::chrono::duration<double>(Clock::now() - started_).count();
-  if (options_.notice_after >= 0 && elapsed >= options_.notice_after) trigger();
+void SimulatedAws::take_back() {
+  if (!noticed_) return;
+  noticed_ = false;
+  changed_ = Clock::now();
+  emit_({{"event", "withdrawal"}, {"action", options_.action}});
+}
+
+void SimulatedAws::trigger() {
   const std::lock_guard lock(mutex_);
+  give_notice();
+}
+
+void SimulatedAws::withdraw() {
+  const std::lock_guard lock(mutex_);
+  take_back();
+}
+
+bool SimulatedAws::notice_stands() {
+  const std::lock_guard lock(mutex_);
+  const auto passed = [](Clock::time_point since, double seconds) {
+    return seconds >= 0 && std::chrono::duration<double>(Clock::now() - since).count() >= seconds;
+  };
+  if (notices_ == 0 && passed(started_, options_.notice_after)) give_notice();
+  if (noticed_ && passed(changed_, options_.withdraw_after)) take_back();
+  if (notices_ == 1 && !noticed_ && passed(changed_, options_.again_after)) give_notice();
   return noticed_;
 }
 
-void SimulatedAws::spoil(ServerResponse& response) const {
-  const std::string& fault = options_.fault;
-  using Manner = ServerResponse::Manner;
-  static const std::map<std::string, Manner> kManners = {
-      {"hang", Manner::kSilence}, {"slow", Manner::kSlow}, {"endless", Manner::kEndless}, {"reset", Manner::kReset}};
-  if (fault.empty()) return;
-  if (const auto manner = kManners.find(fault); manner != kManners.end()) {
-    response.manner = manner->second;
-  } else if (fault == "html") {
-    response = text("<html><body>Sign in to the network</body></html>");
-    response.content_type = "text/html";
-  } else if (fault == "garbage") {
-    response = text("{\"action\": \"termin");
-  } else if (fault == "redirect") {
-    response = status(302);
-    response.headers.emplace_back("Location", "http://127.0.0.1:1/latest/meta-data/");
-  } else {
-    response = status(std::stoi(fault));
+ServerResponse SimulatedAws::action() const {
+  if (options_.body) return text(*options_.body);
+  Json body{{"action", options_.action}};
+  if (options_.time == "number") {
+    body["time"] = 1'795'463'700;
+  } else if (options_.time != "none") {
+    body["time"] = stated_time_;
   }
+  return json(body);
+}
+
+ServerResponse SimulatedAws::rebalance() const {
+  const double elapsed = std::chrono::duration<double>(Clock::now() - started_).count();
+  if (options_.rebalance_after < 0 || elapsed < options_.rebalance_after) return status(404);
+  const bool again = options_.rebalance_again_after >= 0 && elapsed >= options_.rebalance_again_after;
+  return json({{"noticeTime", time_text(options_.rebalance_after - elapsed + (again ? kNextRebalance : 0))}});
 }
 
 ServerResponse SimulatedAws::answer(const ServerRequest& request) {
   ServerResponse response = route(request);
+  const bool token = request.path == "/latest/api/token";
   // A token is given out under garbage too: what is spoilt then is what it is used for.
-  const bool spare = request.method == "PUT" && (options_.fault == "garbage" || options_.fault == "404");
-  if (!spare) spoil(response);
+  const bool spare = token && (options_.fault == "garbage" || options_.fault == "404");
+  if (!spare) spoil(response, options_.fault);
+  if (token) spoil(response, options_.token_fault);
   emit_({{"event", "request"},
          {"method", request.method},
          {"path", request.path},
@@ -122,6 +172,10 @@ ServerResponse SimulatedAws::answer(const ServerRequest& request) {
 ServerResponse SimulatedAws::route(const ServerRequest& request) {
   if (request.method == "POST" && request.path == "/simulate/notice") {
     trigger();
+    return text("ok");
+  }
+  if (request.method == "POST" && request.path == "/simulate/withdraw") {
+    withdraw();
     return text("ok");
   }
   if (request.path == "/latest/api/token") return issue_token(request);
@@ -158,27 +212,21 @@ bool SimulatedAws::token_is_valid(const ServerRequest& request) {
 }
 
 ServerResponse SimulatedAws::metadata(const std::string& path) {
-  if (path == "meta-data/spot/instance-action") {
-    if (!notice_is_due()) return status(404);
-    return json({{"action", options_.action}, {"time", stated_time_}});
-  }
+  if (path == "meta-data/spot/instance-action") return notice_stands() ? action() : status(404);
   if (path == "meta-data/spot/termination-time") {
-    return notice_is_due() && options_.action == "terminate" ? text(stated_time_) : status(404);
+    const bool stands = notice_stands() && options_.action == "terminate" && !options_.body;
+    return stands ? text(stated_time_) : status(404);
   }
-  if (path == "meta-data/events/recommendations/rebalance") {
-    const double elapsed = std::chrono::duration<double>(Clock::now() - started_).count();
-    if (options_.rebalance_after < 0 || elapsed < options_.rebalance_after) return status(404);
-    return json({{"noticeTime", utc_text(options_.rebalance_after - elapsed)}});
-  }
+  if (path == "meta-data/events/recommendations/rebalance") return rebalance();
   if (path == "meta-data/autoscaling/target-lifecycle-state") return text("InService");
   if (path == "meta-data/iam/security-credentials/spot-trainer-rehearsal") {
     return json({{"Code", "Success"},
-                 {"LastUpdated", utc_text(0)},
+                 {"LastUpdated", time_text(0)},
                  {"Type", "AWS-HMAC"},
                  {"AccessKeyId", "ASIAREHEARSALONLY000"},
                  {"SecretAccessKey", "rehearsal-only-not-a-secret"},
                  {"Token", "rehearsal-only"},
-                 {"Expiration", utc_text(6 * 3600)}});
+                 {"Expiration", time_text(6 * 3600)}});
   }
   if (path == "dynamic/instance-identity/document") {
     return json({{"instanceId", "i-0123456789abcdef0"},

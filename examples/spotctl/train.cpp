@@ -1,15 +1,16 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
-#include <mutex>
+#include <cstring>
 
 #include <nlohmann/json.hpp>
 
 #include "action_name.h"
 #include "command.h"
 #include "configuration.h"
+#include "notice_watch.h"
 #include "progress.h"
-#include "signals.h"
+#include "stop_signals.h"
 #include "terminal.h"
 
 namespace spotctl {
@@ -28,6 +29,11 @@ Json number(double value) {
   return std::isnan(value) ? Json(nullptr) : Json(value);
 }
 
+const char* reason_of(const spot_run_result& result) {
+  if (result.reason == SPOT_RUN_DONE) return "done";
+  return result.reason == SPOT_RUN_INTERRUPTED ? "interrupted" : "cancelled";
+}
+
 /// Turns the library's events into progress for people and JSON lines for scripts.
 class Reporter {
  public:
@@ -39,22 +45,21 @@ class Reporter {
     return 0;
   }
 
-  void end(const char* reason, const spot_run_result* result) const {
+  void end(const spot_run_result& result) const {
     if (!options_.json) return;
-    Json line{{"event", "end"}, {"reason", reason}};
-    if (result != nullptr) {
-      line["step"] = result->step;
-      line["epoch"] = result->epoch;
-      line["test_accuracy"] = number(result->test_accuracy);
-      line["test_loss"] = number(result->test_loss);
-      line["notice_to_durable_ms"] = number(result->notice_to_durable_ms);
-      line["margin_s"] = number(result->margin_s);
-      line["wall_s"] = result->wall_s;
-      line["state_hash"] = result->state_hash;
-      line["durable"] = result->durable == 1;
-      line["parameter_count"] = info_.parameter_count;
-      line["model_path"] = result->model_path[0] == '\0' ? Json(nullptr) : Json(result->model_path);
-    }
+    const Json line{{"event", "end"},
+                    {"reason", reason_of(result)},
+                    {"step", result.step},
+                    {"epoch", result.epoch},
+                    {"test_accuracy", number(result.test_accuracy)},
+                    {"test_loss", number(result.test_loss)},
+                    {"notice_to_durable_ms", number(result.notice_to_durable_ms)},
+                    {"margin_s", number(result.margin_s)},
+                    {"wall_s", result.wall_s},
+                    {"state_hash", result.state_hash},
+                    {"durable", result.durable == 1},
+                    {"parameter_count", info_.parameter_count},
+                    {"model_path", result.model_path[0] == '\0' ? Json(nullptr) : Json(result.model_path)}};
     print_line(line.dump());
   }
 
@@ -69,7 +74,8 @@ class Reporter {
     }
     if (!options_.json) return;
     const Json line = to_json(event);
-    if (!line.is_null()) print_line(line.dump());
+    const Weight weight = event.stage == SPOT_EVENT_STEP ? Weight::kRoutine : Weight::kImportant;
+    if (!line.is_null()) print_line(line.dump(), weight);
   }
 
   bool step_is_due(const spot_event& event) {
@@ -125,12 +131,17 @@ class Reporter {
                 {"status", spot_status_name(event.status)},
                 {"encode_ms", number(event.encode_ms)},
                 {"write_ms", number(event.write_ms)},
-                {"fsync_ms", number(event.fsync_ms)}};
+                {"fsync_ms", number(event.fsync_ms)},
+                {"not_promised", event.not_promised}};
       case SPOT_EVENT_INTERRUPTION:
         return {{"event", "interruption"},
                 {"source", event.source},
                 {"action", action_name(event.action)},
                 {"deadline_s", number(event.deadline_s)},
+                {"id", event.notice_id},
+                {"ends_run", event.ends_run == 1},
+                {"stale", event.stale == 1},
+                {"withdrawn", event.withdrawn == 1},
                 {"detail", event.message}};
       default: return nullptr;
     }
@@ -142,24 +153,35 @@ class Reporter {
   std::chrono::steady_clock::time_point last_step_{};
 };
 
+/// What there is to say when there was nothing to save.
+constexpr const char* kNothingLost = "interrupted before the first step; nothing was lost; run the same command again";
+
 void tell_result(const spot_run_result& result) {
-  char text[sizeof result.model_path + 256];
+  char text[256];
   if (result.reason == SPOT_RUN_DONE) {
-    std::snprintf(text, sizeof text, "done: step %llu, test accuracy %.2f %%, model %s",
-                  static_cast<unsigned long long>(result.step), 100 * result.test_accuracy, result.model_path);
+    std::snprintf(text, sizeof text, "done: step %llu, test accuracy %.2f %%, model ",
+                  static_cast<unsigned long long>(result.step), 100 * result.test_accuracy);
+  } else if (std::isnan(result.notice_to_durable_ms) && result.reason == SPOT_RUN_INTERRUPTED && result.durable == 1) {
+    return terminal().line(kNothingLost);
   } else if (result.durable != 1) {
     std::snprintf(text, sizeof text, "stopped at step %llu; its checkpoint is NOT durable",
                   static_cast<unsigned long long>(result.step));
   } else if (result.reason == SPOT_RUN_INTERRUPTED) {
-    std::snprintf(text, sizeof text,
-                  "interrupted at step %llu: durable %.1f ms after the notice, %.1f s before the deadline; "
-                  "run the same command again to go on",
-                  static_cast<unsigned long long>(result.step), result.notice_to_durable_ms, result.margin_s);
+    char times[128] = "";
+    if (!std::isnan(result.notice_to_durable_ms)) {
+      std::snprintf(times, sizeof times, ": durable %.1f ms after the notice", result.notice_to_durable_ms);
+    }
+    const std::size_t length = std::strlen(times);
+    if (!std::isnan(result.margin_s)) {
+      std::snprintf(times + length, sizeof times - length, ", %.1f s before the deadline", result.margin_s);
+    }
+    std::snprintf(text, sizeof text, "interrupted at step %llu%s; run the same command again to go on",
+                  static_cast<unsigned long long>(result.step), times);
   } else {
     std::snprintf(text, sizeof text, "cancelled at step %llu, checkpoint durable",
                   static_cast<unsigned long long>(result.step));
   }
-  terminal().line(text);
+  terminal().line(text + std::string(result.model_path));
 }
 
 int exit_code_of(const spot_run_result& result, const Options& options) {
@@ -167,59 +189,59 @@ int exit_code_of(const spot_run_result& result, const Options& options) {
   return result.durable == 1 ? options.interrupted_exit_code : kInterruptedNotDurable;
 }
 
-const char* reason_of(const spot_run_result& result) {
-  if (result.reason == SPOT_RUN_DONE) return "done";
-  return result.reason == SPOT_RUN_INTERRUPTED ? "interrupted" : "cancelled";
+/// Null when an interruption came before it was made.
+Trainer make_trainer(const Config& config, const Cancel& cancel, NoticeWatch& watch) {
+  try {
+    Trainer trainer = make<Trainer>(spot_trainer_create, config.get(), cancel.get());
+    return watch.end() ? nullptr : std::move(trainer);
+  } catch (const Error& error) {
+    if (error.status() != SPOT_E_CANCELLED) throw;
+    return nullptr;
+  }
 }
 
-/// Signals become notices of the poller: the run stops as it does for the provider's own. A second SIGINT does
-/// not wait for an evaluation's end.
-Action make_action(const Options& options, const Configuration& configuration) {
-  return [&options, configuration]() -> int {
-    const Config config = configuration.build();
-    const Cancel cancel = make<Cancel>(spot_cancel_create);
-    // Signals that arrive while the dataset is loaded are kept for the poller, which is made first.
-    int interrupts = 0;
-    spot_poller* target = nullptr;
-    std::mutex mutex;
-    std::string early;
-    const auto receive = [&](int signal) {
-      const std::lock_guard lock(mutex);
-      const std::string name = signal == SIGTERM   ? "SIGTERM"
-                               : signal == SIGINT  ? "SIGINT"
-                               : signal == SIGUSR1 ? "SIGUSR1"
-                                                   : "SIGHUP";
-      if (signal == SIGINT && ++interrupts > 1) spot_cancel_trigger(cancel.get());
-      if (target == nullptr) {
-        early = name;
-      } else {
-        spot_poller_notify(target, SPOT_ACTION_REQUEST, name.c_str(), nullptr);
-      }
-    };
-    const Signals signals(receive);
-    const Poller poller = make<Poller>(spot_poller_create, config.get());
-    {
-      const std::lock_guard lock(mutex);
-      target = poller.get();
-      if (!early.empty()) spot_poller_notify(target, SPOT_ACTION_REQUEST, early.c_str(), nullptr);
-    }
-    const Trainer trainer = make<Trainer>(spot_trainer_create, config.get(), cancel.get());
-    auto info = sized<spot_trainer_info>();
-    call(spot_trainer_get_info, trainer.get(), &info);
+int end_before_run(const Options& options) {
+  terminal().hurry();
+  terminal().line(kNothingLost);
+  if (options.json) {
+    const Json line{{"event", "end"}, {"reason", "interrupted"}, {"step", nullptr}, {"durable", true}};
+    print_line(line.dump());
+  }
+  return options.interrupted_exit_code;
+}
 
-    Reporter reporter(options, info);
-    call(spot_trainer_set_callback, trainer.get(), SPOT_EVENT_ALL, Reporter::receive, &reporter);
-    auto result = sized<spot_run_result>();
-    try {
-      call(spot_trainer_run, trainer.get(), poller.get(), cancel.get(), &result);
-    } catch (const std::exception&) {
-      reporter.end("error", nullptr);
-      throw;
-    }
-    tell_result(result);
-    reporter.end(reason_of(result), &result);
-    return exit_code_of(result, options);
-  };
+int train(const Options& options, const Configuration& configuration) {
+  const Config config = configuration.build();
+  const Cancel cancel = make<Cancel>(spot_cancel_create);
+  const Poller poller = make<Poller>(spot_poller_create, config.get());
+  StopSignals signals(poller.get(), cancel.get(), options.interrupted_exit_code);
+  NoticeWatch watch(poller.get(), cancel.get());
+  const Trainer trainer = make_trainer(config, cancel, watch);
+  if (trainer == nullptr) return end_before_run(options);
+  auto info = sized<spot_trainer_info>();
+  call(spot_trainer_get_info, trainer.get(), &info);
+
+  Reporter reporter(options, info);
+  call(spot_trainer_set_callback, trainer.get(), SPOT_EVENT_ALL, Reporter::receive, &reporter);
+  auto result = sized<spot_run_result>();
+  signals.begin_run();
+  call(spot_trainer_run, trainer.get(), poller.get(), cancel.get(), &result);
+  if (result.reason != SPOT_RUN_DONE) terminal().hurry();
+  tell_result(result);
+  reporter.end(result);
+  return exit_code_of(result, options);
+}
+
+const char* status_name_of(const std::exception& failure) {
+  if (const auto* error = dynamic_cast<const Error*>(&failure)) return spot_status_name(error->status());
+  return spot_status_name(spotctl::exit_code_of(failure) == kUsage ? SPOT_E_CONFIG : SPOT_E_INTERNAL);
+}
+
+/// The last event of a run, or of an attempt to begin one, that failed.
+void print_error_end(const std::exception& failure) {
+  const Json line{
+      {"event", "end"}, {"reason", "error"}, {"status", status_name_of(failure)}, {"message", failure.what()}};
+  print_line(line.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
 }  // namespace
@@ -230,16 +252,27 @@ Action add_train(CLI::App& program) {
   auto options = std::make_shared<Options>();
   command->add_flag("--json", options->json, "Events as JSON lines on stdout");
   command->add_option("--json-step-seconds", options->step_seconds, "Least time between two step events; 0: every step")
-      ->check(CLI::NonNegativeNumber)
+      ->check(CLI::Range(0.0, 1e9))
       ->capture_default_str();
   command
       ->add_option("--interrupted-exit-code", options->interrupted_exit_code,
                    "Exit code instead of 75 when interrupted with a durable checkpoint")
       ->check(CLI::Range(0, 255))
       ->capture_default_str();
-  command->footer("SIGTERM, SIGINT and SIGUSR1 stop the run like a provider's notice: checkpoint, then exit 75.");
+  command->footer(
+      "SIGTERM, SIGINT, SIGHUP and every other signal that would end it stop the run like a provider's notice:\n"
+      "checkpoint, then exit 75. Nobody need read its output: lines that are not read in time are dropped and "
+      "counted.");
   const Configuration configuration(*command);
-  return [options, action = make_action(*options, configuration)] { return action(); };
+  return [options, configuration] {
+    terminal().never_wait();
+    try {
+      return train(*options, configuration);
+    } catch (const std::exception& failure) {
+      if (options->json) print_error_end(failure);
+      throw;
+    }
+  };
 }
 
 }  // namespace spotctl

@@ -1,5 +1,3 @@
-#include <cstdio>
-
 #include <nlohmann/json.hpp>
 
 #include "command.h"
@@ -23,15 +21,16 @@ Action add_version(CLI::App& program) {
       return kDone;
     }
     const auto info = nlohmann::ordered_json::parse(spot_build_info());
-    std::printf("spotctl and libspot_trainer %s, ABI %u\n", spot_version(), spot_abi_version());
-    std::printf("%s, %s\n", info["compiler"].get<std::string>().c_str(), info["build_type"].get<std::string>().c_str());
+    terminal().print(format("spotctl and libspot_trainer %s, ABI %u\n", spot_version(), spot_abi_version()));
+    terminal().print(
+        format("%s, %s\n", info["compiler"].get<std::string>().c_str(), info["build_type"].get<std::string>().c_str()));
     for (const auto& [name, version] : info["libraries"].items()) {
-      std::printf("%-12s %s\n", name.c_str(), version.get<std::string>().c_str());
+      terminal().print(format("%-12s %s\n", name.c_str(), version.get<std::string>().c_str()));
     }
     for (const auto& backend : info["backends"]) {
-      std::printf("device %-5s %s: %s\n", backend["name"].get<std::string>().c_str(),
-                  backend["usable"].get<bool>() ? "usable" : "not usable",
-                  backend["detail"].get<std::string>().c_str());
+      terminal().print(format("device %-5s %s: %s\n", backend["name"].get<std::string>().c_str(),
+                              backend["usable"].get<bool>() ? "usable" : "not usable",
+                              backend["detail"].get<std::string>().c_str()));
     }
     return kDone;
   };

@@ -22,9 +22,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr double kMebibyte = 1024.0 * 1024.0;
-constexpr double kLittle = 1024 * kMebibyte;  // some checkpoints and a dataset
-constexpr double kNone = 64 * kMebibyte;
+constexpr double kGibibyte = 1024.0 * 1024.0 * 1024.0;
 
 Finding failure(const std::string& detail) {
   return {"volume", Health::kFail, detail, kInputOutput};
@@ -44,22 +42,6 @@ std::string name_of(const struct statfs& system) {
   char text[32];
   std::snprintf(text, sizeof text, "file system 0x%x", static_cast<unsigned>(system.f_type));
   return text;
-}
-
-/// Milliseconds that a small file and its sync take; negative: it cannot be written, and errno says why.
-double synced_write_ms(const std::string& folder) {
-  std::string name = folder + "/.doctor-XXXXXX";
-  const auto start = std::chrono::steady_clock::now();
-  const int file = mkstemp(name.data());
-  if (file < 0) return -1;
-  const char block[4096] = {};
-  const bool written = write(file, block, sizeof block) == sizeof block && fsync(file) == 0;
-  const int why = errno;
-  close(file);
-  unlink(name.c_str());
-  errno = why;
-  const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
-  return written ? took.count() : -1;
 }
 
 bool is_on_root_disk(const std::string& folder) {
@@ -87,19 +69,13 @@ Finding check_volume(const std::string& path, bool made_by_train) {
     folder = fs::current_path(error).string();  // where it will be made
   }
   if (!fs::is_directory(folder, error)) return failure("'" + shown + "' is not a folder");
-  const double milliseconds = synced_write_ms(folder);
-  if (milliseconds < 0) return failure("'" + folder + "' cannot be written: " + std::strerror(errno));
   struct statfs system {};
   if (statfs(folder.c_str(), &system) != 0) return failure("'" + folder + "': " + std::strerror(errno));
 
   const double available = static_cast<double>(system.f_bavail) * static_cast<double>(system.f_bsize);
   char facts[128];
-  std::snprintf(facts, sizeof facts, ": %s, %.1f GiB free, a synced write takes %.1f ms", name_of(system).c_str(),
-                available / (1024 * kMebibyte), milliseconds);
+  std::snprintf(facts, sizeof facts, ": %s, %.1f GiB free", name_of(system).c_str(), available / kGibibyte);
   const std::string description = shown + (folder == shown ? "" : " (will be made)") + facts;
-  if (available < kNone)
-    return {"volume", Health::kFail, description + "; that is too little: make room", kInputOutput};
-  if (available < kLittle) return {"volume", Health::kWarn, description + "; that is little: make room"};
   const std::string why = mortality(folder, name_of(system));
   if (!why.empty()) return {"volume", Health::kWarn, description + "; " + why};
   return {"volume", Health::kOk, description};

@@ -6,8 +6,8 @@
 
 namespace spotctl {
 
-/// Whether the folder can be a volume: it is there, takes a synced file, has room, and will outlive the machine as far
-/// as one can see. `made_by_train`: it need not exist yet.
+/// Whether the folder is there and will outlive the machine, as far as one can see; spot_volume_check() looks at the
+/// rest. `made_by_train`: it need not exist yet.
 Finding check_volume(const std::string& path, bool made_by_train);
 
 }  // namespace spotctl

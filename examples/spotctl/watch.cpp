@@ -1,4 +1,5 @@
-#include <atomic>
+#include <cmath>
+#include <string>
 
 #include <nlohmann/json.hpp>
 
@@ -11,47 +12,62 @@
 namespace spotctl {
 namespace {
 
+using Json = nlohmann::ordered_json;
+
+struct Options {
+  bool once = false;
+  bool json = false;
+  std::string until;
+};
+
 void print_notice(const spot_notice& notice) {
-  const nlohmann::ordered_json line{{"event", "notice"},
-                                    {"source", notice.source},
-                                    {"action", action_name(notice.action)},
-                                    {"deadline_s", notice.seconds_left},
-                                    {"seconds_since", notice.seconds_since},
-                                    {"stale", notice.stale == 1},
-                                    {"detail", notice.detail}};
-  print_line(line.dump());
+  const Json line{{"event", "notice"},
+                  {"source", notice.source},
+                  {"action", action_name(notice.action)},
+                  {"deadline_s", std::isnan(notice.seconds_left) ? Json(nullptr) : Json(notice.seconds_left)},
+                  {"seconds_since", notice.seconds_since},
+                  {"id", notice.id},
+                  {"ends_run", notice.ends_run == 1},
+                  {"stale", notice.stale == 1},
+                  {"withdrawn", notice.withdrawn == 1},
+                  {"detail", notice.detail}};
+  print_line(line.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
-int watch(const Configuration& configuration, bool once) {
-  std::atomic<spot_poller*> target = nullptr;
-  std::atomic<bool> stopped = false;
-  const Signals signals([&](int) {
-    stopped = true;
-    if (spot_poller* poller = target) spot_poller_wakeup(poller);
-  });
+int watch(const Configuration& configuration, const Options& options) {
+  terminal().never_wait();
+  const Cancel cancel = make<Cancel>(spot_cancel_create);
+  const auto stop = [&] { spot_cancel_trigger(cancel.get()); };
+  const Signals signals([&](int) { stop(); });
+  const StdoutFailure no_reader(stop);  // there is nothing else to do
   const Config config = configuration.build();
   const Poller poller = make<Poller>(spot_poller_create, config.get());
-  target = poller.get();
-  while (!stopped) {
+  const bool waits_for_one = options.once || !options.until.empty();
+  for (std::uint64_t position = 0;;) {
     auto notice = sized<spot_notice>();
-    const spot_status status = spot_poller_wait(poller.get(), -1, &notice, nullptr);
-    if (status == SPOT_E_CANCELLED) continue;
+    const spot_status status = spot_poller_wait(poller.get(), &position, -1, cancel.get(), &notice, nullptr);
+    if (status == SPOT_E_CANCELLED) return waits_for_one ? kInterrupted : kDone;  // no success that was not seen
     if (status != SPOT_OK) throw Error(status, nullptr);
     print_notice(notice);
-    if (once) return kDone;
+    if (options.until == "interruption" ? notice.ends_run == 1 : waits_for_one) return kDone;
   }
-  return kDone;
 }
 
 }  // namespace
 
 Action add_watch(CLI::App& program) {
   auto* command = program.add_subcommand("watch", "Only watch for interruptions: one JSON line for each notice");
-  auto once = std::make_shared<bool>(false);
-  command->add_flag("--once", *once, "Exit 0 at the first notice");
-  command->footer("Example: spotctl watch --once --metadata aws && ./save-my-work.sh");
+  auto options = std::make_shared<Options>();
+  command->add_flag("--once", options->once, "Exit 0 at the first notice");
+  command
+      ->add_option(
+          "--until", options->until,
+          "Exit 0 at the first that ends a run (interruption: no recommendation, nothing left over), or at any")
+      ->check(CLI::IsMember({"any", "interruption"}));
+  command->add_flag("--json", options->json, "JSON lines, which is what is printed anyway");
+  command->footer("Example: spotctl watch --until interruption --metadata aws && ./save-my-work.sh");
   const Configuration configuration(*command);
-  return [configuration, once] { return watch(configuration, *once); };
+  return [configuration, options] { return watch(configuration, *options); };
 }
 
 }  // namespace spotctl

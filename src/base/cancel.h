@@ -42,7 +42,7 @@ inline void check_stop(const StopCheck& stop, std::string_view what) {
 /// Calls use(piece) for all of `bytes` in order, a fraction of a second's work at a time, asking `stop` between.
 template <typename Use>
 void in_pieces(std::span<const std::byte> bytes, const StopCheck& stop, std::string_view what, const Use& use) {
-  constexpr std::size_t kPiece = std::size_t{8} << 20;
+  constexpr std::size_t kPiece = std::size_t{1} << 20;
   for (std::size_t at = 0; at < bytes.size(); at += kPiece) {
     check_stop(stop, what);
     use(bytes.subspan(at, std::min(kPiece, bytes.size() - at)));

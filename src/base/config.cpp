@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 #include <vector>
 
+#include "base/key_names.h"
 #include "base/recipes.h"
 #include "base/status.h"
 #include "base/text.h"
@@ -12,27 +12,17 @@
 namespace spot {
 namespace {
 
-/// Number of single-character edits between two words (Levenshtein).
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i + 1;
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({replaced, row[j] + 1, row[j + 1] + 1});
-    }
-  }
-  return row.back();
+/// A whole number without an exponent.
+std::string bound(double value) {
+  return value == std::floor(value) ? to_text(static_cast<std::int64_t>(value)) : to_text(value);
 }
 
 std::string allowed(const ConfigKey& key) {
   if (!key.choices.empty()) return cat("one of ", key.choices);
   if (key.type == KeyType::kBoolean) return "true or false";
   if (key.type == KeyType::kText) return "text";
-  return cat(key.type == KeyType::kInteger ? "an integer" : "a number", " from ", key.minimum, " to ", key.maximum);
+  return cat(key.type == KeyType::kInteger ? "an integer" : "a number", " from ", bound(key.minimum), " to ",
+             bound(key.maximum));
 }
 
 [[noreturn]] void refuse(const ConfigKey& key, std::string_view value) {
@@ -59,16 +49,9 @@ const ConfigKey& find_config_key(std::string_view name) {
   const auto keys = config_keys();
   const auto found = std::find_if(keys.begin(), keys.end(), [&](const ConfigKey& key) { return key.name == name; });
   if (found != keys.end()) return *found;
-  // No key is as long, and the name may come from a file.
-  const std::string_view compared = name.substr(0, 32);
-  std::string_view nearest;
-  std::size_t smallest = std::string_view::npos;
-  for (const ConfigKey& key : keys) {
-    const std::size_t distance = edit_distance(key.name, compared);
-    if (distance < smallest) nearest = key.name;
-    smallest = std::min(smallest, distance);
-  }
-  fail(Status::kConfig, cat("there is no configuration key '", printable(name), "'; did you mean '", nearest, "'?"));
+  const std::string_view nearest = nearest_key(name);
+  const std::string hint = nearest.empty() ? ": 'spotctl config' lists all" : cat("; did you mean '", nearest, "'?");
+  fail(Status::kConfig, cat("there is no configuration key '", printable(name), "'", hint));
 }
 
 std::string_view type_name(KeyType type) {
@@ -117,7 +100,7 @@ void Config::set_real(std::string_view name, double value) {
   if (key.type != KeyType::kReal || !std::isfinite(value) || value < key.minimum || value > key.maximum) {
     refuse(key, to_text(value));
   }
-  store(key, to_text(value));
+  store(key, to_text(value + 0.0));  // -0 is 0
 }
 
 void Config::set_text(std::string_view name, std::string_view value) {

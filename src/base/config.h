@@ -32,11 +32,14 @@ struct ConfigKey {
 /// Every key, in the order in which people should read them.
 std::span<const ConfigKey> config_keys();
 
-/// The key of that name; throws kConfig, naming the nearest key, when there is none.
+/// The key of that name; throws kConfig, naming the key that was probably meant, when there is none.
 const ConfigKey& find_config_key(std::string_view name);
 
 /// "boolean", "integer", "number" or "text".
 std::string_view type_name(KeyType type);
+
+/// The values of all keys by name, as canonical text.
+using ConfigValues = std::map<std::string, std::string, std::less<>>;
 
 /// Values for the keys; a key that was not set has the recipe's value, else its default. Values are kept as canonical
 /// text, so that equal values have equal text.
@@ -56,7 +59,7 @@ class Config {
   /// By the caller, not by a recipe.
   [[nodiscard]] bool is_set(std::string_view key) const;
   /// All keys with their values, defaults included.
-  [[nodiscard]] const std::map<std::string, std::string, std::less<>>& values() const { return values_; }
+  [[nodiscard]] const ConfigValues& values() const { return values_; }
 
   Config();
 
@@ -64,7 +67,7 @@ class Config {
   void store(const ConfigKey& key, std::string value);
   void apply_recipe();
 
-  std::map<std::string, std::string, std::less<>> values_;
+  ConfigValues values_;
   std::map<std::string, bool, std::less<>> set_;
 };
 

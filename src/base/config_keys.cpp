@@ -44,12 +44,22 @@ constexpr auto kKeys = std::to_array<ConfigKey>({
            "fastest-keras-cnn about as much with the model keras-cnn"),
     text("dataset", "auto", kFree,
          "Images: a folder of IDX files, mnist, fashion-mnist, kmnist, synthetic, or auto: mnist when it "
-         "is cached or can be downloaded, else synthetic"),
+         "is cached or can be downloaded, else synthetic; it stays that for the whole run"),
     text("dataset_mirrors", "", kFree, "Base URLs tried before the built-in mirrors, separated by commas"),
     text("volume", "spot-volume", kFree,
          "Persistent folder that holds datasets/, checkpoints/, models/ and logs/. It must exist, except "
          "the default one, which is created"),
+    choice("volume_access", "read-write", "read-write|read-only", kFree,
+           "read-only: nothing is written to the volume, nor need there be one, so no run can be made. For evaluation"),
     flag("volume_must_be_mounted", "false", kFree, "Refuse a volume that is not a mount point of its own"),
+    choice(
+        "volume_mode", "private", "private|group", kFree,
+        "Who may use what a run makes on the volume: its own user alone, or the group of its folders too (modes 2770 "
+        "and 0660), so that several users can take turns"),
+    choice("durability", "full", "full|weak", kFree,
+           "full refuses a volume whose file system cannot promise that a save which is reported survives a power cut, "
+           "or cannot refuse to replace a file; weak takes such a one (CIFS, some of FUSE), and each save says what "
+           "was not promised"),
 
     // How it is trained.
     integer("batch_size", "128", 1, 65536, kExact, "Samples a step"),
@@ -88,9 +98,13 @@ constexpr auto kKeys = std::to_array<ConfigKey>({
     real("augment_rotation", "0", 0, 180, kExact,
          "Degrees by which a training image is turned at random, at most, either way; 0: not"),
 
+    choice("on_nan", "stop", "stop|continue", kFree,
+           "When a loss, a gradient norm or the state is not finite: stop without saving such a state, or continue"),
+
     // Where it is computed.
     choice("device", "auto", "auto|cpu|cuda", kFree, "Engine that computes"),
-    integer("threads", "0", 0, 1024, kFree, "Worker threads; 0: one for each processor. Never changes a result"),
+    integer("threads", "0", 0, 1024, kFree,
+            "Worker threads; 0: one for each processor, within the CPU quota of a container. Never changes a result"),
     integer("shards", "8", 1, 1024, kExact,
             "Parts into which each batch is cut, whatever the number of threads. The order of sums "
             "depends on it, so it is part of the run"),
@@ -109,12 +123,14 @@ constexpr auto kKeys = std::to_array<ConfigKey>({
     real("checkpoint_seconds", "60", 0, 1e9, kFree, "Save every so many seconds; 0: not by time"),
     integer("checkpoint_epochs", "1", 0, 1e9, kFree, "Save every so many epochs; 0: not by epochs"),
     integer("keep_last", "3", 2, 1e6, kFree,
-            "Newest checkpoints of the run that are kept; those of other runs on the volume are left alone"),
+            "Newest checkpoints of the run that are kept; those of other runs on the volume are left alone. The volume "
+            "needs room for keep_last + keep_best + 2 checkpoints; on a full one fewer are kept, at least two"),
     integer("keep_best", "1", 0, 1e6, kFree,
             "Best checkpoints (by validation accuracy, or test accuracy without a validation set) that "
-            "are kept beside the newest"),
-    integer("keep_every", "0", 0, 1e12, kFree,
-            "Checkpoints at multiples of so many steps are kept for ever; 0: none for that reason"),
+            "are kept beside the newest; on a full volume fewer are kept, at least one"),
+    integer(
+        "keep_every", "0", 0, 1e12, kFree,
+        "Checkpoints at multiples of so many steps are kept for ever, on a full volume too; 0: none for that reason"),
     real("lease_wait_seconds", "120", 0, 1e6, kFree,
          "How long to wait for another process that writes to the same volume"),
     flag("takeover", "false", kFree,
@@ -126,7 +142,8 @@ constexpr auto kKeys = std::to_array<ConfigKey>({
          "Interruption notices: auto (the cloud this machine runs in, if any), aws, file:PATH (a path "
          "that appears), or none"),
     text("metadata_endpoint", "", kFree, "Base URL of the metadata service, instead of the provider's own address"),
-    flag("metadata_v1", "false", kFree, "Also ask metadata services that issue no session token (IMDSv1)"),
+    flag("metadata_v1", "false", kFree,
+         "Ask the metadata service without a session token where none is to be had (IMDSv1)"),
     real("poll_seconds", "5", 0.01, 3600, kFree, "Time between two questions to the metadata service"),
 
     // What is recorded with it.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <dirent.h>
 #include <fcntl.h>
@@ -10,8 +11,11 @@
 #include <utility>
 
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 
+#include "base/access.h"
+#include "base/held_signal.h"
 #include "base/status.h"
 #include "base/text.h"
 
@@ -48,7 +52,7 @@ Fd open_file(const std::filesystem::path& path, int flags, unsigned mode) {
     fail(Status::kIo, cat("'", path.string(), "' is a symbolic link, and links are not followed here"),
          {.os_errno = ELOOP});
   }
-  fail_errno(cat("cannot open '", path.string(), "'"), errno);
+  fail_path(cat("cannot open '", path.string(), "'"), errno, path);
 }
 
 Fd open_regular_file(const std::filesystem::path& path, int flags, unsigned mode) {
@@ -103,6 +107,7 @@ std::string read_text_file(const std::filesystem::path& path, std::uint64_t limi
 
 int write_all(int fd, const void* bytes, std::size_t size) {
   const auto* next = static_cast<const char*>(bytes);
+  const HeldSignal limit(SIGXFSZ);
   while (size > 0) {
     const ssize_t written = ::write(fd, next, size);
     if (written < 0 && errno == EINTR) continue;
@@ -115,6 +120,7 @@ int write_all(int fd, const void* bytes, std::size_t size) {
 
 int write_all_at(int fd, const void* bytes, std::size_t size, std::uint64_t offset) {
   const auto* next = static_cast<const char*>(bytes);
+  const HeldSignal limit(SIGXFSZ);
   while (size > 0) {
     const ssize_t written = ::pwrite(fd, next, size, static_cast<off_t>(offset));
     if (written < 0 && errno == EINTR) continue;
@@ -152,9 +158,16 @@ std::vector<std::string> entry_names(const Fd& directory) {
   return names;
 }
 
+std::string random_name() {
+  std::uint64_t random = 0;
+  if (::getrandom(&random, sizeof random, 0) != sizeof random) fail_errno("cannot make up a name", errno);
+  return to_hex(&random, sizeof random);
+}
+
 void sync_directory(const std::filesystem::path& directory) {
   const Fd fd = open_file(directory.empty() ? "." : directory, O_RDONLY | O_DIRECTORY);
-  if (::fsync(fd.get()) != 0) {
+  // EINVAL, ENOTSUP: the file system has no such call (CIFS, some of FUSE), so no one can do better.
+  if (::fsync(fd.get()) != 0 && errno != EINVAL && errno != ENOTSUP) {
     fail_errno(cat("cannot make directory '", directory.string(), "' durable"), errno);
   }
 }
@@ -164,7 +177,7 @@ void make_directory(const std::filesystem::path& directory) {
     sync_directory(directory.parent_path());
     return;
   }
-  if (errno != EEXIST) fail_errno(cat("cannot create directory '", directory.string(), "'"), errno);
+  if (errno != EEXIST) fail_path(cat("cannot create directory '", directory.string(), "'"), errno, directory);
   struct stat info {};
   if (::lstat(directory.c_str(), &info) != 0) fail_errno(cat("cannot examine '", directory.string(), "'"), errno);
   if (S_ISLNK(info.st_mode)) {
@@ -174,21 +187,30 @@ void make_directory(const std::filesystem::path& directory) {
   if (!S_ISDIR(info.st_mode)) fail(Status::kIo, cat("'", directory.string(), "' exists and is not a directory"));
 }
 
-Fd place_file(const std::filesystem::path& path, std::span<const std::byte> bytes, const Fd* staging) {
+namespace {
+
+/// share_like() for a file that will be in the folder `parent`.
+int share_in(const std::filesystem::path& parent, const Fd& file) {
+  const Fd folder(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  return folder.valid() ? share_like(folder.get(), file.get()) : 0;
+}
+
+}  // namespace
+
+Fd place_file(const std::filesystem::path& path, std::span<const std::byte> bytes, const Fd* staging, unsigned mode) {
   const std::filesystem::path parent = path.parent_path().empty() ? "." : path.parent_path();
   const Fd beside = staging == nullptr ? open_file(parent, O_RDONLY | O_DIRECTORY) : Fd();
   const int directory = staging == nullptr ? beside.get() : staging->get();
-  const std::string temporary = cat(".tmp-", path.filename().string(), "-", getpid());
-  // A process of this number may have died here before. Whatever it left is not written through.
-  ::unlinkat(directory, temporary.c_str(), 0);
+  const std::string temporary = cat(".tmp-", path.filename().string(), "-", random_name());
   constexpr int kFlags = O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-  Fd fd(::openat(directory, temporary.c_str(), kFlags, 0600));
+  Fd fd(::openat(directory, temporary.c_str(), kFlags, mode));
   int error = fd.valid() ? write_all(fd.get(), bytes.data(), bytes.size()) : errno;
   if (error == 0 && ::fsync(fd.get()) != 0) error = errno;
+  if (error == 0) error = share_in(parent, fd);
   if (error == 0 && ::renameat(directory, temporary.c_str(), AT_FDCWD, path.c_str()) != 0) error = errno;
   if (error == EXDEV && staging != nullptr) {
     ::unlinkat(directory, temporary.c_str(), 0);
-    return place_file(path, bytes, nullptr);
+    return place_file(path, bytes, nullptr, mode);
   }
   if (error != 0) {
     if (fd.valid()) ::unlinkat(directory, temporary.c_str(), 0);
@@ -198,13 +220,15 @@ Fd place_file(const std::filesystem::path& path, std::span<const std::byte> byte
   return fd;
 }
 
-void write_file_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes, const Fd* staging) {
-  const int error = place_file(path, bytes, staging).close();
+void write_file_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes, const Fd* staging,
+                           unsigned mode) {
+  const int error = place_file(path, bytes, staging, mode).close();
   if (error != 0) fail_errno(cat("cannot write '", path.string(), "'"), error);
 }
 
-void write_file_atomically(const std::filesystem::path& path, const std::string& text, const Fd* staging) {
-  write_file_atomically(path, std::as_bytes(std::span(text)), staging);
+void write_file_atomically(const std::filesystem::path& path, const std::string& text, const Fd* staging,
+                           unsigned mode) {
+  write_file_atomically(path, std::as_bytes(std::span(text)), staging, mode);
 }
 
 MappedFile::MappedFile(const std::filesystem::path& path) {

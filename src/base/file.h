@@ -50,7 +50,8 @@ std::vector<std::byte> read_file(const std::filesystem::path& path, std::uint64_
                                  const StopCheck& stop = {});
 std::string read_text_file(const std::filesystem::path& path, std::uint64_t limit, Links links = Links::kFollow);
 
-/// Writes all bytes, looping on short writes and EINTR. Returns errno, 0 when all is written.
+/// Writes all bytes, looping on short writes and EINTR. Returns errno, 0 when all is written; EFBIG beyond the limit of
+/// RLIMIT_FSIZE, whose signal ends nobody.
 int write_all(int fd, const void* bytes, std::size_t size);
 
 /// The same at `offset`, without moving the file's position.
@@ -62,23 +63,33 @@ Fd open_directory(const std::filesystem::path& directory);
 /// Names of the entries of an open directory, but "." and "..", in no order. Throws kIo.
 std::vector<std::string> entry_names(const Fd& directory);
 
-/// Makes the entries of a directory durable. Throws kIo.
+/// 16 random hexadecimal digits, for a name that no other process makes, on whatever machine. Throws kIo.
+std::string random_name();
+
+/// Makes the entries of a directory durable, where its file system can do that: who relies on it finds out beforehand
+/// (checkpoint/rehearsal.h). Throws kIo.
 void sync_directory(const std::filesystem::path& directory);
 
 /// Creates the directory (its parent must exist) with mode 0700 unless it is there, and makes its entry in
 /// the parent durable. Throws kIo when something else is there, a symbolic link included.
 void make_directory(const std::filesystem::path& directory);
 
+constexpr unsigned kPrivate = 0600;  ///< checkpoints and what belongs to them
+constexpr unsigned kByUmask = 0666;  ///< what is made for others: models, logs
+
 /// Replaces `path` by the bytes, atomically and durably: a temporary file, fsync, rename, fsync of the
 /// directory. After a crash the old or the new content is there, never a mixture. The temporary file is made
 /// in `staging`, a directory of the same volume, and who loses the staging directory can replace nothing any more;
-/// else, or when something else is mounted where `path` is, beside `path`. The file's mode is 0600; where `path` is a
-/// symbolic link, the link is replaced.
+/// else, or when something else is mounted where `path` is, beside `path`. The file gets `mode` less the process's
+/// umask, and in a shared folder (base/access.h) what its group needs; where `path` is a symbolic link, the link is
+/// replaced.
 void write_file_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes,
-                           const Fd* staging = nullptr);
-void write_file_atomically(const std::filesystem::path& path, const std::string& text, const Fd* staging = nullptr);
+                           const Fd* staging = nullptr, unsigned mode = kPrivate);
+void write_file_atomically(const std::filesystem::path& path, const std::string& text, const Fd* staging = nullptr,
+                           unsigned mode = kPrivate);
 /// The same, and leaves that very file open for appending.
-Fd place_file(const std::filesystem::path& path, std::span<const std::byte> bytes, const Fd* staging);
+Fd place_file(const std::filesystem::path& path, std::span<const std::byte> bytes, const Fd* staging,
+              unsigned mode = kPrivate);
 
 /// A file of a volume mapped read-only, symbolic links refused. Only for files that no one else writes to: whoever
 /// truncates a mapped file kills its reader with SIGBUS.

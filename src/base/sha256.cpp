@@ -57,13 +57,14 @@ void add_block(State& state, const std::byte* block) {
 
 }  // namespace
 
-std::string sha256_hex(std::span<const std::byte> bytes) {
+std::string sha256_hex(std::span<const std::byte> bytes, const StopCheck& stop) {
   State state = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
   const std::uint64_t bits = std::uint64_t{bytes.size()} * 8;
-  while (bytes.size() >= kBlockSize) {
-    add_block(state, bytes.data());
-    bytes = bytes.subspan(kBlockSize);
-  }
+  const std::size_t whole = bytes.size() / kBlockSize * kBlockSize;
+  in_pieces(bytes.first(whole), stop, "hashing", [&](std::span<const std::byte> piece) {
+    for (std::size_t at = 0; at < piece.size(); at += kBlockSize) add_block(state, piece.data() + at);
+  });
+  bytes = bytes.subspan(whole);
   // A one bit, zeros, and the length in bits fill one or two last blocks.
   std::byte tail[2 * kBlockSize] = {};
   if (!bytes.empty()) std::memcpy(tail, bytes.data(), bytes.size());

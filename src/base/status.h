@@ -29,6 +29,7 @@ enum class Status : std::int32_t {
   kUnsupported = 18,
   kNoMemory = 19,
   kInternal = 20,
+  kDiverged = 21,
 };
 
 /// What is known about the cause of an error beside its message; the neutral value means "not applicable".

@@ -56,7 +56,14 @@ std::vector<std::string> split(std::string_view text, char separator);
 /// `text` without white space at both ends.
 std::string_view trim(std::string_view text);
 
-/// `text` with control bytes replaced by '?' and cut at `limit` bytes: fit to be quoted in a message.
+/// `text` with every byte that is no part of a UTF-8 character replaced by U+FFFD. Texts that leave the library are
+/// UTF-8; paths, which may be any bytes, stay as they are.
+std::string valid_utf8(std::string_view text);
+
+/// The longest beginning of a UTF-8 text that has at most `limit` bytes and ends with a whole character.
+std::string_view cut_utf8(std::string_view text, std::size_t limit);
+
+/// `text` as valid UTF-8 without control characters, cut at `limit` bytes: fit to be quoted in a message.
 std::string printable(std::string_view text, std::size_t limit = 80);
 
 }  // namespace spot

@@ -1,9 +1,12 @@
 #include "base/thread.h"
 
-#include <algorithm>
 #include <csignal>
 #include <pthread.h>
 #include <sched.h>
+#include <system_error>
+
+#include "base/status.h"
+#include "base/text.h"
 
 namespace spot {
 namespace {
@@ -28,10 +31,15 @@ class SignalsBlocked {
 
 std::thread start_thread(const std::string& name, std::function<void()> body) {
   const SignalsBlocked blocked;
-  return std::thread([name = name.substr(0, 15), body = std::move(body)] {
-    pthread_setname_np(pthread_self(), name.c_str());
-    body();
-  });
+  try {
+    return std::thread([name = name.substr(0, 15), body = std::move(body)] {
+      pthread_setname_np(pthread_self(), name.c_str());
+      body();
+    });
+  } catch (const std::system_error& error) {
+    fail_errno(cat("cannot start thread '", name, "': raise the limit of processes (ulimit -u), or set fewer threads"),
+               error.code().value());
+  }
 }
 
 void set_priority(std::thread& thread, Priority priority) {
@@ -41,13 +49,6 @@ void set_priority(std::thread& thread, Priority priority) {
   if (pthread_getschedparam(thread.native_handle(), &policy, &none) != 0) return;
   if (policy != SCHED_OTHER && policy != SCHED_BATCH) return;
   pthread_setschedparam(thread.native_handle(), priority == Priority::kBatch ? SCHED_BATCH : SCHED_OTHER, &none);
-}
-
-int available_processors() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
-  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
 }  // namespace spot

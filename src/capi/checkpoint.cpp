@@ -8,6 +8,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/finite.h"
 #include "capi/cancel.h"
 #include "capi/guard.h"
 #include "capi/handles.h"
@@ -63,7 +64,12 @@ void set_from_checkpoint(spot::Config& config, const spot::ConfigKey& key, const
                          const spot::CheckpointMeta& meta) {
   // A recipe has done its work: every key has its value.
   if (names_place(key.name) || key.name == "recipe") return;
-  if (key.name == "dataset" && !spot::is_known_dataset(value)) return;
+  if (key.name == "dataset") {
+    // What auto became is part of the run.
+    const std::string& name = value == "auto" ? meta.dataset_name : value;
+    if (spot::is_known_dataset(name)) config.set_text(key.name, name);
+    return;
+  }
   const bool is_model_file = key.name == "model" && !spot::is_preset_model(value);
   config.set_text(key.name, is_model_file ? meta.model_json : value);
 }
@@ -128,6 +134,15 @@ Json describe(const spot_checkpoint& checkpoint) {
           {"history", std::move(history)}};
 }
 
+void check_is_worth_exporting(const spot_checkpoint& checkpoint) {
+  for (const spot::TensorSpec& tensor : checkpoint.content.layout.tensors()) {
+    if (tensor.role == spot::TensorRole::kAccumulator) continue;
+    if (spot::all_finite(checkpoint.content.state().tensor(tensor))) continue;
+    spot::fail(Status::kDiverged, spot::cat("'", checkpoint.path, "' is not worth exporting: its tensor '",
+                                            spot::printable(tensor.name), "' is not finite; export an earlier one"));
+  }
+}
+
 Json to_json(const spot::FileVerdict& verdict) {
   const auto text_or_null = [](const std::string& text) { return text.empty() ? Json() : Json(text); };
   return {{"path", verdict.path.string()},
@@ -152,6 +167,10 @@ spot_status spot_checkpoint_open(const char* path, spot_cancel* cancel, spot_che
     spot::FoundCheckpoint found = spot::find_checkpoint(&required(path, "path"), stop.stop());
     *out = new spot_checkpoint{{}, found.path.string(), found.bytes, std::move(found.checkpoint)};
   });
+}
+
+const char* spot_checkpoint_path(const spot_checkpoint* checkpoint) {
+  return checkpoint == nullptr ? "" : checkpoint->path.c_str();
 }
 
 void spot_checkpoint_free(spot_checkpoint* checkpoint) {
@@ -219,6 +238,7 @@ spot_status spot_checkpoint_export(const spot_checkpoint* checkpoint, const char
   return guard(error, [&] {
     spot::check_process(required(checkpoint, "checkpoint").owner);
     const spot::CheckpointMeta& meta = checkpoint->content.meta;
+    check_is_worth_exporting(*checkpoint);
     spot::export_model(&required(prefix, "prefix"), meta.model_json, checkpoint->content.state(),
                        {{"format", "spot-trainer"}, {"run_id", meta.run_id}, {"step", spot::to_text(meta.step)}});
   });

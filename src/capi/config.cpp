@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/key_names.h"
 #include "capi/guard.h"
 #include "capi/handles.h"
 
@@ -35,6 +36,7 @@ nlohmann::ordered_json describe(const spot::ConfigKey& key) {
   }
   json["resume"] = key.resume == spot::ResumeRule::kExact ? "exact" : "free";
   json["help"] = key.help;
+  json["synonyms"] = spot::split(spot::synonyms_of(key.name), '|');
   return json;
 }
 
@@ -95,7 +97,8 @@ spot_status spot_config_set_log(spot_config* config, spot_log_fn receiver, void*
       return;
     }
     config->log = spot::Log([receiver, user](spot::LogLevel level, std::string_view message) {
-      receiver(user, static_cast<int32_t>(level), message.data(), message.size());
+      const std::string text = spot::valid_utf8(message);
+      receiver(user, static_cast<int32_t>(level), text.data(), text.size());
     });
   });
 }

@@ -28,6 +28,7 @@ constexpr std::array kNames = {
     "SPOT_E_UNSUPPORTED",
     "SPOT_E_NO_MEMORY",
     "SPOT_E_INTERNAL",
+    "SPOT_E_DIVERGED",
 };
 
 constexpr bool same(spot::Status status, spot_status number) {
@@ -54,7 +55,8 @@ static_assert(same(spot::Status::kTimeout, SPOT_E_TIMEOUT));
 static_assert(same(spot::Status::kUnsupported, SPOT_E_UNSUPPORTED));
 static_assert(same(spot::Status::kNoMemory, SPOT_E_NO_MEMORY));
 static_assert(same(spot::Status::kInternal, SPOT_E_INTERNAL));
-static_assert(kNames.size() == SPOT_E_INTERNAL + 1);
+static_assert(same(spot::Status::kDiverged, SPOT_E_DIVERGED));
+static_assert(kNames.size() == SPOT_E_DIVERGED + 1);
 
 }  // namespace
 

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <new>
 #include <system_error>
 
@@ -14,7 +15,7 @@ namespace {
 /// The caller's error, or the immortal one when there is no memory for it.
 spot_error* make_error(Status status, const std::string& message, ErrorDetails details) noexcept {
   try {
-    return new spot_error{status, message, details};
+    return new spot_error{status, valid_utf8(message), details};
   } catch (...) {
     return out_of_memory_error();
   }
@@ -27,6 +28,16 @@ spot_status report(spot_error** error, Status status, const char* message, Error
   return static_cast<spot_status>(status);
 }
 
+/// "'PATH': File name too long", without the library's own words.
+spot_status report_path(spot_error** error, const std::filesystem::filesystem_error& e) noexcept {
+  try {
+    const std::string message = cat("'", printable(e.path1().string(), 200), "': ", e.code().message());
+    return report(error, Status::kIo, message.c_str(), {.os_errno = e.code().value()});
+  } catch (...) {
+    return report(error, Status::kNoMemory, "");
+  }
+}
+
 }  // namespace
 
 spot_status report_exception(spot_error** error) noexcept {
@@ -36,9 +47,10 @@ spot_status report_exception(spot_error** error) noexcept {
     return report(error, e.status(), e.what(), e.details());
   } catch (const std::bad_alloc&) {
     return report(error, Status::kNoMemory, "");
+  } catch (const std::filesystem::filesystem_error& e) {
+    return report_path(error, e);
   } catch (const std::system_error& e) {
-    // Files that std::filesystem looked at, and threads that could not be started.
-    return report(error, Status::kIo, e.what(), {.os_errno = e.code().value()});
+    return report(error, Status::kIo, e.what(), {.os_errno = e.code().value()});  // a thread that could not be started
   } catch (const std::exception& e) {
     return report(error, Status::kInternal, e.what());
   } catch (...) {

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cxxabi.h>
 #include <spot_trainer.h>
 #include <string>
 #include <string_view>
@@ -17,13 +18,16 @@ namespace spot {
 /// caller.
 spot_status report_exception(spot_error** error) noexcept;
 
-/// Where exceptions stop: runs the body of an exported function.
+/// Where exceptions stop: runs the body of an exported function. What pthread_exit() and pthread_cancel() unwind a
+/// thread with, in a callback for instance, is no exception and goes on: glibc ends the process where it is kept.
 template <typename Body>
-spot_status guard(spot_error** error, Body&& body) noexcept {
+spot_status guard(spot_error** error, Body&& body) {
   if (error != nullptr) *error = nullptr;
   try {
     std::forward<Body>(body)();
     return SPOT_OK;
+  } catch (const abi::__forced_unwind&) {
+    throw;
   } catch (...) {
     return report_exception(error);
   }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <spot_trainer.h>
+#include <string>
 
 #include "base/cancel.h"
 #include "base/config.h"
@@ -12,6 +13,7 @@
 #include "capi/guard.h"
 #include "checkpoint/checkpoint.h"
 #include "interrupt/poller.h"
+#include "session/inference.h"
 #include "session/session.h"
 
 // What the opaque handles of the public header are.
@@ -30,15 +32,22 @@ struct spot_cancel {
 
 struct spot_poller {
   spot::ForkGuard owner;
-  /// Shared with a run in progress, so that the handle may be freed meanwhile.
+  /// Shared with a run or a wait in progress, so that the handle may be freed meanwhile.
   std::shared_ptr<spot::Poller> poller;
-  std::atomic<std::uint64_t> wakeups{0};         ///< asked for
-  std::atomic<std::uint64_t> obeyed_wakeups{0};  ///< of these, those that a wait returned for
 };
 
 struct spot_trainer {
   spot::HandleUse use;
   spot::Session session;
+  std::string path{};  ///< that the last call gave to the host
+};
+
+/// Guards itself, so any number of threads may use it.
+struct spot_model {
+  spot::ForkGuard owner;
+  std::string run_id;
+  std::uint64_t step;
+  spot::Inference inference;
 };
 
 /// Never changes, so any number of threads may read it.

@@ -1,11 +1,12 @@
-#include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <spot_trainer.h>
-#include <utility>
 
 #include "base/clock.h"
+#include "capi/cancel.h"
 #include "capi/guard.h"
 #include "capi/handles.h"
 #include "capi/structs.h"
@@ -23,13 +24,18 @@ static_assert(static_cast<int32_t>(NoticeAction::kHibernate) == SPOT_ACTION_HIBE
 static_assert(static_cast<int32_t>(NoticeAction::kRebalance) == SPOT_ACTION_REBALANCE);
 static_assert(static_cast<int32_t>(NoticeAction::kRequest) == SPOT_ACTION_REQUEST);
 
+constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+
 spot_notice to_struct(const spot::Notice& notice) {
   const int64_t now = spot::system_clock().monotonic_ns();
   spot_notice result{};
   result.action = static_cast<int32_t>(notice.action);
-  result.seconds_left = spot::to_seconds(notice.deadline_ns - now);
+  result.id = notice.id;
+  result.seconds_left = notice.deadline_ns ? spot::to_seconds(*notice.deadline_ns - now) : kNone;
   result.seconds_since = spot::to_seconds(now - notice.seen_ns);
   result.stale = notice.stale ? 1 : 0;
+  result.withdrawn = notice.withdrawn ? 1 : 0;
+  result.ends_run = spot::ends_training(notice) ? 1 : 0;
   spot::write_text(result.source, notice.source);
   spot::write_text(result.detail, notice.detail);
   return result;
@@ -41,36 +47,17 @@ spot_poller_health to_struct(const spot::PollerHealth& health) {
   result.disabled = health.disabled ? 1 : 0;
   result.polls = health.polls;
   result.failures_in_a_row = health.failures_in_a_row;
-  result.seconds_since_success = health.last_success_ns < 0 ? std::numeric_limits<double>::quiet_NaN()
-                                                            : spot::to_seconds(now - health.last_success_ns);
+  result.seconds_since_success = health.last_success_ns < 0 ? kNone : spot::to_seconds(now - health.last_success_ns);
+  spot::write_text(result.source, health.source);
   spot::write_text(result.last_error, health.last_error);
   return result;
 }
 
-/// Uses up the wakeups asked for so far; false when there were none.
-bool take_wakeup(spot_poller& handle) {
-  const uint64_t asked = handle.wakeups.load();
-  return handle.obeyed_wakeups.exchange(asked) != asked;
-}
-
-/// The next notice. Throws kCancelled after a wakeup, kTimeout.
-spot::Notice wait_for_notice(spot_poller& handle, int64_t timeout_ms) {
-  using std::chrono::milliseconds;
-  using std::chrono::steady_clock;
-  const auto start = steady_clock::now();
-  for (int64_t left = timeout_ms;;) {
-    if (take_wakeup(handle)) {
-      spot::fail(spot::Status::kCancelled, "spot_poller_wakeup() was called");
-    }
-    if (auto notice = handle.poller->wait(milliseconds(left))) return *std::move(notice);
-    if (timeout_ms < 0) continue;
-    const auto waited = std::chrono::duration_cast<milliseconds>(steady_clock::now() - start);
-    left = timeout_ms - waited.count();
-    if (left <= 0 && handle.wakeups == handle.obeyed_wakeups) {
-      spot::fail(spot::Status::kTimeout, spot::cat("no notice came within ", timeout_ms, " ms"));
-    }
-    left = std::max<int64_t>(left, 0);
-  }
+/// The time until a host's own deadline; nothing where the number is none or beyond any deadline.
+std::optional<std::chrono::nanoseconds> time_left(double seconds) {
+  constexpr double kLongest = 1e9;
+  if (!(std::abs(seconds) <= kLongest)) return std::nullopt;
+  return std::chrono::nanoseconds(std::llround(seconds * 1e9));
 }
 
 }  // namespace
@@ -88,31 +75,49 @@ spot_status spot_poller_create(const spot_config* config, spot_poller** out, spo
 
 void spot_poller_free(spot_poller* poller) {
   if (poller == nullptr || poller->owner.forked()) return;
+  poller->poller->close();
   delete poller;
 }
 
-spot_status spot_poller_wait(spot_poller* poller, int64_t timeout_ms, spot_notice* out, spot_error** error) {
+spot_status spot_poller_wait(spot_poller* poller, uint64_t* position, int64_t timeout_ms, spot_cancel* cancel,
+                             spot_notice* out, spot_error** error) {
   return guard(error, [&] {
     spot::check_process(required(poller, "poller").owner);
     spot::check_struct(out, "out");
-    spot::write_struct(out, to_struct(wait_for_notice(*poller, timeout_ms)));
+    const spot::Cancel stop(cancel);
+    const std::shared_ptr<spot::Poller> watched = poller->poller;
+    uint64_t place = position == nullptr ? 0 : *position;
+    const auto notice = watched->wait(place, std::chrono::milliseconds(timeout_ms), stop.token());
+    if (!notice && watched->closed()) spot::fail(spot::Status::kCancelled, "the poller was freed");
+    if (!notice && spot_cancel_is_triggered(cancel) != 0) {
+      spot::fail(spot::Status::kCancelled, "the spot_cancel was triggered");
+    }
+    if (!notice) spot::fail(spot::Status::kTimeout, spot::cat("no notice came within ", timeout_ms, " ms"));
+    spot::write_struct(out, to_struct(*notice));
+    if (position != nullptr) *position = place;
   });
 }
 
-void spot_poller_wakeup(spot_poller* poller) {
-  if (poller == nullptr || poller->owner.forked()) return;
-  poller->wakeups.fetch_add(1);
-  poller->poller->wakeup();
-}
-
-spot_status spot_poller_notify(spot_poller* poller, int32_t action, const char* reason, spot_error** error) {
+spot_status spot_poller_notify(spot_poller* poller, int32_t action, const char* source, const char* detail,
+                               double seconds_left, uint64_t* id, spot_error** error) {
   return guard(error, [&] {
     spot::check_process(required(poller, "poller").owner);
     if (action < SPOT_ACTION_TERMINATE || action > SPOT_ACTION_REQUEST) {
       spot::fail(spot::Status::kInvalidArgument,
                  spot::cat("'action' is ", action, ": it takes a SPOT_ACTION_... number"));
     }
-    poller->poller->notify(static_cast<NoticeAction>(action), reason == nullptr ? "" : reason);
+    const bool named = source != nullptr && *source != '\0';
+    const uint64_t given = poller->poller->notify(static_cast<NoticeAction>(action), detail == nullptr ? "" : detail,
+                                                  named ? source : "host", time_left(seconds_left));
+    if (id != nullptr) *id = given;
+  });
+}
+
+spot_status spot_poller_withdraw(spot_poller* poller, uint64_t id, spot_error** error) {
+  return guard(error, [&] {
+    spot::check_process(required(poller, "poller").owner);
+    if (poller->poller->withdraw(id)) return;
+    spot::fail(spot::Status::kNotFound, spot::cat("there is no notice ", id, ", or it was withdrawn before"));
   });
 }
 

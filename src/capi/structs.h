@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <string>
 #include <string_view>
 #include <type_traits>
 
@@ -30,15 +31,13 @@ void write_struct(Struct* out, Struct value) {
   std::memcpy(out, &value, std::min<std::size_t>(out->struct_size, sizeof value));
 }
 
-/// Copies a text into a field, cut at its end if need be but never within a UTF-8 character.
+/// Copies a text into a field as valid UTF-8, cut at its end if need be but never within a character.
 template <std::size_t kSize>
 void write_text(char (&field)[kSize], std::string_view text) {
-  std::size_t length = std::min(text.size(), kSize - 1);
-  if (length < text.size()) {
-    while (length > 0 && (static_cast<unsigned char>(text[length]) & 0xC0U) == 0x80U) --length;
-  }
-  std::memcpy(field, text.data(), length);
-  field[length] = '\0';
+  const std::string valid = valid_utf8(text);
+  const std::string_view cut = cut_utf8(valid, kSize - 1);
+  std::memcpy(field, cut.data(), cut.size());
+  field[cut.size()] = '\0';
 }
 
 }  // namespace spot

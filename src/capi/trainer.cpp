@@ -70,6 +70,10 @@ spot_event to_struct(const spot::Event& event) {
   result.durable_ms = event.durable_ms;
   result.bytes = event.bytes;
   result.action = event.action;
+  result.stale = event.stale ? 1 : 0;
+  result.withdrawn = event.withdrawn ? 1 : 0;
+  result.ends_run = event.ends_run ? 1 : 0;
+  result.notice_id = event.notice_id;
   result.deadline_s = event.deadline_s;
   result.reason = event.reason;
   result.path = event.path;
@@ -80,10 +84,12 @@ spot_event to_struct(const spot::Event& event) {
   result.encode_ms = event.encode_ms;
   result.write_ms = event.write_ms;
   result.fsync_ms = event.fsync_ms;
+  result.not_promised = event.not_promised;
   return result;
 }
 
-spot_run_result to_struct(const spot::RunResult& run) {
+/// The path is to be kept in `path`.
+spot_run_result to_struct(const spot::RunResult& run, std::string& path) {
   spot_run_result result{};
   result.reason = static_cast<int32_t>(run.reason);
   result.resumed = run.resumed ? 1 : 0;
@@ -96,11 +102,13 @@ spot_run_result to_struct(const spot::RunResult& run) {
   result.notice_to_durable_ms = run.notice_to_durable_ms;
   result.margin_s = run.margin_s;
   write_text(result.state_hash, run.state_hash);
-  write_text(result.model_path, run.model_path);
+  path = run.model_path;
+  result.model_path = path.c_str();
   return result;
 }
 
-spot_save_report to_struct(const spot::SaveReport& report) {
+/// The path is to be kept in `path`.
+spot_save_report to_struct(const spot::SaveReport& report, std::string& path) {
   spot_save_report result{};
   result.step = report.step;
   result.generation = report.generation;
@@ -111,7 +119,9 @@ spot_save_report to_struct(const spot::SaveReport& report) {
   result.write_ms = spot::to_milliseconds(report.write_ns);
   result.fsync_ms = spot::to_milliseconds(report.fsync_ns);
   result.durable_ms = spot::to_milliseconds(report.durable_ns);
-  write_text(result.path, report.path);
+  path = report.path;
+  result.path = path.c_str();
+  write_text(result.not_promised, report.not_promised);
   return result;
 }
 
@@ -168,7 +178,9 @@ spot_status spot_trainer_set_callback(spot_trainer* trainer, uint32_t stages, sp
     const Call call(required(trainer, "trainer").use);
     if (callback == nullptr) return trainer->session.trainer().set_observer({});
     const auto tell = [callback, user](const spot::Event& event) {
-      const spot_event told = to_struct(event);
+      const std::string message = spot::valid_utf8(event.message);
+      spot_event told = to_struct(event);
+      told.message = message.c_str();
       const int32_t answer = callback(user, &told);
       if (answer == 0) return;
       spot::fail(Status::kCallback, spot::cat("the callback returned ", answer, " at step ", event.step));
@@ -185,7 +197,7 @@ spot_status spot_trainer_run(spot_trainer* trainer, spot_poller* poller, spot_ca
     if (poller != nullptr) spot::check_process(poller->owner);
     const std::shared_ptr<spot::Poller> notices = poller == nullptr ? nullptr : poller->poller;
     const Cancel stop(cancel);
-    write_struct(result, to_struct(spot::run(trainer->session, notices.get(), stop.token())));
+    write_struct(result, to_struct(spot::run(trainer->session, notices.get(), stop.token()), trainer->path));
   });
 }
 
@@ -280,7 +292,7 @@ spot_status spot_trainer_checkpoint(spot_trainer* trainer, spot_cancel* cancel, 
     const std::uint64_t ticket = session.save_soon(spot::SaveReason::kRequest, stop.stop());
     const spot::SaveOutcome outcome = session.finish_save(ticket, stop.stop());
     if (outcome.error) throw spot::Error(*outcome.error);
-    if (out != nullptr) write_struct(out, to_struct(outcome.report));
+    if (out != nullptr) write_struct(out, to_struct(outcome.report, trainer->path));
   });
 }
 

@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/processors.h"
 #include "capi/backends.h"
 #include "checkpoint/decoder.h"
 #include "data/gzip.h"
@@ -16,8 +17,12 @@ namespace {
 std::string describe_build() {
   auto backends = nlohmann::ordered_json::array();
   for (const spot::Backend& backend : spot::backends()) {
-    backends.push_back({{"name", backend.name}, {"usable", backend.score > 0}, {"detail", backend.detail}});
+    backends.push_back({{"name", backend.name},
+                        {"usable", backend.score > 0},
+                        {"present", backend.score != 0},
+                        {"detail", backend.detail}});
   }
+  const spot::Processors processors = spot::available_processors();
   const nlohmann::ordered_json build = {{"version", spot::library_version()},
                                         {"abi_version", SPOT_ABI_VERSION},
                                         {"compiler", SPOT_COMPILER},
@@ -27,7 +32,8 @@ std::string describe_build() {
                                           {"flatbuffers", spot::checkpoint_library_version()},
                                           {"curl", spot::http_library_version()},
                                           {"zlib", spot::gzip_library_version()}}},
-                                        {"backends", std::move(backends)}};
+                                        {"backends", std::move(backends)},
+                                        {"processors", {{"count", processors.count}, {"reason", processors.reason}}}};
   return build.dump();
 }
 

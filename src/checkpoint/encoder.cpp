@@ -10,6 +10,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/finite.h"
 #include "base/hash.h"
 #include "base/status.h"
 #include "base/text.h"
@@ -136,11 +137,13 @@ class Skeleton {
 class Filler {
  public:
   Filler(const Skeleton& skeleton, const CheckpointMeta& meta, const StateReader& state, std::span<std::byte> image,
-         BlockSink* sink)
+         BlockSink* sink, AllowedValues values)
       : skeleton_(skeleton),
         state_(state),
         image_(image),
         sink_(sink),
+        values_(values),
+        step_(meta.step),
         state_hasher_(meta.step, meta.seed),
         trailer_{.payload_size = skeleton.payload().size(),
                  .writer_epoch = meta.writer_epoch,
@@ -186,12 +189,19 @@ class Filler {
       std::byte* copy = image_.data() + filled_;
       if (copy != piece.data()) std::memcpy(copy, piece.data(), piece.size());
       // Of the copy: what is hashed is what is written, even should the source change meanwhile.
+      check_values(tensor, copy, piece.size());
       tensor_hasher_.update(copy, piece.size());
       state_hasher_.update(copy, piece.size());
       filled_ += piece.size();
       if (filled_ >= told_ + kStretch) tell(filled_ / kBlock * kBlock);
     }
     tensor_hashes_.push_back(tensor_hasher_.digest());
+  }
+
+  void check_values(const TensorSpec& tensor, const std::byte* bytes, std::size_t size) const {
+    if (values_ == AllowedValues::kAny) return;
+    if (all_finite({reinterpret_cast<const float*>(bytes), size / sizeof(float)})) return;
+    fail_diverged(cat("tensor '", tensor.name, "' after step ", step_));
   }
 
   void write_hashes(const std::string& state_hash) {
@@ -223,6 +233,8 @@ class Filler {
   const StateReader& state_;
   std::span<std::byte> image_;
   BlockSink* sink_;
+  AllowedValues values_;
+  std::uint64_t step_;
   StateHasher state_hasher_;
   Hasher64 tensor_hasher_;
   std::vector<std::uint64_t> tensor_hashes_;
@@ -242,7 +254,8 @@ struct CheckpointEncoder::Buffers {
 CheckpointEncoder::CheckpointEncoder() : buffers_(std::make_unique<Buffers>()) {}
 CheckpointEncoder::~CheckpointEncoder() = default;
 
-EncodedCheckpoint CheckpointEncoder::encode(const CheckpointMeta& meta, const StateReader& state, BlockSink* sink) {
+EncodedCheckpoint CheckpointEncoder::encode(const CheckpointMeta& meta, const StateReader& state, BlockSink* sink,
+                                            AllowedValues values) {
   constexpr std::size_t kRoomForTheRest = std::size_t{1} << 24;
   const std::size_t state_bytes = state.layout().size() * sizeof(float);
   if (state_bytes > kMaxPayload - kRoomForTheRest) {
@@ -253,7 +266,7 @@ EncodedCheckpoint CheckpointEncoder::encode(const CheckpointMeta& meta, const St
   const Skeleton skeleton(*buffers_->builder, meta, state.layout());
   const std::span<std::byte> image = buffers_->image.resize(file_size_of(skeleton.payload().size()));
   if (sink != nullptr) sink->begin(image);
-  const std::string hash = Filler(skeleton, meta, state, image, sink).fill();
+  const std::string hash = Filler(skeleton, meta, state, image, sink, values).fill();
   return {image, hash};
 }
 

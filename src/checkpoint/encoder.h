@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -19,6 +20,9 @@ class BlockSink {
   virtual void ready(std::size_t begin, std::size_t end) = 0;
 };
 
+/// Which values a state may have.
+enum class AllowedValues : std::uint8_t { kAny, kFinite };
+
 /// The bytes of a checkpoint file.
 struct EncodedCheckpoint {
   std::span<const std::byte> image;
@@ -35,8 +39,10 @@ class CheckpointEncoder {
   CheckpointEncoder& operator=(const CheckpointEncoder&) = delete;
 
   /// The image is valid until the next call; meta.state_hash is not read but computed. `sink` may be null.
-  /// Throws kUnsupported for a state that does not fit into a file (2 GiB), and whatever the sink throws.
-  EncodedCheckpoint encode(const CheckpointMeta& meta, const StateReader& state, BlockSink* sink);
+  /// Throws kUnsupported for a state that does not fit into a file (2 GiB), kDiverged for one with a value that is not
+  /// allowed, and whatever the sink throws.
+  EncodedCheckpoint encode(const CheckpointMeta& meta, const StateReader& state, BlockSink* sink,
+                           AllowedValues values = AllowedValues::kAny);
 
  private:
   struct Buffers;

@@ -15,6 +15,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 
+#include "base/access.h"
 #include "base/json.h"
 #include "base/status.h"
 #include "base/text.h"
@@ -32,12 +33,6 @@ constexpr std::size_t kEpochDigits = 8;
 constexpr milliseconds kLookAgain{20};
 /// A writer on this machine may still be putting files into the workspace that is removed.
 constexpr int kRemoveAttempts = 100;
-
-std::string random_hex() {
-  unsigned char bytes[8] = {};
-  if (::getrandom(bytes, sizeof bytes, 0) != sizeof bytes) fail_errno("cannot get random bytes", errno);
-  return to_hex(bytes, sizeof bytes);
-}
 
 Fd open_workspace(const Fd& folder, const std::string& name) {
   return Fd(::openat(folder.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
@@ -72,9 +67,14 @@ std::string own_description(const Clock& clock) {
              "}\n");
 }
 
-void remove_tree(const Fd& folder, const std::string& name) {
+/// A claim, or what a rehearsal that was killed left under such a name.
+void remove_claim(const Fd& folder, const std::string& name) {
   const Fd claim = open_workspace(folder, name);
-  if (claim.valid()) ::unlinkat(claim.get(), kLockName, 0);
+  if (!claim.valid()) {
+    ::unlinkat(folder.get(), name.c_str(), 0);
+    return;
+  }
+  for (const std::string& file : entry_names(claim)) ::unlinkat(claim.get(), file.c_str(), 0);
   ::unlinkat(folder.get(), name.c_str(), AT_REMOVEDIR);
 }
 
@@ -87,19 +87,23 @@ struct Claim {
 
 /// Nothing when somebody who sweeps claims took it for a dead one's, before its lock was in place.
 std::optional<Claim> make_claim(const Fd& folder, const std::filesystem::path& path, const Clock& clock) {
-  Claim claim{cat(kClaimPrefix, random_hex()), Fd(), {}};
+  Claim claim{new_claim_name(), Fd(), {}};
   if (::mkdirat(folder.get(), claim.name.c_str(), 0700) != 0) {
-    fail_errno(cat("cannot create a folder in '", path.string(), "'"), errno);
+    fail_path(cat("cannot create a folder in '", path.string(), "'"), errno, path, kShareVolume);
   }
   claim.workspace = open_workspace(folder, claim.name);
   Fd file(claim.workspace.valid()
               ? ::openat(claim.workspace.get(), kLockName, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)
               : -1);
-  const int open_error = errno;
+  int error = file.valid() ? 0 : errno;
+  if (error == 0) error = share_like(folder.get(), claim.workspace.get());
+  if (error == 0) error = share_like(folder.get(), file.get());
   const std::string text = own_description(clock);
-  const int error = file.valid() ? write_all(file.get(), text.data(), text.size()) : open_error;
+  if (error == 0) error = write_all(file.get(), text.data(), text.size());
+  // On a full disk the others learn only that there is a writer, not who.
+  if (file.valid() && (error == ENOSPC || error == EDQUOT)) error = 0;
   if (error != 0) {
-    remove_tree(folder, claim.name);
+    remove_claim(folder, claim.name);
     if (error == ENOENT) return std::nullopt;
     fail_errno(cat("cannot create a lock file in '", path.string(), "'"), error);
   }
@@ -118,7 +122,7 @@ bool publish_claim(const Fd& folder, const Claim& claim, std::uint64_t epoch) {
     return true;
   }
   const int error = errno;
-  remove_tree(folder, claim.name);
+  remove_claim(folder, claim.name);
   if (error == EEXIST || error == ENOTEMPTY || error == ENOENT) return false;
   fail_errno(cat("cannot create writer's folder '", name, "'"), error);
 }
@@ -128,18 +132,22 @@ bool publish_claim(const Fd& folder, const Claim& claim, std::uint64_t epoch) {
 void sweep_claims(const Fd& folder) {
   for (const std::string& name : entry_names(folder)) {
     if (!is_claim(name)) continue;
-    LivenessLock lock(Fd(::openat(folder.get(), cat(name, "/", kLockName).c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC)));
-    const std::string doomed = cat(kClaimPrefix, random_hex());
+    // Of a rehearsal's file in the folder, the claim that it came from is looked at.
+    const std::string claim = name.substr(0, name.find('.', kClaimPrefix.size()));
+    LivenessLock lock(Fd(::openat(folder.get(), cat(claim, "/", kLockName).c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC)));
+    const std::string doomed = new_claim_name();
     if (lock.try_lock() != LockResult::kHeld &&
         ::renameat(folder.get(), name.c_str(), folder.get(), doomed.c_str()) == 0) {
-      remove_tree(folder, doomed);
+      remove_claim(folder, doomed);
     }
   }
 }
 
+enum class Lock { kKeep, kRemove };
+
 /// Nothing in a workspace was acknowledged. What it was setting aside is brought to where it was going; all else is
 /// removed and never written to again, for a frozen writer may hold it open.
-void empty_workspace(const Fd& folder, const Fd& workspace) {
+void empty_workspace(const Fd& folder, const Fd& workspace, Lock lock) {
   std::vector<std::string> names;
   try {
     names = entry_names(workspace);
@@ -149,10 +157,26 @@ void empty_workspace(const Fd& folder, const Fd& workspace) {
   for (const std::string& name : names) {
     if (is_set_aside(name)) {
       ::renameat(workspace.get(), name.c_str(), folder.get(), name.c_str());
-    } else {
+    } else if (lock == Lock::kRemove || name != kLockName) {
       ::unlinkat(workspace.get(), name.c_str(), 0);
     }
   }
+}
+
+/// make_claim(), and where the disk is too full for it, once more without what the writers before, who are dead or
+/// about to be taken over from, have left in their workspaces.
+std::optional<Claim> make_claim_on_full_disk(const Fd& folder, const std::filesystem::path& path, const Clock& clock,
+                                             const std::vector<std::uint64_t>& epochs_before) {
+  try {
+    return make_claim(folder, path, clock);
+  } catch (const Error& error) {
+    if (error.status() != Status::kNoSpace) throw;
+  }
+  for (const std::uint64_t epoch : epochs_before) {
+    const Fd workspace = open_workspace(folder, workspace_name(epoch));
+    if (workspace.valid()) empty_workspace(folder, workspace, Lock::kKeep);
+  }
+  return make_claim(folder, path, clock);
 }
 
 /// Takes a workspace away from its writer.
@@ -161,7 +185,7 @@ void remove_workspace(const Fd& folder, const std::string& name) {
     const Fd workspace = open_workspace(folder, name);
     if (!workspace.valid() && errno == ENOENT) return;
     if (!workspace.valid()) break;
-    empty_workspace(folder, workspace);
+    empty_workspace(folder, workspace, Lock::kRemove);
     if (::unlinkat(folder.get(), name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT) return;
     if (errno != ENOTEMPTY && errno != EEXIST) break;
     std::this_thread::sleep_for(kLookAgain);
@@ -225,8 +249,14 @@ std::optional<std::uint64_t> parse_workspace_name(std::string_view name) {
   return epoch;
 }
 
-WriterLease::WriterLease(const Fd& folder, std::uint64_t epoch, bool has_predecessor, Fd workspace, LivenessLock lock)
+std::string new_claim_name() {
+  return cat(kClaimPrefix, random_name());
+}
+
+WriterLease::WriterLease(const Fd& folder, std::filesystem::path path, std::uint64_t epoch, bool has_predecessor,
+                         Fd workspace, LivenessLock lock)
     : folder_(&folder),
+      path_(std::move(path)),
       epoch_(epoch),
       has_predecessor_(has_predecessor),
       workspace_(std::move(workspace)),
@@ -256,7 +286,7 @@ WriterLease WriterLease::acquire(const Fd& folder, const std::filesystem::path& 
         log.warning(cat("cannot tell whether the last writer of '", path.string(), "' still runs; if so it is fenced"));
       }
     }
-    std::optional<Claim> claim = make_claim(folder, path, clock);
+    std::optional<Claim> claim = make_claim_on_full_disk(folder, path, clock, before);
     if (!claim || !publish_claim(folder, *claim, epoch)) continue;
     // Let go before its file is removed: a network file system keeps a file that is open here under another name.
     lock_before = LivenessLock();
@@ -271,8 +301,9 @@ WriterLease WriterLease::acquire(const Fd& folder, const std::filesystem::path& 
       if (old < epoch) remove_workspace(folder, workspace_name(old));
     }
     sweep_claims(folder);
-    if (::fsync(folder.get()) != 0) fail_errno(cat("cannot make folder '", path.string(), "' durable"), errno);
-    return {folder, epoch, !before.empty(), std::move(claim->workspace), std::move(claim->lock)};
+    const int error = sync_folder(folder.get(), options.promise);
+    if (error != 0) fail_errno(cat("cannot make folder '", path.string(), "' durable"), error);
+    return {folder, path, epoch, !before.empty(), std::move(claim->workspace), std::move(claim->lock)};
   }
 }
 
@@ -280,24 +311,50 @@ void WriterLease::check() const {
   struct stat own {};
   struct stat named {};
   if (::fstat(workspace_.get(), &own) != 0) return;
-  if (::fstatat(folder_->get(), workspace_name(epoch_).c_str(), &named, AT_SYMLINK_NOFOLLOW) != 0) {
+  // By its path: a folder that was renamed is not the volume's any more.
+  if (::lstat((path_ / workspace_name(epoch_)).c_str(), &named) != 0) {
     // A folder that cannot be looked at for once says nothing; the renames of the workspace will.
-    if (errno != ENOENT) return;
-    fail_fenced();
+    if (errno != ENOENT && errno != ENOTDIR && errno != ESTALE) return;
+    fail_lost();
   }
-  if (own.st_ino != named.st_ino || own.st_dev != named.st_dev) fail_fenced();
-  std::vector<std::uint64_t> epochs;
-  try {
-    epochs = epochs_in(*folder_);
-  } catch (const Error&) {
-    return;  // likewise
-  }
-  if (!epochs.empty() && epochs.back() > epoch_) fail_fenced();
+  if (own.st_ino != named.st_ino || own.st_dev != named.st_dev || is_taken_over()) fail_lost();
 }
 
-void WriterLease::fail_fenced() const {
-  fail(Status::kFenced, cat("another writer has taken over the checkpoint folder from writer ", epoch_,
-                            ": this run stops and leaves it alone"));
+bool WriterLease::is_taken_over() const {
+  try {
+    const std::vector<std::uint64_t> epochs = epochs_in(*folder_);
+    return !epochs.empty() && epochs.back() > epoch_;
+  } catch (const Error&) {
+    return false;  // likewise
+  }
+}
+
+void WriterLease::fail_lost() const {
+  bool taken_over = is_taken_over();
+  try {
+    // Opened anew, which makes a network file system look again; and the workspaces may be lost, too.
+    const std::vector<std::uint64_t> epochs = epochs_in(open_directory(path_));
+    taken_over = taken_over || (!epochs.empty() && epochs.back() > epoch_) || last_writer_epoch(path_) > epoch_;
+  } catch (const Error&) {  // the folder is missing
+  }
+  if (taken_over) {
+    fail(Status::kFenced, cat("another writer has taken over the checkpoint folder from writer ", epoch_,
+                              ": this run stops and leaves it alone"));
+  }
+  const std::filesystem::path workspace = path_ / workspace_name(epoch_);
+  for (const std::filesystem::path& path : {path_.parent_path(), path_, workspace}) {
+    struct stat info {};
+    if (::lstat(path.c_str(), &info) == 0) continue;
+    fail(Status::kIo,
+         cat("'", path.string(), "' is missing: it was removed or renamed while a run was writing to it; ",
+             path == workspace ? "run again" : "bring it back and run again", " to go on"),
+         {.os_errno = ENOENT});
+  }
+  fail(Status::kIo,
+       cat("'", workspace.string(),
+           "' is another folder now, put there while a run was writing to it: "
+           "bring the old one back and run again to go on"),
+       {.os_errno = ESTALE});
 }
 
 }  // namespace spot

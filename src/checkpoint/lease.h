@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "checkpoint/commit_steps.h"
 #include "checkpoint/liveness_lock.h"
 
 namespace spot {
@@ -18,6 +19,7 @@ namespace spot {
 struct LeaseOptions {
   std::chrono::nanoseconds wait{0};  ///< for a writer that holds the folder
   bool takeover = false;             ///< take it from such a writer at once
+  CommitPromise promise{};           ///< what the folder's file system can do
 };
 
 /// The right to write to a checkpoint folder. Each writer has an epoch, one more than the writer before it, and a
@@ -37,14 +39,19 @@ class WriterLease {
   [[nodiscard]] const Fd& workspace() const { return workspace_; }
   /// Whether there was a writer before. Whatever its lock said, it may still be alive and hold files open.
   [[nodiscard]] bool has_predecessor() const { return has_predecessor_; }
-  /// Throws kFenced when another writer has taken over. May be called from any thread.
+  /// Throws kFenced when another writer has taken over, and kIo when the folder or the workspace is missing without
+  /// that. May be called from any thread.
   void check() const;
-  [[noreturn]] void fail_fenced() const;
+  /// The workspace is not where it was: throws as check() does.
+  [[noreturn]] void fail_lost() const;
 
  private:
-  WriterLease(const Fd& folder, std::uint64_t epoch, bool has_predecessor, Fd workspace, LivenessLock lock);
+  WriterLease(const Fd& folder, std::filesystem::path path, std::uint64_t epoch, bool has_predecessor, Fd workspace,
+              LivenessLock lock);
+  [[nodiscard]] bool is_taken_over() const;
 
   const Fd* folder_;
+  std::filesystem::path path_;
   std::uint64_t epoch_;
   bool has_predecessor_;
   Fd workspace_;
@@ -56,6 +63,8 @@ std::optional<std::uint64_t> parse_workspace_name(std::string_view name);
 std::string workspace_name(std::uint64_t epoch);
 /// Whether this is the name of a workspace on its way to become one.
 bool is_claim(std::string_view name);
+/// One that nobody else has.
+std::string new_claim_name();
 
 /// What a workspace holds beside files on their way.
 constexpr const char* kLockName = "lock";

@@ -1,11 +1,15 @@
 #include "checkpoint/store.h"
 
+#include <algorithm>
+#include <cerrno>
 #include <cmath>
 #include <limits>
 #include <new>
+#include <unistd.h>
 #include <utility>
 #include <vector>
 
+#include "base/free_space.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "checkpoint/checkpoint_file.h"
@@ -15,6 +19,15 @@
 
 namespace spot {
 namespace {
+
+/// What a full disk leaves of a run: the last two, the best, and those that are kept for ever.
+constexpr std::uint64_t kLeastKept = 2;
+
+Retention least_of(Retention retention) {
+  retention.keep_last = kLeastKept;
+  retention.keep_best = std::min<std::uint64_t>(retention.keep_best, 1);
+  return retention;
+}
 
 Fd create_and_open(const std::filesystem::path& directory) {
   make_directory(directory);
@@ -27,12 +40,14 @@ CheckpointStore::CheckpointStore(const std::filesystem::path& directory, const S
                                  const Clock& clock, Log log, const StopCheck& stop)
     : directory_(directory),
       directory_fd_(create_and_open(directory)),
-      retention_(options.retention),
+      wanted_(options.retention),
+      retention_(wanted_),
+      not_promised_(options.lease.promise.left_out()),
+      values_(options.values),
       clock_(clock),
       log_(std::move(log)),
-      lease_(WriterLease::acquire(directory_fd_, directory_, last_writer_epoch(directory_, stop), options.lease, clock_,
-                                  log_, stop)),
-      workspace_(directory_fd_, lease_, clock_),
+      lease_(acquire_lease(options, stop)),
+      workspace_(directory_fd_, lease_, options.lease.promise, clock_),
       // Listed now that no other writer can add to them.
       next_generation_(last_generation(directory_) + 1) {
   // Between the look at the files and the lease, a writer whose workspace was lost may have saved.
@@ -41,20 +56,70 @@ CheckpointStore::CheckpointStore(const std::filesystem::path& directory, const S
   }
 }
 
+WriterLease CheckpointStore::acquire_lease(const StoreOptions& options, const StopCheck& stop) const {
+  const auto acquire = [&] {
+    return WriterLease::acquire(directory_fd_, directory_, last_writer_epoch(directory_, stop), options.lease, clock_,
+                                log_, stop);
+  };
+  try {
+    return acquire();
+  } catch (const Error& error) {
+    // No one is at work here, or this one would have waited for it.
+    if (error.status() != Status::kNoSpace || !remove_oldest()) throw;
+  }
+  return acquire();
+}
+
+bool CheckpointStore::remove_oldest() const {
+  std::vector<RetentionCandidate> candidates;
+  std::string run_id;
+  for (const StoredFile& file : list_by_lineage(directory_)) {
+    try {
+      const CheckpointMeta meta = load_checkpoint(file.path, Links::kRefuse).meta;
+      if (candidates.empty()) run_id = meta.run_id;
+      const Known known = describe(meta);
+      if (meta.run_id == run_id) candidates.push_back({file.path.filename().string(), known.step, known.accuracy});
+    } catch (const Error&) {  // no good to keep in place of another
+    }
+  }
+  const std::vector<std::string> names = superseded(candidates, least_of(wanted_));
+  if (names.empty() || ::unlinkat(directory_fd_.get(), names.back().c_str(), 0) != 0) return false;
+  log_.warning(cat("the volume is full: '", names.back(), "' is removed to make room for a writer's folder"));
+  return true;
+}
+
 SaveReport CheckpointStore::commit(CheckpointMeta meta, const StateReader& state) {
-  const std::int64_t start = clock_.monotonic_ns();
   lease_.check();
+  keep_bound(meta.run_id);
+  for (;;) {
+    try {
+      return try_to_commit(meta, state);
+    } catch (const Error& error) {
+      // A file that may not be so large (EFBIG) finds no more room where others are removed.
+      const bool full = error.status() == Status::kNoSpace && error.details().os_errno != EFBIG;
+      if (!full || !make_room(meta)) throw;
+    }
+  }
+}
+
+SaveReport CheckpointStore::try_to_commit(CheckpointMeta& meta, const StateReader& state) {
+  const std::int64_t start = clock_.monotonic_ns();
   // A generation is used up even when its commit fails: a file of that name may have become durable all the same.
   meta.generation = next_generation_++;
   meta.writer_epoch = lease_.epoch();
   SaveFile file = workspace_.open_save_file();
-  const EncodedCheckpoint content = encoder_.encode(meta, state, &file);
+  const EncodedCheckpoint content = encoder_.encode(meta, state, &file, values_);
   const std::int64_t written = clock_.monotonic_ns();
   file.make_durable();
   const std::string name = checkpoint_file_name(meta.step, meta.generation);
   workspace_.publish(file, name);
+  doubtful_[name] = meta.generation;
+  workspace_.make_names_durable(cat("checkpoint '", name, "' may not be durable: cannot sync its folder"));
+  doubtful_.erase(name);
+  durable_generation_ = meta.generation;
   const std::int64_t durable = clock_.monotonic_ns();
   known_[name] = describe(meta);
+  file_bytes_ = content.image.size();
   return {.path = (directory_ / name).string(),
           .step = meta.step,
           .generation = meta.generation,
@@ -63,7 +128,8 @@ SaveReport CheckpointStore::commit(CheckpointMeta meta, const StateReader& state
           .write_ns = file.write_ns(),
           .fsync_ns = durable - written,
           .durable_ns = durable - start,
-          .durable_at_ns = durable};
+          .durable_at_ns = durable,
+          .not_promised = not_promised_};
 }
 
 CheckpointStore::Known CheckpointStore::describe(const CheckpointMeta& meta) {
@@ -88,27 +154,128 @@ const CheckpointStore::MaybeKnown& CheckpointStore::knowledge_of(const std::file
   return found->second;
 }
 
-void CheckpointStore::prune(const std::string& run_id, const StopCheck& stop) {
+std::optional<std::vector<RetentionCandidate>> CheckpointStore::candidates_of(const std::string& run_id,
+                                                                              const StopCheck& stop) {
   std::vector<RetentionCandidate> candidates;
   for (const StoredFile& file : list_by_lineage(directory_)) {
+    std::string name = file.path.filename().string();
+    if (doubtful_.contains(name)) continue;
     // Files of an earlier process have to be read; what was read already is known the next time.
-    if (stop()) return;
+    if (!known_.contains(name) && stop && stop()) return std::nullopt;
     const MaybeKnown& known = knowledge_of(file.path);
     // A damaged one is recovery's business, and no good to keep in place of another.
-    if (known && known->run_id == run_id) {
-      candidates.push_back({file.path.filename().string(), known->step, known->accuracy});
-    }
+    if (known && known->run_id == run_id) candidates.push_back({std::move(name), known->step, known->accuracy});
   }
-  for (const std::string& name : superseded(candidates, retention_)) {
+  return candidates;
+}
+
+bool CheckpointStore::recycle_superseded(const std::string& run_id, const StopCheck& stop) {
+  const auto candidates = candidates_of(run_id, stop);
+  if (!candidates) return false;
+  for (const std::string& name : superseded(*candidates, retention_)) {
     workspace_.recycle(name);
     known_.erase(name);
   }
-  workspace_.make_recycling_durable();
+  return true;
+}
+
+void CheckpointStore::drop_doubtful(std::uint64_t before_generation) {
+  for (auto next = doubtful_.begin(); next != doubtful_.end();) {
+    const auto doubtful = next++;
+    if (doubtful->second >= before_generation) continue;
+    // Never recycled: nobody knows whether its name is on the disk.
+    workspace_.drop(doubtful->first);
+    doubtful_.erase(doubtful);
+  }
+}
+
+void CheckpointStore::keep_bound(const std::string& run_id) {
+  const auto is_over = [&] {
+    std::uint64_t files = workspace_.files() + (workspace_.has_spare() ? 0 : 1);  // with the one of this save
+    for (const std::string& name : entry_names(directory_fd_)) {
+      const auto file = parse_checkpoint_file_name(name);
+      if (!file || (wanted_.keep_every != 0 && file->step % wanted_.keep_every == 0)) continue;
+      const auto known = known_.find(name);
+      const bool ours = known == known_.end() || (known->second && known->second->run_id == run_id);
+      if (ours) ++files;
+    }
+    return files > wanted_.keep_last + wanted_.keep_best + kFilesBeside;
+  };
+  if (!is_over()) return;
+  recycle_superseded(run_id, {});
+  // Saves whose names could not be made durable are none that the keys speak of: only the newest of them stays.
+  while (doubtful_.size() > 1 && is_over()) {
+    workspace_.drop(doubtful_.begin()->first);
+    doubtful_.erase(doubtful_.begin());
+  }
+}
+
+bool CheckpointStore::make_room(const CheckpointMeta& meta) {
+  bool freed = workspace_.release();
+  freed = !doubtful_.empty() || freed;
+  drop_doubtful(kMaxGeneration);
+  const std::vector<RetentionCandidate> candidates = *candidates_of(meta.run_id, {});
+  std::vector<std::string> names = superseded(candidates, retention_);
+  if (names.empty() && !freed) {
+    // Fewer than the keys keep, one at a time: never the last two, the best, nor those that are kept for ever.
+    Retention least = least_of(wanted_);
+    names = superseded(candidates, least);
+    if (names.empty()) return false;
+    names.erase(names.begin(), names.end() - 1);
+    const auto oldest = std::find_if(candidates.begin(), candidates.end(),
+                                     [&](const RetentionCandidate& candidate) { return candidate.name == names[0]; });
+    // Later saves are then written over one that this one supersedes, instead of looking for room again.
+    least.keep_last = std::max<std::uint64_t>(kLeastKept, static_cast<std::uint64_t>(oldest - candidates.begin()));
+    retention_ = least;
+    log_.warning(cat("the volume is full: '", names[0], "' is removed to make room for the checkpoint of step ",
+                     meta.step, ", although keep_last=", wanted_.keep_last, " and keep_best=", wanted_.keep_best,
+                     " would keep it: make room or lower them"));
+  }
+  for (const std::string& name : names) {
+    workspace_.drop(name);
+    known_.erase(name);
+  }
+  return freed || !names.empty();
+}
+
+bool CheckpointStore::is_short_of_room() const {
+  return retention_.keep_last != wanted_.keep_last || retention_.keep_best != wanted_.keep_best;
+}
+
+void CheckpointStore::prune(const std::string& run_id, const StopCheck& stop) {
+  // There is room again for what the keys keep.
+  if (is_short_of_room() && free_space(directory_fd_.get()).value_or(0) > kFilesBeside * file_bytes_)
+    retention_ = wanted_;
+  drop_doubtful(durable_generation_);
+  if (recycle_superseded(run_id, stop) && !(stop && stop())) workspace_.make_recycling_durable();
 }
 
 void CheckpointStore::prepare(std::size_t state_bytes, const StopCheck& stop) {
+  if (is_short_of_room()) return;
+  try {
+    workspace_.prepare_spare(checkpoint_bytes(state_bytes), stop);
+  } catch (const Error& error) {
+    // The next save looks for room itself, and makes some.
+    if (error.status() != Status::kNoSpace) throw;
+  }
+}
+
+void CheckpointStore::release_spares() {
+  workspace_.release();
+}
+
+std::uint64_t CheckpointStore::reusable_files(const std::string& run_id) const {
+  std::uint64_t files = 0;
+  for (const StoredFile& file : list_checkpoints(directory_)) {
+    const auto known = known_.find(file.path.filename().string());
+    if (known == known_.end() || (known->second && known->second->run_id == run_id)) ++files;
+  }
+  return files;
+}
+
+std::uint64_t checkpoint_bytes(std::size_t state_bytes) {
   constexpr std::size_t kTables = std::size_t{1} << 14;
-  workspace_.prepare_spare(file_size_of(state_bytes + kTables), stop);
+  return file_size_of(state_bytes + kTables);
 }
 
 std::optional<Checkpoint> CheckpointStore::try_restore(const std::filesystem::path& path, const StopCheck& stop) {
@@ -136,17 +303,30 @@ std::optional<Checkpoint> CheckpointStore::try_restore(const std::filesystem::pa
   }
 }
 
+std::string CheckpointStore::objection_to(const Checkpoint& checkpoint) const {
+  if (values_ == AllowedValues::kAny) return {};
+  const TensorSpec* tensor = first_not_finite(checkpoint.state());
+  return tensor == nullptr ? std::string() : cat("its tensor '", printable(tensor->name), "' is not finite");
+}
+
 std::optional<Checkpoint> CheckpointStore::recover(const StopCheck& stop) {
   struct Bad {
     std::string name;
     std::string why;
   };
-  std::vector<Bad> bad;
+  std::vector<Bad> bad, passed_over;
   attempts_.load(directory_);
   for (const StoredFile& file : list_by_lineage(directory_, stop)) {
     try {
       std::optional<Checkpoint> checkpoint = try_restore(file.path, stop);
       if (!checkpoint) continue;
+      if (const std::string why = objection_to(*checkpoint); !why.empty()) {
+        passed_over.push_back({file.path.filename().string(), why});
+        continue;
+      }
+      for (const Bad& other : passed_over) {
+        log_.warning(cat("passed over '", other.name, "': ", other.why, "; set on_nan to continue to go on from it"));
+      }
       // Damaged files are renamed only now: while no good one is known, nothing on the volume changes.
       for (const Bad& damaged : bad) {
         workspace_.set_aside(damaged.name);
@@ -163,6 +343,12 @@ std::optional<Checkpoint> CheckpointStore::recover(const StopCheck& stop) {
       confirm_restore();  // nor is a lack of memory, once it is answered
       throw;
     }
+  }
+  if (!passed_over.empty()) {
+    confirm_restore();
+    fail(Status::kDiverged,
+         cat("no whole checkpoint in '", directory_.string(), "' can be gone on from: of '", passed_over.front().name,
+             "', the newest, ", passed_over.front().why, "; use another volume, or set on_nan to continue"));
   }
   const std::size_t set_aside_before = list_set_aside(directory_).size();
   if (bad.empty() && set_aside_before == 0) return std::nullopt;

@@ -43,6 +43,10 @@ void load_into(FileVerdict& verdict, FileState state_when_damaged, Links links, 
     verdict.writer_epoch = checkpoint.meta.writer_epoch;
     verdict.run_id = checkpoint.meta.run_id;
     verdict.state_hash = checkpoint.meta.state_hash;
+    if (const TensorSpec* tensor = first_not_finite(checkpoint.state())) {
+      verdict.error =
+          cat("tensor '", printable(tensor->name), "' is not finite: passed over unless on_nan is continue");
+    }
   } catch (const Error& error) {
     if (error.status() == Status::kCancelled) throw;
     // Its run may have taken it back, and be writing over it, while it was read.
@@ -73,7 +77,7 @@ std::vector<FileVerdict> checkpoints_in(const fs::path& directory, const StopChe
     const int attempts = restored.of(file.path.filename().string());
     if (verdict.state == FileState::kWhole && attempts >= kMaxRestoreAttempts) {
       verdict.error = cat("ended the process that restored it ", attempts, " times in a row: will be set aside");
-    } else if (verdict.state == FileState::kWhole && !found) {
+    } else if (verdict.state == FileState::kWhole && verdict.error.empty() && !found) {
       verdict.resume = found = true;
     }
     // A run refuses there, rather than go on from an older state than a newer release left.
@@ -91,7 +95,7 @@ FileVerdict set_aside_verdict(const fs::path& path, const StopCheck& stop) {
   verdict.bytes = size_of(path);
   load_into(verdict, FileState::kSetAside, Links::kRefuse, stop);
   verdict.state = FileState::kSetAside;
-  if (verdict.error.empty()) verdict.error = "whole, but set aside: it ended the processes that restored it";
+  if (!verdict.run_id.empty()) verdict.error = "whole, but set aside: it ended the processes that restored it";
   return verdict;
 }
 
@@ -180,9 +184,12 @@ FoundCheckpoint find_checkpoint(const fs::path& path, const StopCheck& stop) {
   if (!fs::is_directory(path)) return {path, size_of(path), load_checkpoint(path, Links::kFollow, stop)};
   const fs::path directory = checkpoint_directory(path);
   std::optional<Error> damage;
+  std::optional<FoundCheckpoint> not_finite;
   for (const StoredFile& file : list_by_lineage(directory, stop)) {
     try {
-      return {file.path, file.bytes, load_checkpoint(file.path, Links::kRefuse, stop)};
+      FoundCheckpoint found{file.path, file.bytes, load_checkpoint(file.path, Links::kRefuse, stop)};
+      if (first_not_finite(found.checkpoint.state()) == nullptr) return found;
+      if (!not_finite) not_finite = std::move(found);
     } catch (const Error& error) {
       // One that is gone was taken back by the run that is at work here: there is a newer one then.
       if (!fs::exists(file.path)) continue;
@@ -190,6 +197,7 @@ FoundCheckpoint find_checkpoint(const fs::path& path, const StopCheck& stop) {
       if (!damage) damage = error;
     }
   }
+  if (not_finite) return std::move(*not_finite);
   if (damage) throw Error(*damage);
   for (const std::string& name : list_set_aside(directory)) load_checkpoint(directory / name, Links::kRefuse, stop);
   fail_no_checkpoint(directory);

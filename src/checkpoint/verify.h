@@ -26,7 +26,7 @@ const char* to_text(FileState state);
 struct FileVerdict {
   std::filesystem::path path;
   FileState state = FileState::kForeign;
-  bool resume = false;  ///< recovery would take this one
+  bool resume = false;  ///< recovery would take this one, when it passes over states that are not finite
   std::uint64_t step = 0;
   std::uint64_t generation = 0;
   std::uint64_t writer_epoch = 0;
@@ -48,7 +48,8 @@ struct FoundCheckpoint {
   Checkpoint checkpoint;
 };
 
-/// The file at `path`, or the newest good one of the folder or volume. Changes nothing. Throws kNotFound,
+/// The file at `path`, or the newest good one of the folder or volume: one whose state is not finite only when there is
+/// no better. Changes nothing. Throws kNotFound,
 /// kCorrupt when every one is damaged, or kCancelled.
 FoundCheckpoint find_checkpoint(const std::filesystem::path& path, const StopCheck& stop = {});
 

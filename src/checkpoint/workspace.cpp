@@ -9,6 +9,7 @@
 
 #include <sys/stat.h>
 
+#include "base/access.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "checkpoint/checkpoint_file.h"
@@ -27,14 +28,30 @@
 //  5. rename without replacing: a file of that name is another writer's, and no one's to replace.
 //  6. fsync of the folder: the name is durable only with its folder. When it fails nobody knows what a power cut
 //     would leave, so nothing is acknowledged and nothing older is removed.
-// Afterwards old checkpoints become spare files. Their leaving the folder must be durable before they are written
-// over; otherwise a power cut could bring the old name back on top of half a new content.
+// Afterwards a superseded checkpoint is renamed into the workspace, to be written over by a later save. Its leaving the
+// folder must be durable before that; otherwise a power cut could bring the old name back on top of half a new content.
+// The sync of the folder that makes it so is step 6 of the next save, unless there is time for one of its own: between
+// two saves that follow each other at once a file is "recycled", left alone, and the save is written to another one.
+// That costs no sync, and one file more for that while: the workspace never holds more than one recycled and one spare
+// file (or, instead of the spare one, the save in progress).
+//
+// On a file system that lacks step 6 (key durability) nothing recycled is ever written over.
 
 namespace spot {
 namespace {
 
 constexpr std::size_t kZeroPiece = std::size_t{1} << 20;
 constexpr int kNewFile = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
+
+/// A file of the workspace that is written for the first time. errno says why it is not valid.
+Fd create(const Fd& workspace, const std::string& name) {
+  Fd fd(::openat(workspace.get(), name.c_str(), kNewFile, 0600));
+  const int error = fd.valid() ? share_like(workspace.get(), fd.get()) : errno;
+  if (error == 0) return fd;
+  if (fd.valid()) ::unlinkat(workspace.get(), name.c_str(), 0);
+  errno = error;
+  return {};
+}
 
 int reserve(const Fd& fd, std::size_t size) {
   int error = 0;
@@ -47,15 +64,22 @@ int reserve(const Fd& fd, std::size_t size) {
 
 }  // namespace
 
-SaveFile::SaveFile(const Fd& workspace, std::string name, Fd fd, bool recycled, const Clock& clock)
-    : workspace_(workspace), name_(std::move(name)), fd_(std::move(fd)), recycled_(recycled), clock_(clock) {}
+SaveFile::SaveFile(const Fd& workspace, std::string name, Fd fd, bool recycled, const CommitPromise& promise,
+                   const Clock& clock)
+    : workspace_(workspace),
+      name_(std::move(name)),
+      fd_(std::move(fd)),
+      recycled_(recycled),
+      promise_(promise),
+      clock_(clock) {}
 
 SaveFile::~SaveFile() {
   if (!name_.empty()) ::unlinkat(workspace_.get(), name_.c_str(), 0);
 }
 
 void SaveFile::check(int error, const char* what) const {
-  if (error != 0) fail_errno(cat("cannot ", what, " checkpoint file '", name_, "'"), error);
+  const char* remedy = error == EFBIG ? " (see ulimit -f)" : "";
+  if (error != 0) fail_errno(cat("cannot ", what, " checkpoint file '", name_, "'", remedy), error);
 }
 
 void SaveFile::begin(std::span<const std::byte> image) {
@@ -78,17 +102,28 @@ void SaveFile::ready(std::size_t begin, std::size_t end) {
 }
 
 void SaveFile::make_durable() {
-  check(::fdatasync(fd_.get()) == 0 ? 0 : errno, "make durable");
+  check(sync_file(fd_.get(), promise_), "make durable");
   check(fd_.close(), "close");
 }
 
-Workspace::Workspace(const Fd& folder, const WriterLease& lease, const Clock& clock)
-    : folder_(folder), lease_(lease), clock_(clock) {}
+Workspace::Workspace(const Fd& folder, const WriterLease& lease, const CommitPromise& promise, const Clock& clock)
+    : folder_(folder), lease_(lease), promise_(promise), clock_(clock) {}
 
 Workspace::~Workspace() {
-  for (const auto* names : {&spares_, &recycled_}) {
-    for (const std::string& name : *names) ::unlinkat(lease_.workspace().get(), name.c_str(), 0);
+  release();
+}
+
+bool Workspace::release() {
+  const bool had_some = files() > 0;
+  for (auto* names : {&spares_, &recycled_}) {
+    for (const std::string& name : *names) discard(name);
+    names->clear();
   }
+  return had_some;
+}
+
+void Workspace::discard(const std::string& name) const {
+  ::unlinkat(lease_.workspace().get(), name.c_str(), 0);
 }
 
 SaveFile Workspace::open_save_file() {
@@ -97,42 +132,54 @@ SaveFile Workspace::open_save_file() {
     std::string name = std::move(spares_.back());
     spares_.pop_back();
     Fd fd(::openat(workspace, name.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW));
-    if (fd.valid()) return {lease_.workspace(), std::move(name), std::move(fd), true, clock_};
+    if (fd.valid()) return {lease_.workspace(), std::move(name), std::move(fd), true, promise_, clock_};
     if (errno == ENOENT) lease_.check();
-    ::unlinkat(workspace, name.c_str(), 0);
+    discard(name);
   }
   std::string name = next_name();
-  Fd fd(::openat(workspace, name.c_str(), kNewFile, 0600));
+  Fd fd = create(lease_.workspace(), name);
   if (!fd.valid()) fail_rename(errno, cat("create checkpoint file '", name, "'"));
-  return {lease_.workspace(), std::move(name), std::move(fd), false, clock_};
+  return {lease_.workspace(), std::move(name), std::move(fd), false, promise_, clock_};
 }
 
 void Workspace::fail_rename(int error, const std::string& what) const {
   // A file of ours can be missing only when our workspace is; a network file system says ESTALE then, and may show the
   // folder for a while yet.
-  if (error == ESTALE) lease_.fail_fenced();
+  if (error == ESTALE) lease_.fail_lost();
   if (error == ENOENT) lease_.check();
   fail_errno(cat("cannot ", what), error);
 }
 
 void Workspace::publish(SaveFile& file, const std::string& name) {
-  const int from = lease_.workspace().get(), to = folder_.get();
-  int error = ::renameat2(from, file.name().c_str(), to, name.c_str(), RENAME_NOREPLACE) == 0 ? 0 : errno;
-  if (error == EINVAL || error == ENOSYS) {
-    // A file system that cannot rename without replacing can link without replacing. What the workspace keeps is a
-    // second name of the same file, removed with `file`.
-    error = ::linkat(from, file.name().c_str(), to, name.c_str(), 0) == 0 ? 0 : errno;
-  } else if (error == 0) {
-    file.release();
-  }
+  Publishing how{};
+  int error = publish_name(lease_.workspace().get(), file.name(), folder_.get(), name, promise_, how);
+  // Of a link the workspace keeps the other name, which is removed with `file`.
+  if (error == 0 && how == Publishing::kRenamed) file.release();
   if (error == EEXIST) {
     fail(Status::kFenced, cat("'", name, "' exists already: another writer uses this volume; stop one of the two"),
          {.os_errno = EEXIST});
   }
   if (error != 0) fail_rename(error, cat("rename checkpoint file to '", name, "'"));
-  if (::fsync(folder_.get()) != 0) {
-    fail_errno(cat("checkpoint '", name, "' may not be durable: cannot sync its folder"), errno);
+}
+
+void Workspace::make_names_durable(const std::string& what) {
+  std::vector<std::string> recycled;
+  recycled.swap(recycled_);
+  const int error = sync_folder(folder_.get(), promise_);
+  for (std::string& name : recycled) {
+    struct stat info {};
+    // One is enough. A second name means that somebody else still wants the content. After a failed sync, which is not
+    // tried again (see above), none is written over.
+    const bool usable = error == 0 && promise_.folder_sync && spares_.empty() &&
+                        ::fstatat(lease_.workspace().get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 &&
+                        S_ISREG(info.st_mode) && info.st_nlink == 1;
+    if (usable) {
+      spares_.push_back(std::move(name));
+    } else {
+      discard(name);
+    }
   }
+  if (error != 0) fail_errno(what, error);
 }
 
 bool Workspace::take_out(const std::string& name, const std::string& own_name) {
@@ -145,37 +192,21 @@ bool Workspace::take_out(const std::string& name, const std::string& own_name) {
 
 void Workspace::recycle(const std::string& name) {
   std::string own_name = next_name();
-  if (take_out(name, own_name)) recycled_.push_back(std::move(own_name));
+  if (!take_out(name, own_name)) return;
+  recycled_.push_back(std::move(own_name));
+  if (recycled_.size() == 1) return;
+  discard(recycled_.front());
+  recycled_.erase(recycled_.begin());
 }
 
 void Workspace::make_recycling_durable() {
-  if (recycled_.empty()) return;
-  std::vector<std::string> recycled;
-  recycled.swap(recycled_);
-  if (::fsync(folder_.get()) != 0) {
-    const int error = errno;
-    // Not tried again (see above): they are not written over.
-    for (const std::string& name : recycled) ::unlinkat(lease_.workspace().get(), name.c_str(), 0);
-    fail_errno("cannot sync the checkpoint folder", error);
-  }
-  for (std::string& name : recycled) {
-    struct stat info {};
-    // One is enough. A second name means that somebody else still wants the content.
-    const bool usable = spares_.empty() &&
-                        ::fstatat(lease_.workspace().get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 &&
-                        S_ISREG(info.st_mode) && info.st_nlink == 1;
-    if (usable) {
-      spares_.push_back(std::move(name));
-    } else {
-      ::unlinkat(lease_.workspace().get(), name.c_str(), 0);
-    }
-  }
+  if (!recycled_.empty()) make_names_durable("cannot sync the checkpoint folder");
 }
 
 void Workspace::prepare_spare(std::size_t size, const StopCheck& stop) {
   if (!spares_.empty() || !recycled_.empty()) return;
   const std::string name = next_name();
-  Fd fd(::openat(lease_.workspace().get(), name.c_str(), kNewFile, 0600));
+  Fd fd = create(lease_.workspace(), name);
   if (!fd.valid()) fail_rename(errno, "create a spare file");
   // Written, not only reserved: blocks that were never written cost a change of metadata at their first write.
   const std::vector<std::byte> zeros(std::min(size, kZeroPiece));
@@ -183,10 +214,10 @@ void Workspace::prepare_spare(std::size_t size, const StopCheck& stop) {
   for (std::size_t at = 0; at < size && error == 0 && !stop(); at += zeros.size()) {
     error = write_all_at(fd.get(), zeros.data(), std::min(zeros.size(), size - at), at);
   }
-  if (error == 0 && !stop() && ::fdatasync(fd.get()) != 0) error = errno;
+  if (error == 0 && !stop()) error = sync_file(fd.get(), promise_);
   if (error == 0) error = fd.close();
   if (error != 0) {
-    ::unlinkat(lease_.workspace().get(), name.c_str(), 0);
+    discard(name);
     fail_errno("cannot prepare a spare file", error);
   }
   spares_.push_back(name);
@@ -195,8 +226,14 @@ void Workspace::prepare_spare(std::size_t size, const StopCheck& stop) {
 void Workspace::remove(const std::string& name) {
   const std::string own_name = next_name();
   if (!take_out(name, own_name)) return;
-  ::unlinkat(lease_.workspace().get(), own_name.c_str(), 0);
-  if (::fsync(folder_.get()) != 0) fail_errno("cannot sync the checkpoint folder", errno);
+  discard(own_name);
+  const int error = sync_folder(folder_.get(), promise_);
+  if (error != 0) fail_errno("cannot sync the checkpoint folder", error);
+}
+
+void Workspace::drop(const std::string& name) {
+  const std::string own_name = next_name();
+  if (take_out(name, own_name)) discard(own_name);
 }
 
 void Workspace::set_aside(const std::string& name) {

@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 
+#include "base/cancel.h"
 #include "base/file.h"
 #include "base/log.h"
 
@@ -13,21 +14,30 @@ namespace spot {
 
 /// Files kept on the volume so that a restart need not unzip, download or draw them again. An entry's name
 /// ends in the hash of its content, which is verified whenever the entry is opened: a damaged one is removed
-/// and counts as missing.
+/// and counts as missing. Any number of processes may use one cache.
 class ContentCache {
  public:
-  ContentCache(std::filesystem::path directory, Log log);
+  /// With `read_only` nothing is put into it.
+  ContentCache(std::filesystem::path directory, Log log, bool read_only = false);
 
-  /// The entry of that key, mapped.
-  [[nodiscard]] std::shared_ptr<const MappedFile> find(const std::string& key) const;
-  /// Keeps the bytes, replacing an entry of the same key. A cache that cannot be written is only reported.
-  void put(const std::string& key, std::span<const std::byte> bytes) const;
+  /// The entry of that key, mapped. Throws kCancelled when `stop` said so.
+  [[nodiscard]] std::shared_ptr<const MappedFile> find(const std::string& key, const StopCheck& stop) const;
+  /// Keeps the bytes, replacing an entry of the same key. A cache that cannot be written is only reported. Throws
+  /// kCancelled when `stop` said so: the entry is missing then.
+  void put(const std::string& key, std::span<const std::byte> bytes, const StopCheck& stop) const;
+  /// Removes what processes that were killed left half-written.
+  void sweep() const;
 
  private:
   [[nodiscard]] std::optional<std::filesystem::path> path_of(const std::string& key) const;
+  void write(const std::string& name, std::span<const std::byte> bytes, const StopCheck& stop) const;
 
   std::filesystem::path directory_;
   Log log_;
+  bool read_only_;
 };
+
+/// How a file's name begins that sweep() removes once nobody has written to it for a while.
+constexpr const char* kUnfinishedPrefix = ".tmp-";
 
 }  // namespace spot

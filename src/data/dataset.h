@@ -27,8 +27,12 @@ struct ImageSet {
 struct DatasetRequest {
   /// A folder of IDX files, "mnist", "fashion-mnist", "kmnist", "synthetic" or "auto".
   std::string name;
+  /// What "auto" stood for when the run began that is to go on; empty: it begins now. It stays that.
+  std::string begun_with;
   /// Where downloads and uncompressed copies are kept: <volume>/datasets.
   std::filesystem::path cache_directory;
+  /// Nothing is written there, so what is not there cannot be downloaded.
+  bool read_only = false;
   /// Base URLs tried before the built-in ones; each serves <base><file>.gz.
   std::vector<std::string> mirrors;
   /// Samples at the end of the training set that become the validation set.
@@ -39,7 +43,8 @@ struct DatasetRequest {
   std::uint64_t synthetic_seed = 1;
 };
 
-/// Training, validation and test images, all checked. Keeps the memory behind its sets alive.
+/// Training, validation and test images, all checked. A class that no sample has is one all the same. Keeps the memory
+/// behind its sets alive.
 class Dataset {
  public:
   std::string name;         ///< "mnist", "synthetic", or the folder's path

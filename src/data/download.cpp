@@ -5,12 +5,14 @@
 #include <unistd.h>
 #include <utility>
 
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "data/content_cache.h"
 #include "net/http.h"
 
 namespace spot {
@@ -18,42 +20,65 @@ namespace {
 
 constexpr std::int64_t kProgressEveryNs = 3'000'000'000;
 
-/// The part file, appended to as the body arrives.
+/// Where the body is kept as it arrives: the download's part file, or, while another process is at work on that, a
+/// file of our own, which is removed at the end.
 class PartFile {
  public:
-  explicit PartFile(const std::filesystem::path& path)
-      : path_(path), fd_(open_regular_file(path, O_WRONLY | O_CREAT | O_NOFOLLOW)) {
+  explicit PartFile(const std::filesystem::path& path) : path_(path), fd_(open(O_CREAT)) {
+    if (::flock(fd_.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+      path_ = path.parent_path() / cat(kUnfinishedPrefix, path.filename().string(), "-", random_name());
+      is_own_ = true;
+      fd_ = open(O_CREAT | O_EXCL);
+    }
     struct stat info {};
-    if (::fstat(fd_.get(), &info) != 0) fail_errno(cat("cannot examine '", path.string(), "'"), errno);
+    if (::fstat(fd_.get(), &info) != 0) fail_errno(cat("cannot examine '", path_.string(), "'"), errno);
     size_ = static_cast<std::uint64_t>(info.st_size);
-    ::lseek(fd_.get(), 0, SEEK_END);
   }
+  ~PartFile() {
+    if (is_own_ || size_ == 0) ::unlink(path_.c_str());
+  }
+  PartFile(const PartFile&) = delete;
+  PartFile& operator=(const PartFile&) = delete;
 
   [[nodiscard]] std::uint64_t size() const { return size_; }
 
   void restart() {
-    if (::ftruncate(fd_.get(), 0) != 0 || ::lseek(fd_.get(), 0, SEEK_SET) != 0) {
-      fail_errno(cat("cannot empty '", path_.string(), "'"), errno);
-    }
+    if (::ftruncate(fd_.get(), 0) != 0) fail_errno(cat("cannot empty '", path_.string(), "'"), errno);
     size_ = 0;
   }
 
   void append(std::string_view piece) {
-    const int error = write_all(fd_.get(), piece.data(), piece.size());
+    const int error = write_all_at(fd_.get(), piece.data(), piece.size(), size_);
     if (error != 0) fail_errno(cat("cannot write '", path_.string(), "'"), error);
     size_ += piece.size();
   }
 
+  /// What has arrived. Through the descriptor: whoever was done with the part file meanwhile has removed its name.
+  [[nodiscard]] std::vector<std::byte> content(const StopCheck& stop) const {
+    std::vector<std::byte> bytes(size_);
+    in_pieces(bytes, stop, cat("reading '", path_.string(), "'"), [&](std::span<const std::byte> piece) {
+      const auto at = piece.data() - bytes.data();
+      const ssize_t got = ::pread(fd_.get(), bytes.data() + at, piece.size(), at);
+      // Shorter than it was written: the check of the whole will say so.
+      if (got < 0) fail_errno(cat("cannot read '", path_.string(), "'"), errno);
+    });
+    return bytes;
+  }
+
+  void remove() const { ::unlink(path_.c_str()); }
+
  private:
+  [[nodiscard]] Fd open(int flags) const { return open_regular_file(path_, O_RDWR | O_NOFOLLOW | flags); }
+
   std::filesystem::path path_;
+  bool is_own_ = false;
   Fd fd_;
   std::uint64_t size_ = 0;
 };
 
 /// One attempt at one mirror. Returns why it failed; empty: the part file is the whole file.
-std::string fetch_from(HttpClient& client, const Download& download, const std::string& url, const StopCheck& stop,
-                       const Log& log) {
-  PartFile part(download.part);
+std::string fetch_from(HttpClient& client, const Download& download, const std::string& url, PartFile& part,
+                       const StopCheck& stop, const Log& log) {
   const std::uint64_t resumed_at = part.size();
   const std::string shown = without_credentials(url);
   std::int64_t last_progress = system_clock().monotonic_ns();
@@ -92,6 +117,7 @@ std::string fetch_from(HttpClient& client, const Download& download, const std::
 std::vector<std::byte> fetch(const Download& download, const DownloadCheck& check, const StopCheck& stop,
                              const Log& log) {
   HttpClient client;
+  PartFile part(download.part);
   std::string failures;
   for (const std::string& mirror : download.mirrors) {
     const std::string url = mirror + download.name;
@@ -100,19 +126,20 @@ std::vector<std::byte> fetch(const Download& download, const DownloadCheck& chec
     std::string why;
     // Twice: a part file left by another mirror, or by a broken transfer, is thrown away by the first check.
     for (int attempt = 0; attempt < 2; ++attempt) {
-      why = fetch_from(client, download, url, stop, log);
+      why = fetch_from(client, download, url, part, stop, log);
       if (!why.empty()) break;
       try {
-        std::vector<std::byte> bytes = read_file(download.part, download.limit, Links::kRefuse);
+        std::vector<std::byte> bytes = part.content(stop);
         check(bytes, shown);
-        ::unlink(download.part.c_str());
+        part.remove();
         return bytes;
       } catch (const Error& error) {
-        ::unlink(download.part.c_str());
+        if (error.status() == Status::kCancelled) throw;
+        part.restart();
         why = error.what();
       }
     }
-    log.warning(cat("could not fetch ", shown, ": ", why));
+    log.info(cat("could not fetch ", shown, ": ", why));
     failures += cat(failures.empty() ? "" : "; ", shown, ": ", why);
   }
   fail(Status::kNetwork, cat("no mirror gave '", download.name, "' (", failures,

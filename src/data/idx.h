@@ -2,20 +2,54 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "base/cancel.h"
+
 namespace spot {
 
-/// An array of bytes in an IDX file: big-endian, "0 0 8 rank", one 32-bit extent a dimension, the values. The
-/// format is described on the MNIST database's page (LeCun, Cortes and Burges).
+// IDX files, as the MNIST database's page describes them (LeCun, Cortes and Burges): two zero bytes, the type of the
+// values, the number of dimensions, one 32-bit extent a dimension, the values. All numbers are big-endian.
+
+/// The third byte of a file.
+enum class IdxType : std::uint8_t {
+  kUint8 = 0x08,
+  kInt8 = 0x09,
+  kInt16 = 0x0b,
+  kInt32 = 0x0c,
+  kFloat32 = 0x0d,
+  kFloat64 = 0x0e,
+};
+
 struct IdxArray {
+  IdxType type = IdxType::kUint8;
   std::vector<std::uint32_t> extents;
-  std::span<const std::uint8_t> values;  ///< in the bytes that were parsed
+  std::span<const std::byte> values;  ///< in the bytes that were parsed
+  std::size_t header = 0;             ///< bytes before the values
 };
 
 /// Checks every claim of the header against the bytes. Throws kData, naming `origin` and the byte offset.
-IdxArray parse_idx(std::span<const std::byte> bytes, std::size_t rank, const std::string& origin);
+IdxArray parse_idx(std::span<const std::byte> bytes, const std::string& origin);
+
+/// One byte a value: those of the file, or a copy of them in `memory` when they had another type.
+struct ByteValues {
+  std::span<const std::uint8_t> view;
+  std::shared_ptr<const void> memory;
+};
+
+struct IdxImages {
+  std::uint32_t count = 0, rows = 0, columns = 0;
+  ByteValues pixels;
+};
+
+/// Images, [n][rows][columns], also with one channel before or behind rows and columns. Pixels of any type that are
+/// whole numbers from 0 to 255, or floating-point numbers k / 255. Throws kData, kCancelled when `stop` said so.
+IdxImages read_idx_images(std::span<const std::byte> bytes, const std::string& origin, const StopCheck& stop);
+
+/// Labels, [n] or QMNIST's [n][8], whose first column is the class; of any type, from 0 to 255. Throws likewise.
+ByteValues read_idx_labels(std::span<const std::byte> bytes, const std::string& origin, const StopCheck& stop);
 
 }  // namespace spot

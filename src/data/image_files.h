@@ -1,17 +1,20 @@
 #pragma once
 
 #include <filesystem>
+#include <vector>
 
 namespace spot {
 
-/// The four files of a dataset.
+/// The files that may be each part of a dataset, the likeliest first; none is empty.
 struct ImageFiles {
-  std::filesystem::path train_images, train_labels, test_images, test_labels;
+  using Candidates = std::vector<std::filesystem::path>;
+  Candidates train_images, train_labels, test_images, test_labels;
 };
 
-/// Finds them in a folder: train-* beside t10k-* or test-*, -idx3-ubyte or .idx3-ubyte, plain (preferred) or
-/// .gz, with or without a prefix as EMNIST's files have ("emnist-letters-train-images-idx3-ubyte.gz"). Throws
-/// kNotFound, naming what is missing, and kData when a name is not unambiguous.
+/// Finds them in a folder, or in a folder within it: train beside t10k or test, images or labels, written as
+/// train-images-idx3-ubyte, train-images.idx3-ubyte or train_images, plain or .gz, with or without a prefix as EMNIST's
+/// files have ("emnist-letters-train-images-idx3-ubyte.gz"). What is in them is not looked at. Throws kNotFound, naming
+/// what is missing.
 ImageFiles find_image_files(const std::filesystem::path& folder);
 
 }  // namespace spot

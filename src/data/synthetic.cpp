@@ -133,12 +133,15 @@ class Pen {
 
 }  // namespace
 
-SyntheticDigits draw_synthetic_digits(std::uint64_t seed, std::uint32_t first, std::uint32_t count) {
+SyntheticDigits draw_synthetic_digits(std::uint64_t seed, std::uint32_t first, std::uint32_t count,
+                                      const StopCheck& stop) {
+  constexpr std::uint32_t kAskEvery = 100;
   constexpr std::size_t kPixels = kSyntheticSize * kSyntheticSize;
   SyntheticDigits digits;
   digits.images.resize(count * kPixels);
   digits.labels.resize(count);
   for (std::uint32_t i = 0; i < count; ++i) {
+    if (i % kAskEvery == 0) check_stop(stop, "drawing synthetic digits");
     RandomStream random(seed, RandomPurpose::kSyntheticData, first + i);
     const auto label = static_cast<std::uint8_t>((first + i) % 10);
     digits.labels[i] = label;

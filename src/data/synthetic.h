@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "base/cancel.h"
+
 namespace spot {
 
 constexpr std::uint32_t kSyntheticSize = 28;  ///< rows and columns
@@ -16,6 +18,8 @@ struct SyntheticDigits {
 /// Digits first … first + count - 1 of the endless sequence that the seed stands for. Every digit is the
 /// strokes of its figure, moved, turned, sheared, stretched, with jittered joints, drawn in a random thickness
 /// and brightness over faint noise. Only +, -, *, / and sqrt of IEEE floats are used: the same bytes everywhere.
-SyntheticDigits draw_synthetic_digits(std::uint64_t seed, std::uint32_t first, std::uint32_t count);
+/// Throws kCancelled when `stop` said so.
+SyntheticDigits draw_synthetic_digits(std::uint64_t seed, std::uint32_t first, std::uint32_t count,
+                                      const StopCheck& stop = {});
 
 }  // namespace spot

@@ -127,7 +127,7 @@ class Engine {
 /// A way to compute: the CPU, or a module found at run time.
 struct Backend {
   std::string name;    ///< the device: "cpu", "cuda"
-  int score = 0;       ///< the highest usable one is "auto"; 0: cannot be used here
+  int score = 0;       ///< the highest is "auto"; 0: cannot be used here; -1: nor here, though its driver is there
   std::string detail;  ///< what it is, or why it cannot be used
   std::unique_ptr<Engine> (*create)(const EngineSpec& spec, const Log& log) = nullptr;
 };

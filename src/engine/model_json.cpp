@@ -4,6 +4,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "base/file.h"
@@ -260,10 +261,25 @@ ModelSpec parse_model(const std::string& text, const std::string& origin, Shape3
   return model;
 }
 
+ModelSpec parse_complete_model(const std::string& text, const std::string& origin) {
+  const std::optional<Json> json = text.size() > kMaxText ? std::nullopt : Json::parse(text);
+  if (!json) fail(Status::kModel, cat(origin, " is not valid JSON"));
+  Fields fields(*json, origin);
+  std::int64_t input[3] = {0, 0, 0};
+  fields.integers("input", input, 3);
+  const std::int64_t classes = fields.integer("classes");
+  for (const std::int64_t extent : {input[0], input[1], input[2], classes}) {
+    if (extent < 1 || extent > kMaxExtent) fields.refuse("does not state the input and the classes that it is for");
+  }
+  return parse_model(text, origin, {input[0], input[1], input[2]}, classes);
+}
+
 ModelSpec load_model(const std::string& name_or_path, Shape3 input, std::int64_t classes) {
   if (is_preset_model(name_or_path)) return preset_model(name_or_path, input, classes);
-  if (name_or_path.starts_with('{')) return parse_model(name_or_path, "the model given as JSON", input, classes);
-  if (!std::filesystem::exists(name_or_path)) {
+  if (trim(name_or_path).starts_with('{')) return parse_model(name_or_path, "the model given as JSON", input, classes);
+  std::error_code unreadable;
+  if (!std::filesystem::exists(name_or_path, unreadable)) {
+    if (unreadable) fail_errno(cat("model file '", printable(name_or_path), "' cannot be read"), unreadable.value());
     fail(Status::kModel, cat("there is no model '", printable(name_or_path),
                              "': give keras-cnn, light-cnn, lenet-5, mlp, the path of a JSON file, or JSON"));
   }

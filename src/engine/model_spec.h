@@ -63,6 +63,9 @@ ModelSpec preset_model(const std::string& name, Shape3 input, std::int64_t class
 /// dataset; a model that states others is refused. Throws kModel naming `origin` and the layer.
 ModelSpec parse_model(const std::string& json, const std::string& origin, Shape3 input, std::int64_t classes);
 
+/// The same for a text that states input and classes itself, as those of model_to_json() do.
+ModelSpec parse_complete_model(const std::string& json, const std::string& origin);
+
 /// The preset of that name, else the model that the text itself is ("{…}"), else the JSON file at that path.
 ModelSpec load_model(const std::string& name_or_path, Shape3 input, std::int64_t classes);
 

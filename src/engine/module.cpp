@@ -36,11 +36,11 @@ void* open_library(const std::string& name, const char* remedy) {
 }
 
 void* open_module(const std::filesystem::path& file, const std::string& driver) {
+  open_library(driver, "install the device's driver");
   std::error_code unreadable;
   if (!std::filesystem::exists(file, unreadable)) {
     return open_library(file, "install the module; it is built with SPOT_BUILD_CUDA=ON");
   }
-  open_library(driver, "install the device's driver");
   return open_library(file, "install what it needs, or the module of this release again");
 }
 
@@ -76,12 +76,16 @@ std::filesystem::path module_directory() {
 Backend open_engine_module(const std::string& device, const std::string& driver,
                            const std::filesystem::path& directory) {
   const std::filesystem::path file = directory / cat("libspot_trainer_", device, ".so");
+  // Where its driver is there is such a device, or was meant to be.
+  const bool has_driver = dlopen(driver.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE) != nullptr;
+  const int unusable = has_driver ? -1 : 0;
   try {
     Backend backend = examine(open_module(file, driver), file);
     backend.name = device;
+    if (backend.score <= 0) backend.score = unusable;
     return backend;
   } catch (const std::exception& error) {
-    return {.name = device, .score = 0, .detail = error.what()};
+    return {.name = device, .score = unusable, .detail = error.what()};
   }
 }
 

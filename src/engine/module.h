@@ -21,8 +21,8 @@ const char* engine_interface();
 std::filesystem::path module_directory();
 
 /// Opens libspot_trainer_<device>.so in `directory`, for as long as the process lives. Where it is missing, does not
-/// load, is of another build or declines, the backend has score 0 and the loader's, the module's or the driver's own
-/// words. Without the shared object `driver` it is not opened: what it would load for nothing is large.
+/// load, is of another build or declines, the backend has score 0 or -1 and the loader's, the module's or the driver's
+/// own words. Without the shared object `driver` it is not opened: what it would load for nothing is large.
 Backend open_engine_module(const std::string& device, const std::string& driver,
                            const std::filesystem::path& directory);
 

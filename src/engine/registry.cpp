@@ -47,7 +47,14 @@ std::unique_ptr<Engine> create_engine(std::span<const Backend> backends, const s
   const Backend& backend = choose(backends, device);
   log.info(cat("computing on ", backend.name, " (", backend.detail, ")"));
   for (const Backend& other : backends) {
-    if (device == "auto" && other.score <= 0) log.info(cat(other.name, " is not used: ", other.detail));
+    if (device != "auto" || other.score > 0) continue;
+    // Most machines have no such device, and nobody asked for one.
+    const std::string why = cat(other.name, " is not used: ", other.detail);
+    if (other.score < 0) {
+      log.info(why);
+    } else {
+      log.debug(why);
+    }
   }
   return backend.create(spec, log);
 }

@@ -4,6 +4,8 @@
 #include <functional>
 #include <numeric>
 
+#include "base/finite.h"
+
 namespace spot {
 
 void StateLayout::add(std::string name, std::vector<std::int64_t> shape, TensorRole role) {
@@ -25,6 +27,13 @@ const TensorSpec* StateLayout::find(const std::string& name) const {
   const auto found =
       std::find_if(tensors_.begin(), tensors_.end(), [&](const TensorSpec& tensor) { return tensor.name == name; });
   return found == tensors_.end() ? nullptr : &*found;
+}
+
+const TensorSpec* first_not_finite(const StateView& state) {
+  const auto& tensors = state.layout().tensors();
+  const auto found = std::find_if(tensors.begin(), tensors.end(),
+                                  [&](const TensorSpec& tensor) { return !all_finite(state.tensor(tensor)); });
+  return found == tensors.end() ? nullptr : &*found;
 }
 
 StateHasher::StateHasher(std::uint64_t step, std::uint64_t seed) {

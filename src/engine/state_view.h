@@ -73,6 +73,9 @@ class StateView final : public StateReader {
   std::span<const float> values_;
 };
 
+/// The first tensor with a value that is infinite or NaN; null when there is none.
+const TensorSpec* first_not_finite(const StateView& state);
+
 /// The hash of everything that determines the future of a run under its configuration: every tensor's name,
 /// shape and bytes, the position (steps done) and the seed. Equal hashes, equal futures.
 Hash128 state_hash(const StateView& state, std::uint64_t step, std::uint64_t seed);

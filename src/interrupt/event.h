@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace spot {
@@ -13,31 +14,37 @@ enum class NoticeAction : std::int32_t {
   kRequest = 5,    ///< the embedding program or the file source asked to stop
 };
 
-/// That this machine will vanish, as a source told it.
+/// That this machine will vanish, as a source told it, or that it will not after all.
 struct Notice {
+  std::uint64_t id = 0;  ///< of the event; the notice and its withdrawal have the same
   std::string
       source;  ///< "aws-spot-action", "aws-termination-time", "aws-rebalance", "aws-autoscaling", "file", "host"
   NoticeAction action = NoticeAction::kTerminate;
-  std::string detail;            ///< the source's own words, cut and printable
-  std::int64_t seen_ns = 0;      ///< monotonic clock when it was first seen
-  std::int64_t deadline_ns = 0;  ///< monotonic clock at which the machine may be gone
-  bool stale = false;            ///< the stated time lay in the past
+  std::string detail;                         ///< the source's own words, cut and printable
+  std::int64_t seen_ns = 0;                   ///< monotonic clock when it was first seen
+  std::optional<std::int64_t> deadline_ns{};  ///< monotonic clock at which the machine may be gone; nothing: not known
+  bool stale = false;                         ///< its own time had passed when it was first seen
+  bool left_over = false;                     ///< stale, and there before the poller began
+  bool withdrawn = false;                     ///< it is over: the source tells of it no longer
 };
 
 std::string to_text(NoticeAction action);
 
-/// Whether training must stop, and not only save.
+/// Whether training must stop, and not only save. A notice that was there before may be one that an earlier process
+/// obeyed already: stopping at it again, each time the program is started, would never end. One that comes while the
+/// poller watches is obeyed even if its time has passed, because the machine's clock may be wrong.
 inline bool ends_training(const Notice& notice) {
-  return notice.action != NoticeAction::kRebalance;
+  return notice.action != NoticeAction::kRebalance && !notice.left_over && !notice.withdrawn;
 }
 
 /// How the poller fares. "Unknown" answers never become notices; they show here.
 struct PollerHealth {
+  std::string source;     ///< what is watched, as the key `metadata` calls it; empty: nothing, or not found yet
   bool disabled = false;  ///< no metadata service here, or switched off: nothing will ever be seen
   std::uint64_t polls = 0;
   std::uint64_t failures_in_a_row = 0;
   std::int64_t last_success_ns = -1;  ///< monotonic clock; -1: never
-  std::string last_error;             ///< empty after a success
+  std::string last_error;             ///< empty after a success; when disabled: why
 };
 
 }  // namespace spot

@@ -1,17 +1,18 @@
 #include "interrupt/poller.h"
 
 #include <algorithm>
-#include <atomic>
 #include <condition_variable>
-#include <deque>
+#include <exception>
 #include <mutex>
-#include <set>
+#include <new>
 #include <thread>
 #include <utility>
 
 #include "base/philox.h"
 #include "base/text.h"
 #include "base/thread.h"
+#include "interrupt/known_events.h"
+#include "interrupt/notice_log.h"
 #include "interrupt/source.h"
 
 namespace spot {
@@ -21,8 +22,7 @@ using std::chrono::nanoseconds;
 
 constexpr nanoseconds kLongestBackOff = std::chrono::seconds(10);
 constexpr std::size_t kDetailLimit = 255;
-// What a host that asks to stop can be expected to wait: Kubernetes' and systemd's order of magnitude.
-constexpr nanoseconds kHostNotice = std::chrono::seconds(30);
+constexpr std::size_t kErrorLimit = 511;
 
 }  // namespace
 
@@ -42,14 +42,17 @@ class Poller::Impl {
   Impl(const PollerOptions& options, const Clock& clock, Log log)
       : clock_(clock),
         log_(std::move(log)),
+        events_(notices_, clock),
         jitter_(static_cast<std::uint64_t>(clock.wall_ns()), RandomPurpose::kBackOff) {
     std::string why;
-    source_ = make_source(options, why);
+    source_ = make_source(options, log_, why);
     if (!source_) {
       health_.disabled = true;
+      health_.last_error = why;
       log_.info(cat("no interruption source is watched: ", why));
       return;
     }
+    health_.source = source_->name();
     period_ = std::min(options.period, source_->longest_period());
     thread_ = start_thread("spot-poller", [this] { poll(); });
   }
@@ -59,62 +62,22 @@ class Poller::Impl {
       const std::lock_guard lock(mutex_);
       stop_ = true;
     }
-    changed_.notify_all();
+    stopped_.notify_all();
     if (source_) source_->cancel();
     if (thread_.joinable()) thread_.join();
   }
 
-  std::optional<Notice> wait(std::chrono::milliseconds timeout) {
-    std::unique_lock lock(mutex_);
-    const auto ready = [this] { return !notices_.empty() || wakeup_; };
-    if (timeout < std::chrono::milliseconds(0)) {
-      changed_.wait(lock, ready);
-    } else {
-      changed_.wait_for(lock, timeout, ready);
-    }
-    if (!notices_.empty()) return pop();
-    wakeup_ = false;
-    return std::nullopt;
-  }
+  NoticeLog& notices() { return notices_; }
 
-  std::optional<Notice> take() {
-    if (!pending_.load(std::memory_order_acquire)) return std::nullopt;
-    const std::lock_guard lock(mutex_);
-    if (notices_.empty()) return std::nullopt;
-    return pop();
-  }
-
-  void wakeup() {
-    {
-      const std::lock_guard lock(mutex_);
-      wakeup_ = true;
-    }
-    changed_.notify_all();
-  }
-
-  /// Files a sighting unless its action was seen before.
-  void file(const Sighting& sighting, bool repeatable) {
+  std::uint64_t notify(NoticeAction action, std::string_view detail, std::string_view source,
+                       std::optional<nanoseconds> left) {
     const std::int64_t now = clock_.monotonic_ns();
-    const std::int64_t wall = clock_.wall_ns();
-    Notice notice{.source = sighting.source,
-                  .action = sighting.action,
-                  .detail = printable(sighting.detail, kDetailLimit - 3),
-                  .seen_ns = now,
-                  .deadline_ns = now + sighting.notice.count(),
-                  .stale = false};
-    if (sighting.stated_ns) {
-      // The machine's idea of the time may be wrong: a stated time can only bring the deadline forward, and
-      // one that has passed only marks the notice.
-      notice.stale = *sighting.stated_ns < wall;
-      if (!notice.stale) notice.deadline_ns = std::min(notice.deadline_ns, now + *sighting.stated_ns - wall);
-    }
-    {
-      const std::lock_guard lock(mutex_);
-      if (!seen_.insert(sighting.action).second && !repeatable) return;
-      notices_.push_back(std::move(notice));
-      pending_.store(true, std::memory_order_release);
-    }
-    changed_.notify_all();
+    Notice notice{.source = printable(source, kDetailLimit),
+                  .action = action,
+                  .detail = printable(detail, kDetailLimit - 3),
+                  .seen_ns = now};
+    if (left) notice.deadline_ns = now + left->count();
+    return notices_.add(std::move(notice));
   }
 
   [[nodiscard]] PollerHealth health() const {
@@ -123,59 +86,100 @@ class Poller::Impl {
   }
 
  private:
-  Notice pop() {
-    Notice notice = std::move(notices_.front());
-    notices_.pop_front();
-    pending_.store(!notices_.empty(), std::memory_order_release);
-    return notice;
-  }
-
-  void poll() {
+  /// The thread. Nothing that a look, the log's receiver or a lack of memory throws may leave it.
+  void poll() noexcept {
     for (;;) {
-      const Observation observation = source_->look();
-      for (const Sighting& sighting : observation.sightings) file(sighting, false);
+      nanoseconds delay{};
+      try {
+        delay = look_once();
+      } catch (...) {
+        delay = note_exception();
+      }
       std::unique_lock lock(mutex_);
-      if (stop_) return;
-      const nanoseconds delay = note(observation);
-      if (changed_.wait_for(lock, delay, [this] { return stop_; })) return;
+      if (stopped_.wait_for(lock, delay, [this] { return stop_; })) return;
     }
   }
 
-  /// Keeps the books on one look, logs a change of health once, and says how long to wait for the next.
-  nanoseconds note(const Observation& observation) {
-    const bool was_well = health_.failures_in_a_row == 0;
-    const bool first = health_.polls++ == 0;
-    if (observation.unknown.empty()) {
-      health_.last_success_ns = clock_.monotonic_ns();
-      health_.failures_in_a_row = 0;
-      health_.last_error.clear();
-      if (first || !was_well) log_.info("the interruption source answers");
-      return period_;
+  /// Returns how long to wait for the next.
+  nanoseconds look_once() {
+    const Observation observation = source_->look();
+    events_.compare(observation);
+    return note(observation.unknown);
+  }
+
+  nanoseconds note_exception() noexcept {
+    try {
+      try {
+        throw;
+      } catch (const std::bad_alloc&) {
+        return note("out of memory");
+      } catch (const std::exception& error) {
+        return note(error.what());
+      } catch (...) {
+        return note("unknown exception");
+      }
+    } catch (...) {  // no memory for these words either; the numbers are noted
     }
-    ++health_.failures_in_a_row;
-    health_.last_error = printable(observation.unknown, kDetailLimit - 3);
-    if (was_well) log_.warning(cat("the interruption source gives no clear answer: ", health_.last_error));
-    const auto doublings = std::min<std::uint64_t>(health_.failures_in_a_row - 1, 20);
-    const auto back_off =
-        std::min<double>(static_cast<double>(period_.count()) * static_cast<double>(std::uint64_t{1} << doublings),
-                         static_cast<double>(kLongestBackOff.count()));
+    const std::lock_guard lock(mutex_);
+    return back_off();
+  }
+
+  /// Keeps the books on one look (`unknown`: why it gave no clear answer, or nothing), logs a change of health once,
+  /// and says how long to wait for the next.
+  nanoseconds note(std::string_view unknown) {
+    bool changed = false;
+    nanoseconds delay = period_;
+    std::string error;
+    {
+      const std::lock_guard lock(mutex_);
+      const bool was_well = health_.polls > 0 && health_.failures_in_a_row == 0;
+      const bool was_ill = health_.failures_in_a_row > 0;
+      ++health_.polls;
+      if (unknown.empty()) {
+        health_.last_success_ns = clock_.monotonic_ns();
+        health_.failures_in_a_row = 0;
+        health_.last_error.clear();
+        changed = !was_well;
+      } else {
+        ++health_.failures_in_a_row;
+        changed = !was_ill;
+        delay = back_off();
+        health_.last_error = error = printable(unknown, kErrorLimit - 3);
+      }
+      health_.source = source_->name();
+    }
+    if (!changed) return delay;
+    if (unknown.empty()) {
+      log_.info("the interruption source answers");
+    } else if (source_->name().empty()) {
+      log_.info(cat(error, "; it is looked for again"));
+    } else {
+      log_.warning(cat("the interruption source gives no clear answer: ", error));
+    }
+    return delay;
+  }
+
+  /// Called with the mutex held.
+  nanoseconds back_off() {
+    const auto doublings = std::clamp<std::uint64_t>(health_.failures_in_a_row, 1, 21) - 1;
+    const auto delay =
+        std::min(static_cast<double>(period_.count()) * static_cast<double>(std::uint64_t{1} << doublings),
+                 static_cast<double>(kLongestBackOff.count()));
     // Spread over three quarters to all of it, so that a fleet does not ask in step.
-    return nanoseconds(static_cast<std::int64_t>(back_off * (0.75 + 0.25 * jitter_.next_uniform())));
+    return nanoseconds(static_cast<std::int64_t>(delay * (0.75 + 0.25 * jitter_.next_uniform())));
   }
 
   const Clock& clock_;
   Log log_;
+  NoticeLog notices_;
+  KnownEvents events_;  ///< the thread's
   std::unique_ptr<Source> source_;
   nanoseconds period_{};
   RandomStream jitter_;
 
   mutable std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<Notice> notices_;
-  std::atomic<bool> pending_{false};  ///< notices_ is not empty
-  std::set<NoticeAction> seen_;       ///< of this machine: however often its time slides, it is one event
+  std::condition_variable stopped_;
   PollerHealth health_;
-  bool wakeup_ = false;
   bool stop_ = false;
   std::thread thread_;
 };
@@ -184,21 +188,28 @@ Poller::Poller(const PollerOptions& options, const Clock& clock, Log log)
     : impl_(std::make_unique<Impl>(options, clock, std::move(log))) {}
 Poller::~Poller() = default;
 
-std::optional<Notice> Poller::wait(std::chrono::milliseconds timeout) {
-  return impl_->wait(timeout);
+std::optional<Notice> Poller::next(std::uint64_t& position) const {
+  return impl_->notices().next(position);
 }
-std::optional<Notice> Poller::take() {
-  return impl_->take();
+std::optional<Notice> Poller::wait(std::uint64_t& position, std::chrono::milliseconds timeout,
+                                   const CancelToken* cancel) const {
+  return impl_->notices().wait(position, timeout, cancel);
 }
-void Poller::wakeup() {
-  impl_->wakeup();
+void Poller::close() {
+  impl_->notices().close();
+}
+bool Poller::closed() const {
+  return impl_->notices().closed();
+}
+std::uint64_t Poller::notify(NoticeAction action, std::string_view detail, std::string_view source,
+                             std::optional<std::chrono::nanoseconds> left) {
+  return impl_->notify(action, detail, source, left);
+}
+bool Poller::withdraw(std::uint64_t id) {
+  return impl_->notices().withdraw(id);
 }
 PollerHealth Poller::health() const {
   return impl_->health();
-}
-
-void Poller::notify(NoticeAction action, const std::string& reason) {
-  impl_->file({.source = "host", .action = action, .detail = reason, .notice = kHostNotice}, true);
 }
 
 }  // namespace spot

@@ -2,18 +2,24 @@
 
 #include "base/status.h"
 #include "base/text.h"
-#include "interrupt/aws.h"
+#include "interrupt/detection.h"
+#include "interrupt/provider.h"
 #include "interrupt/watched_file.h"
-#include "net/http.h"
 
 namespace spot {
 namespace {
 
 constexpr std::string_view kFilePrefix = "file:";
 
+std::string names() {
+  std::string text = "auto, ";
+  for (const Provider* provider : providers()) text += cat(provider->name, ", ");
+  return text + "none or file:PATH";
+}
+
 }  // namespace
 
-std::unique_ptr<Source> make_source(const PollerOptions& options, std::string& why) {
+std::unique_ptr<Source> make_source(const PollerOptions& options, const Log& log, std::string& why) {
   const std::string& metadata = options.metadata;
   if (metadata == "none") {
     why = "metadata is none";
@@ -25,20 +31,15 @@ std::unique_ptr<Source> make_source(const PollerOptions& options, std::string& w
     }
     return make_file_source(metadata.substr(kFilePrefix.size()));
   }
-  if (metadata != "auto" && metadata != "aws") {
-    fail(Status::kConfig, cat("configuration key 'metadata' cannot be '", printable(metadata),
-                              "': it takes auto, aws, none or file:PATH"));
+  if (metadata == "auto") return make_detecting_source(options, log, why);
+  for (const Provider* provider : providers()) {
+    if (metadata != provider->name) continue;
+    if (const std::string forbidden = provider->forbidden(); !forbidden.empty()) {
+      log.warning(cat("metadata is '", metadata, "', so its service is asked although ", forbidden));
+    }
+    return provider->make(options);
   }
-  if (options.endpoint.empty() && aws_disabled_by_environment()) {
-    why = "AWS_EC2_METADATA_DISABLED is true";
-    return nullptr;
-  }
-  const std::string endpoint = options.endpoint.empty() ? aws_endpoint_from_environment() : options.endpoint;
-  if (!endpoint.starts_with("http://")) {
-    fail(Status::kConfig,
-         cat("metadata endpoint '", printable(without_credentials(endpoint)), "' must begin with http://"));
-  }
-  return make_aws_source(endpoint, options.metadata_v1);
+  fail(Status::kConfig, cat("configuration key 'metadata' cannot be '", printable(metadata), "': it takes ", names()));
 }
 
 }  // namespace spot

@@ -4,14 +4,13 @@
 #include <array>
 #include <atomic>
 #include <cctype>
+#include <csignal>
 #include <exception>
 #include <memory>
-#include <pthread.h>
-#include <signal.h>
-#include <time.h>
 
 #include <curl/curl.h>
 
+#include "base/held_signal.h"
 #include "base/status.h"
 #include "base/text.h"
 
@@ -27,35 +26,6 @@ void initialise_libcurl() {
   static const CURLcode code = curl_global_init(CURL_GLOBAL_DEFAULT);
   if (code != CURLE_OK) fail(Status::kInternal, "libcurl cannot be initialised");
 }
-
-/// Keeps SIGPIPE from the calling thread while in scope: a TLS library may write to a closed
-/// connection, and the thread can be the host's own.
-class SigpipeBlocked {
- public:
-  SigpipeBlocked() {
-    sigemptyset(&sigpipe_);
-    sigaddset(&sigpipe_, SIGPIPE);
-    was_pending_ = pending();
-    pthread_sigmask(SIG_BLOCK, &sigpipe_, &before_);
-  }
-  ~SigpipeBlocked() {
-    constexpr timespec kNoWait{};
-    if (!was_pending_ && pending()) sigtimedwait(&sigpipe_, nullptr, &kNoWait);
-    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-  }
-  SigpipeBlocked(const SigpipeBlocked&) = delete;
-  SigpipeBlocked& operator=(const SigpipeBlocked&) = delete;
-
- private:
-  static bool pending() {
-    sigset_t set;
-    return sigpending(&set) == 0 && sigismember(&set, SIGPIPE) == 1;
-  }
-
-  sigset_t sigpipe_;
-  sigset_t before_;
-  bool was_pending_;
-};
 
 std::string lower_case(std::string_view text) {
   std::string result(text);
@@ -136,6 +106,12 @@ struct Exchange {
     return static_cast<int>(status);
   }
 
+  [[nodiscard]] long sent_bytes() const {
+    long bytes = 0;
+    curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &bytes);
+    return bytes;
+  }
+
  private:
   bool give_up(std::string why) {
     response.error = std::move(why);
@@ -165,7 +141,7 @@ struct HttpClient::Impl {
     if (!easy || !multi) fail(Status::kNoMemory, "no memory for an HTTP client");
   }
   ~Impl() {
-    const SigpipeBlocked blocked;  // closing a TLS connection writes to it
+    const HeldSignal sigpipe(SIGPIPE);  // closing a TLS connection writes to it
     multi.reset();
     easy.reset();
   }
@@ -268,7 +244,7 @@ HttpClient::HttpClient() : impl_(std::make_unique<Impl>()) {}
 HttpClient::~HttpClient() = default;
 
 HttpResponse HttpClient::perform(const HttpRequest& request, const StopCheck& stop) {
-  const SigpipeBlocked blocked;
+  const HeldSignal sigpipe(SIGPIPE);
   Exchange exchange(request, impl_->easy.get());
   const HeaderList headers = request_headers(request);
   impl_->configure(request, exchange, headers.get());
@@ -283,6 +259,8 @@ HttpResponse HttpClient::perform(const HttpRequest& request, const StopCheck& st
 
   if (exchange.exception) std::rethrow_exception(exchange.exception);
   response.status = exchange.received_status();
+  response.sent = exchange.sent_bytes() > 0;
+  response.timed_out = code == CURLE_OPERATION_TIMEDOUT;
   if (response.cancelled) {
     response.error = "cancelled";
   } else if (code != CURLE_OK && response.error.empty()) {
@@ -302,6 +280,13 @@ std::string_view HttpResponse::header(std::string_view name) const {
     if (key == name) return value;
   }
   return {};
+}
+
+std::optional<std::int64_t> HttpResponse::date() const {
+  const std::string text(header("date"));
+  const time_t seconds = text.empty() ? -1 : curl_getdate(text.c_str(), nullptr);
+  if (seconds < 0) return std::nullopt;
+  return std::int64_t{seconds};
 }
 
 std::string without_credentials(std::string_view url) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -39,11 +40,15 @@ struct HttpResponse {
   std::vector<std::pair<std::string, std::string>> headers;  ///< names in lower case
   std::string error;                                         ///< one line; empty when the exchange was complete
   bool cancelled = false;
+  bool sent = false;       ///< a server took the request, or the beginning of it
+  bool timed_out = false;  ///< the exchange took longer than it may
 
   /// The whole answer arrived, whatever its status.
   [[nodiscard]] bool complete() const { return error.empty(); }
   /// The first header of that lower-case name; empty when there is none.
   [[nodiscard]] std::string_view header(std::string_view name) const;
+  /// What the server's clock said, in seconds since 1970; nothing when it did not tell.
+  [[nodiscard]] std::optional<std::int64_t> date() const;
 };
 
 /// An HTTP/1.1 client on libcurl that keeps its connections. One exchange at a time; cancel() from any

@@ -47,6 +47,7 @@ void measure_training(Session& session, double seconds, const StopCheck& stop, B
     const auto at = static_cast<std::int64_t>(trainer.step() % trainer.steps_per_epoch());
     const std::int64_t left = session.dataset().train.count / whole - at;
     const auto records = trainer.train_some(static_cast<std::uint64_t>(std::max<std::int64_t>(left, 1)));
+    trainer.report_steps();
     const std::int64_t now = clock.monotonic_ns();
     const double seconds_each = to_seconds(now - before) / static_cast<double>(records.size());
     if (left > 0) whole_steps.insert(whole_steps.end(), records.size(), seconds_each);

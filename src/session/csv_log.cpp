@@ -29,12 +29,12 @@ void append_number(std::string& row, Number value) {
   row.append(digits, std::to_chars(digits, digits + sizeof digits, value).ptr);
 }
 
-/// The remaining cells and the end of a row, with the digits of a float: more would be noise. A
-/// number that was not measured is an empty cell.
+/// The remaining cells and the end of a row, with the digits of a float: more would be noise. A number that was not
+/// measured or is not finite is an empty cell.
 void finish_row(std::string& row, std::initializer_list<double> cells) {
   for (const double cell : cells) {
     row += ',';
-    if (!std::isnan(cell)) append_number(row, static_cast<float>(cell));
+    if (std::isfinite(cell)) append_number(row, static_cast<float>(cell));
   }
   row += '\n';
 }
@@ -110,7 +110,7 @@ void CsvLog::open_steps(const Fd& staging, std::uint64_t step) {
 /// Always a new file in the place of the old one: a writer that lost the volume may still hold the old one open,
 /// and adds its rows to that.
 void CsvLog::open(File& file, const Fd& staging, const std::string& content) {
-  file.fd = place_file(file.path, std::as_bytes(std::span(content)), &staging);
+  file.fd = place_file(file.path, std::as_bytes(std::span(content)), &staging, kByUmask);
   file.size = content.size();
 }
 

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <system_error>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -53,11 +54,27 @@ std::vector<std::byte> safetensors(const StateView& state, const std::map<std::s
 
 }  // namespace
 
+std::uint64_t exported_bytes(const StateLayout& layout) {
+  std::uint64_t bytes = 0;
+  for (const TensorSpec& tensor : layout.tensors()) {
+    if (is_exported(tensor)) bytes += tensor.size * sizeof(float);
+  }
+  return bytes;
+}
+
 ExportedModel export_model(const std::filesystem::path& prefix, const std::string& model_json, const StateView& state,
                            const std::map<std::string, std::string>& metadata, const Fd* staging) {
   ExportedModel model{prefix.string() + ".json", prefix.string() + ".safetensors"};
-  write_file_atomically(model.weights, safetensors(state, metadata), staging);
-  write_file_atomically(model.architecture, model_json, staging);
+  std::error_code ignored;
+  const bool replaces = std::filesystem::exists(model.weights, ignored);
+  write_file_atomically(model.weights, safetensors(state, metadata), staging, kByUmask);
+  try {
+    write_file_atomically(model.architecture, model_json, staging, kByUmask);
+  } catch (...) {
+    // Weights alone are no model.
+    if (!replaces) std::filesystem::remove(model.weights, ignored);
+    throw;
+  }
   return model;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -8,6 +9,9 @@
 #include "engine/state_view.h"
 
 namespace spot {
+
+/// Bytes of the weights of an exported model, nearly.
+std::uint64_t exported_bytes(const StateLayout& layout);
 
 /// A model on its way to other programs: its architecture as the JSON of model_to_json(), its
 /// parameters and statistics in the safetensors format (github.com/huggingface/safetensors).

@@ -4,10 +4,11 @@
 #include <chrono>
 #include <cmath>
 #include <string_view>
+#include <utility>
 
 #include "base/status.h"
 #include "base/text.h"
-#include "base/thread.h"
+#include "session/effective_value.h"
 
 namespace spot {
 namespace {
@@ -16,10 +17,10 @@ std::uint64_t count(const Config& config, std::string_view key) {
   return static_cast<std::uint64_t>(config.integer(key));
 }
 
-/// The value of a key whose 0 stands for `customary`.
-double real_or(const Config& config, std::string_view key, double customary) {
+/// The value of a key whose 0 stands for the optimizer's customary one.
+double real_or_customary(const Config& config, std::string_view key) {
   const double value = config.real(key);
-  return value == 0 ? customary : value;
+  return value == 0 ? customary_value(key, config.text("optimizer")) : value;
 }
 
 std::int64_t nanoseconds(double seconds) {
@@ -50,27 +51,16 @@ Precision precision(std::string_view name) {
   fail(Status::kConfig, cat("there is no precision '", name, "'"));
 }
 
-double customary_learning_rate(OptimizerKind kind) {
-  switch (kind) {
-    case OptimizerKind::kSgd: return 0.01;
-    case OptimizerKind::kAdadelta: return 1.0;
-    case OptimizerKind::kAdam:
-    case OptimizerKind::kAdamW:
-    case OptimizerKind::kRmsprop: return 0.001;
-  }
-  return 0.001;
-}
-
 OptimizerSpec optimizer_spec(const Config& config) {
   OptimizerSpec optimizer;
   optimizer.kind = optimizer_kind(config.text("optimizer"));
   optimizer.momentum = config.real("momentum");
   optimizer.nesterov = config.boolean("nesterov");
   optimizer.weight_decay = config.real("weight_decay");
-  optimizer.rho = real_or(config, "rho", optimizer.kind == OptimizerKind::kRmsprop ? 0.9 : 0.95);
+  optimizer.rho = real_or_customary(config, "rho");
   optimizer.beta1 = config.real("beta1");
   optimizer.beta2 = config.real("beta2");
-  optimizer.epsilon = real_or(config, "epsilon", 1e-7);
+  optimizer.epsilon = real_or_customary(config, "epsilon");
   if (optimizer.nesterov && optimizer.momentum == 0) {
     fail(Status::kConfig, "nesterov needs a momentum: set momentum, e.g. to 0.9");
   }
@@ -83,27 +73,40 @@ std::uint64_t total_steps(const Config& config, std::uint64_t steps_per_epoch) {
   return limit == 0 ? by_epochs : std::min(by_epochs, limit);
 }
 
+bool stops_when_diverged(const Config& config) {
+  return config.text("on_nan") == "stop";
+}
+
 }  // namespace
 
 DatasetRequest dataset_request(const Config& config, const Volume& volume) {
   DatasetRequest request;
   request.name = config.text("dataset");
   request.cache_directory = volume.datasets();
+  request.read_only = !volume.writable;
   request.mirrors = split(config.text("dataset_mirrors"), ',');
   request.validation_size = static_cast<std::uint32_t>(config.integer("validation_size"));
   return request;
 }
 
+Processors thread_choice(const Config& config) {
+  const auto threads = static_cast<int>(config.integer("threads"));
+  return threads == 0 ? available_processors() : Processors{threads, "as the key threads says"};
+}
+
 EngineSpec engine_spec(const Config& config, const Dataset& dataset) {
   const Shape3 image{1, dataset.train.rows, dataset.train.columns};
+  return engine_spec(config, load_model(config.text("model"), image, dataset.classes));
+}
+
+EngineSpec engine_spec(const Config& config, ModelSpec model) {
   EngineSpec spec;
-  spec.model = load_model(config.text("model"), image, dataset.classes);
+  spec.model = std::move(model);
   spec.optimizer = optimizer_spec(config);
   spec.initializer = initializer(config.text("initializer"));
   spec.batch_size = config.integer("batch_size");
   spec.shards = static_cast<int>(config.integer("shards"));
-  const auto threads = static_cast<int>(config.integer("threads"));
-  spec.threads = threads == 0 ? available_processors() : threads;
+  spec.threads = thread_choice(config).count;
   spec.kernels = config.text("kernels") == "general" ? Kernels::kGeneral : Kernels::kAuto;
   spec.augmentation = {.shift = config.integer("augment_shift"), .rotation = config.real("augment_rotation")};
   spec.mode = config.text("mode") == "fast" ? Mode::kFast : Mode::kExact;
@@ -116,11 +119,11 @@ TrainingPlan training_plan(const Config& config, const Dataset& dataset) {
   TrainingPlan plan;
   plan.batch_size = static_cast<std::uint32_t>(config.integer("batch_size"));
   plan.seed = count(config, "seed");
+  plan.stop_when_diverged = stops_when_diverged(config);
   const std::uint64_t steps_per_epoch = (dataset.train.count + plan.batch_size - 1) / plan.batch_size;
   plan.total_steps = total_steps(config, steps_per_epoch);
-  const double customary = customary_learning_rate(optimizer_kind(config.text("optimizer")));
   plan.schedule = {.kind = schedule_kind(config.text("schedule")),
-                   .base_rate = real_or(config, "learning_rate", customary),
+                   .base_rate = real_or_customary(config, "learning_rate"),
                    .warmup_steps = count(config, "warmup_steps"),
                    .total_steps = plan.total_steps,
                    .period_steps = count(config, "schedule_epochs") * steps_per_epoch,
@@ -139,7 +142,8 @@ StoreOptions store_options(const Config& config) {
                         .keep_best = count(config, "keep_best"),
                         .keep_every = count(config, "keep_every")},
           .lease = {.wait = std::chrono::nanoseconds(nanoseconds(config.real("lease_wait_seconds"))),
-                    .takeover = config.boolean("takeover")}};
+                    .takeover = config.boolean("takeover")},
+          .values = stops_when_diverged(config) ? AllowedValues::kFinite : AllowedValues::kAny};
 }
 
 PollerOptions poller_options(const Config& config) {

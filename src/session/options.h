@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/config.h"
+#include "base/processors.h"
 #include "checkpoint/store.h"
 #include "data/dataset.h"
 #include "engine/engine.h"
@@ -12,10 +13,13 @@
 namespace spot {
 
 // What each room wants to know, from the configuration's keys. A 0 that stands for "customary" is
-// resolved here and nowhere else.
+// resolved by customary_value().
 
 DatasetRequest dataset_request(const Config& config, const Volume& volume);
+/// How many threads compute, and why: "2, one for each processor".
+Processors thread_choice(const Config& config);
 EngineSpec engine_spec(const Config& config, const Dataset& dataset);
+EngineSpec engine_spec(const Config& config, ModelSpec model);
 TrainingPlan training_plan(const Config& config, const Dataset& dataset);
 SavePolicy save_policy(const Config& config);
 StoreOptions store_options(const Config& config);

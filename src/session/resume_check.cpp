@@ -6,6 +6,8 @@
 
 #include "base/status.h"
 #include "base/text.h"
+#include "session/effective_value.h"
+#include "session/state_fit.h"
 #include "train/schedule.h"
 
 namespace spot {
@@ -21,25 +23,46 @@ std::string join(const std::vector<std::string>& parts) {
   return text;
 }
 
-/// The value of a key at the time of the checkpoint; a key that is younger had what is now its
-/// default.
-std::string value_then(const CheckpointMeta& meta, const ConfigKey& key) {
-  const auto found = meta.config.find(key.name);
-  return found == meta.config.end() ? std::string(key.default_value) : found->second;
+/// The value of a key as messages show it; a key that is younger than the values had what is now its default.
+std::string shown(const ConfigValues& values, const ConfigKey& key) {
+  const std::string effective = effective_value(values, key);
+  if (!effective.empty()) return effective;
+  const auto found = values.find(key.name);
+  return found == values.end() ? std::string(key.default_value) : found->second;
+}
+
+/// Whether the key's values have different effects. Where only another key's change makes the difference, as the
+/// optimizer's does for a customary learning rate, that key alone is told.
+bool differs(const ConfigValues& then, const ConfigValues& now, const ConfigKey& key) {
+  const auto before = then.find(key.name), present = now.find(key.name);
+  const std::string_view old = before == then.end() ? key.default_value : std::string_view(before->second);
+  return old != present->second && effective_value(then, key) != effective_value(now, key);
+}
+
+std::uint64_t total_steps(const ConfigValues& values, std::uint64_t steps_per_epoch) {
+  const auto number = [&](std::string_view name) {
+    const auto found = values.find(name);
+    const std::string_view text =
+        found == values.end() ? find_config_key(name).default_value : std::string_view(found->second);
+    return parse_number<std::uint64_t>(text).value_or(0);
+  };
+  const std::uint64_t by_epochs = number("epochs") * steps_per_epoch, limit = number("steps");
+  return limit == 0 ? by_epochs : std::min(by_epochs, limit);
 }
 
 /// Keys that may not differ between a checkpoint and the present configuration, but do.
 std::vector<std::string> exact_changes(const CheckpointMeta& meta, const Config& config) {
+  const ConfigValues& now = config.values();
   // Should the schedules differ, that is refused already.
-  const bool length_matters = depends_on_length(schedule_kind(config.text("schedule")));
+  const std::uint64_t steps_per_epoch = std::max<std::uint64_t>(meta.steps_per_epoch, 1);
+  const bool length_matters = depends_on_length(schedule_kind(config.text("schedule"))) &&
+                              total_steps(meta.config, steps_per_epoch) != total_steps(now, steps_per_epoch);
   std::vector<std::string> changes;
   for (const ConfigKey& key : config_keys()) {
     const bool is_length = key.name == "epochs" || key.name == "steps";
     if (key.resume != ResumeRule::kExact && !(is_length && length_matters)) continue;
-    const std::string then = value_then(meta, key);
-    if (then != config.text(key.name)) {
-      changes.push_back(change(key.name, then, config.text(key.name)));
-    }
+    if (!differs(meta.config, now, key)) continue;
+    changes.push_back(change(key.name, shown(meta.config, key), shown(now, key)));
   }
   const std::string& run_id = config.text("run_id");
   if (!run_id.empty() && run_id != meta.run_id) {
@@ -48,13 +71,24 @@ std::vector<std::string> exact_changes(const CheckpointMeta& meta, const Config&
   return changes;
 }
 
-/// Whether both texts describe one model. Texts of different releases may differ in fields that
+/// What of a model has an effect: names of tensors do, since states are known by them; other names do not.
+std::string effective_model(ModelSpec model) {
+  model.name.clear();
+  for (LayerSpec& layer : model.layers) {
+    const bool has_tensors =
+        layer.kind == LayerKind::kConv2d || layer.kind == LayerKind::kDense || layer.kind == LayerKind::kBatchNorm;
+    if (!has_tensors) layer.name.clear();
+  }
+  return model_to_json(model);
+}
+
+/// Whether both describe one model. Texts of different releases may differ in fields that
 /// were added since, so they are compared as this release writes them.
 bool is_same_model(const std::string& then, const ModelSpec& now) {
-  const std::string text = model_to_json(now);
-  if (then == text) return true;
+  if (then == model_to_json(now)) return true;
   try {
-    return model_to_json(parse_model(then, "the checkpoint's model", now.input, now.classes)) == text;
+    const ModelSpec model = parse_model(then, "the checkpoint's model", now.input, now.classes);
+    return effective_model(model) == effective_model(now);
   } catch (const Error&) {
     return false;  // it is for other images, or this release cannot read it
   }
@@ -88,12 +122,15 @@ void check_model(const Checkpoint& checkpoint, const PresentRun& present) {
   }
 }
 
-void check_layout(const Checkpoint& checkpoint, const PresentRun& present) {
+/// The accumulators of the checkpoint that another optimizer has no use for, and those that it has and the checkpoint
+/// lacks, may differ when changes are allowed. Returns whether they do.
+bool check_layout(const Checkpoint& checkpoint, const PresentRun& present) {
   const StateLayout& layout = present.engine.layout();
-  if (checkpoint.layout == layout) return;
+  if (checkpoint.layout == layout) return false;
+  if (present.config.boolean("allow_config_change") && holds_model(checkpoint.layout, layout)) return true;
   fail(Status::kMismatch, cat("the checkpoint of run '", printable(checkpoint.meta.run_id),
                               "' does not fit the model and optimizer: ", first_difference(checkpoint.layout, layout),
-                              "; give the optimizer that it was made with, or use another volume"));
+                              "; give the model and optimizer that it was made with, or use another volume"));
 }
 
 /// Differences that never stop a run, but explain one.
@@ -128,8 +165,10 @@ std::vector<std::string> check_resume(const Checkpoint& checkpoint, const Presen
          cat("the checkpoint of run '", printable(meta.run_id), "' cannot go on with other settings: ", join(changes),
              "; set them back, use another volume, or set allow_config_change to true"));
   }
-  check_layout(checkpoint, present);
+  const bool other_accumulators = check_layout(checkpoint, present);
   for (std::string& text : changes) text += ": allowed by allow_config_change";
+  if (other_accumulators)
+    changes.push_back("accumulators of the optimizer that the checkpoint does not hold start at 0");
   for (std::string& text : reported_changes(meta, present)) changes.push_back(std::move(text));
   return changes;
 }

@@ -1,8 +1,10 @@
 #include "session/run.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
 #include <optional>
+#include <vector>
 
 #include "base/status.h"
 #include "base/text.h"
@@ -16,9 +18,15 @@ namespace {
 
 constexpr std::int64_t kLeaseCheckPeriodNs = 1'000'000'000;
 
-/// "Not durable: run me again" would be the wrong answer.
-void throw_if_fenced(const SaveOutcome& outcome) {
-  if (outcome.error && outcome.error->status() == Status::kFenced) throw Error(*outcome.error);
+std::string sentence_on(const Notice& notice, double seconds_left) {
+  const std::string what = cat(notice.source, notice.withdrawn ? " no longer says " : " says ", to_text(notice.action));
+  if (notice.withdrawn) return cat("interruption withdrawn: ", what, ": ", notice.detail);
+  if (notice.left_over) {
+    return cat("interruption: ", what, ", but that is from before this start: training goes on: ", notice.detail);
+  }
+  const std::string left =
+      std::isnan(seconds_left) ? std::string() : cat(", ", std::round(seconds_left * 10) / 10, " s left");
+  return cat("interruption: ", what, left, ": ", notice.detail);
 }
 
 /// One call of run().
@@ -34,7 +42,7 @@ class Run {
         started_ns_(clock_.monotonic_ns()) {}
 
   RunResult execute();
-  void tell_end(const char* reason, Status status);
+  void tell_end(const char* reason, Status status, const char* message);
 
  private:
   bool take_over();
@@ -46,10 +54,13 @@ class Run {
   void save_if_due();
   bool must_stop();
   void hear(const Notice& notice);
+  void hear_withdrawal(const Notice& notice);
+  void save_early();
   void tell(const Notice& notice) const;
   void stop_at_notice();
   void stop_at_cancel();
   void finish();
+  [[nodiscard]] ExportedModel export_final();
   [[nodiscard]] bool is_as_resumed() const;
   [[nodiscard]] std::string hash_of_what_is_left();
 
@@ -64,7 +75,8 @@ class Run {
   std::int64_t lease_checked_ns_ = 0;
   bool is_writer_ = false;
   std::optional<CsvLog> csv_;
-  std::optional<Notice> notice_;  ///< that ends this run
+  std::uint64_t notice_position_ = 0;
+  std::vector<Notice> endings_;  ///< notices that end this run, unless they are withdrawn before
   RunResult result_;
   std::uint64_t resumed_step_ = 0;
   std::size_t resumed_epochs_ = 0;
@@ -73,7 +85,7 @@ class Run {
 RunResult Run::execute() {
   // Nothing was computed yet, so there is nothing that a stop could lose.
   if (!take_over()) {
-    result_.reason = notice_ ? RunReason::kInterrupted : RunReason::kCancelled;
+    result_.reason = !endings_.empty() ? RunReason::kInterrupted : RunReason::kCancelled;
     result_.durable = true;
     return complete_result();
   }
@@ -86,7 +98,7 @@ RunResult Run::execute() {
   }
   if (trainer_.done()) {
     finish();
-  } else if (notice_) {
+  } else if (!endings_.empty()) {
     stop_at_notice();
   } else {
     stop_at_cancel();
@@ -116,7 +128,7 @@ bool Run::take_over() {
   } catch (const Error& error) {
     if (error.status() != Status::kCancelled) throw;
     session_.log().warning(error.what());
-    if (notice_) tell(*notice_);
+    if (!endings_.empty()) tell(endings_.front());
   }
   return is_writer_;
 }
@@ -130,6 +142,7 @@ void Run::check_lease_now_and_then() {
 }
 
 void Run::begin() {
+  if (!trainer_.done()) session_.check_room();
   resumed_step_ = trainer_.step();
   resumed_epochs_ = trainer_.history().size();
   csv_.emplace(session_.volume().logs(), session_.staging(), session_.run_id(), trainer_.history(), trainer_.step(),
@@ -153,7 +166,7 @@ void Run::advance() {
     const std::uint64_t most =
         std::min(trainer_.total_steps() - trainer_.step(), policy_.steps_until_due(trainer_.step()));
     for (const StepRecord& record : trainer_.train_some(most)) csv_->add(record);
-    trainer_.tell_steps();
+    trainer_.report_steps();
     return;
   }
   const std::size_t epochs = trainer_.history().size();
@@ -173,30 +186,48 @@ void Run::save_if_due() {
 }
 
 bool Run::must_stop() {
-  if (poller_ != nullptr && !notice_) {
-    if (const auto notice = poller_->take()) hear(*notice);
+  if (poller_ != nullptr) {
+    while (const auto notice = poller_->next(notice_position_)) hear(*notice);
   }
-  return notice_.has_value() || (cancel_ != nullptr && cancel_->triggered());
+  return !endings_.empty() || (cancel_ != nullptr && cancel_->triggered());
 }
 
 void Run::hear(const Notice& notice) {
+  if (notice.withdrawn) return hear_withdrawal(notice);
   if (ends_training(notice)) {
-    notice_ = notice;
+    endings_.push_back(notice);
     return;
   }
   tell(notice);
+  save_early();
+}
+
+/// Before the run has stopped it goes on.
+void Run::hear_withdrawal(const Notice& notice) {
+  const auto ending = std::ranges::find(endings_, notice.id, &Notice::id);
+  if (ending != endings_.end()) {
+    tell(*ending);
+    endings_.erase(ending);
+  }
+  tell(notice);
+}
+
+void Run::save_early() {
   if (!is_writer_) return;
   session_.save_soon(SaveReason::kNotice);
   last_save_ns_ = clock_.monotonic_ns();
 }
 
 void Run::tell(const Notice& notice) const {
-  const double left = to_seconds(notice.deadline_ns - clock_.monotonic_ns());
-  session_.log().warning(cat("interruption: ", notice.source, " says ", to_text(notice.action), ", ",
-                             std::round(left * 10) / 10, " s left: ", notice.detail));
+  const double left = notice.deadline_ns ? to_seconds(*notice.deadline_ns - clock_.monotonic_ns()) : Event::kNone;
+  session_.log().warning(sentence_on(notice, left));
   trainer_.observer().tell({.stage = Stage::kInterruption,
                             .step = trainer_.step(),
                             .action = static_cast<std::int32_t>(notice.action),
+                            .notice_id = notice.id,
+                            .stale = notice.stale,
+                            .withdrawn = notice.withdrawn,
+                            .ends_run = ends_training(notice),
                             .deadline_s = left,
                             .source = notice.source.c_str(),
                             .message = notice.detail.c_str(),
@@ -204,23 +235,24 @@ void Run::tell(const Notice& notice) const {
 }
 
 void Run::stop_at_notice() {
+  const Notice notice = endings_.front();
   result_.reason = RunReason::kInterrupted;
   // The writer starts first: whatever an observer does now costs none of the time that is left.
   const std::uint64_t ticket = session_.save_soon(SaveReason::kNotice);
-  tell(*notice_);
+  tell(notice);
   const SaveOutcome outcome = session_.finish_save(ticket);
-  throw_if_fenced(outcome);
+  throw_if_hopeless(outcome);  // "not durable: run me again" would be the wrong answer
   result_.durable = !outcome.error;
   if (!result_.durable) return;
   const std::int64_t durable_at = outcome.report.durable_at_ns;
-  result_.notice_to_durable_ms = to_milliseconds(durable_at - notice_->seen_ns);
-  result_.margin_s = to_seconds(notice_->deadline_ns - durable_at);
+  result_.notice_to_durable_ms = to_milliseconds(durable_at - notice.seen_ns);
+  if (notice.deadline_ns) result_.margin_s = to_seconds(*notice.deadline_ns - durable_at);
 }
 
 void Run::stop_at_cancel() {
   result_.reason = RunReason::kCancelled;
   const SaveOutcome outcome = session_.finish_save(session_.save_soon(SaveReason::kRequest));
-  throw_if_fenced(outcome);
+  throw_if_hopeless(outcome);  // "not durable: run me again" would be the wrong answer
   result_.durable = !outcome.error;
 }
 
@@ -231,19 +263,45 @@ bool Run::is_as_resumed() const {
 void Run::finish() {
   if (!is_as_resumed()) {
     const SaveOutcome outcome = session_.finish_save(session_.save_soon(SaveReason::kFinal));
+    if (outcome.error && outcome.error->status() == Status::kNoSpace) {
+      // The model is smaller. Should there be no room for it either, the checkpoint is what matters.
+      try {
+        session_.log().warning(cat("the final model is written though its checkpoint is not: '",
+                                   export_final().architecture.string(), "'"));
+      } catch (const Error& error) {
+        session_.log().error(error.what());
+      }
+    }
     if (outcome.error) throw Error(*outcome.error);
   }
   result_.durable = true;
+  result_.model_path = export_final().architecture.string();
+}
+
+ExportedModel Run::export_final() {
   const std::vector<float> values = session_.read_state();
+  const std::filesystem::path models = session_.volume().models();
+  const auto write = [&] {
+    return export_model(models / session_.run_id(), session_.model_json(), {&session_.engine().layout(), values},
+                        {{"format", "spot-trainer"}, {"run_id", session_.run_id()}, {"step", to_text(trainer_.step())}},
+                        &session_.staging());
+  };
   try {
-    const ExportedModel model = export_model(
-        session_.volume().models() / session_.run_id(), session_.model_json(), {&session_.engine().layout(), values},
-        {{"format", "spot-trainer"}, {"run_id", session_.run_id()}, {"step", to_text(trainer_.step())}},
-        &session_.staging());
-    result_.model_path = model.architecture.string();
-  } catch (const Error&) {
+    try {
+      return write();
+    } catch (const Error& error) {
+      if (error.status() != Status::kNoSpace) throw;
+      session_.release_spares();
+      return write();
+    }
+  } catch (const Error& error) {
     session_.check_lease();  // says more plainly why the staging folder is gone
-    throw;
+    if (error.details().os_errno != ENOENT) throw;
+    fail(Status::kIo,
+         cat("'", models.string(),
+             "' is missing: it was removed or renamed while the run was training; run "
+             "again to write the model"),
+         {.os_errno = ENOENT});
   }
 }
 
@@ -256,7 +314,7 @@ std::string Run::hash_of_what_is_left() {
   }
 }
 
-void Run::tell_end(const char* reason, Status status) {
+void Run::tell_end(const char* reason, Status status, const char* message) {
   if (!trainer_.observer().wants(Stage::kRunEnd)) return;
   const std::string hash = status == Status::kOk ? session_.state_hash() : hash_of_what_is_left();
   trainer_.observer().tell({.stage = Stage::kRunEnd,
@@ -264,6 +322,7 @@ void Run::tell_end(const char* reason, Status status) {
                             .epoch = trainer_.epoch(),
                             .status = status,
                             .reason = reason,
+                            .message = message,
                             .run_id = session_.run_id().c_str(),
                             .state_hash = hash.c_str()});
 }
@@ -283,11 +342,11 @@ RunResult run(Session& session, Poller* poller, const CancelToken* cancel) {
   Run run(session, poller, cancel);
   try {
     const RunResult result = run.execute();
-    run.tell_end(reason_text(result.reason), Status::kOk);
+    run.tell_end(reason_text(result.reason), Status::kOk, "");
     return result;
   } catch (const Error& error) {
     // An observer that ended the run, or is the reason why it failed, is not asked again.
-    if (error.status() != Status::kCallback) run.tell_end("error", error.status());
+    if (error.status() != Status::kCallback) run.tell_end("error", error.status(), error.what());
     throw;
   }
 }

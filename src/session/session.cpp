@@ -5,12 +5,16 @@
 
 #include "base/status.h"
 #include "base/text.h"
+#include "checkpoint/checkpoint_file.h"
 #include "checkpoint/decoder.h"
+#include "checkpoint/rehearsal.h"
+#include "checkpoint/verify.h"
 #include "session/checkpoint_meta.h"
 #include "session/code_version.h"
 #include "session/options.h"
 #include "session/resume_check.h"
 #include "session/run_id.h"
+#include "session/state_fit.h"
 #include "session/version.h"
 
 namespace spot {
@@ -31,12 +35,21 @@ std::string choose_code_version(const Config& config) {
   return error ? std::string() : find_code_version(directory);
 }
 
-Dataset open(const Config& config, const Volume& volume, const StopCheck& stop, const Log& log) {
-  Dataset dataset = open_dataset(dataset_request(config, volume), stop, log);
-  if (dataset.fallback) {
-    log.warning("training on synthetic digits: the real dataset could not be had");
+/// The dataset of the run that would go on here. The checkpoints know it: whatever else were written down could be lost
+/// or belong to another run. Empty when there is none that is whole, which resume() will answer.
+std::string dataset_of_run(const Volume& volume, const StopCheck& stop) {
+  try {
+    return find_checkpoint(volume.checkpoints(), stop).checkpoint.meta.dataset_name;
+  } catch (const Error& error) {
+    if (error.status() == Status::kCancelled) throw;
+    return {};
   }
-  return dataset;
+}
+
+Dataset open(const Config& config, const Volume& volume, const StopCheck& stop, const Log& log) {
+  DatasetRequest request = dataset_request(config, volume);
+  if (request.name == "auto") request.begun_with = dataset_of_run(volume, stop);
+  return open_dataset(request, stop, log);
 }
 
 std::unique_ptr<Engine> create(std::span<const Backend> backends, const std::string& device, const EngineSpec& spec,
@@ -62,7 +75,15 @@ Session::Session(const Config& config, std::span<const Backend> backends, const 
       spec_(engine_spec(config, dataset_)),
       model_json_(model_to_json(spec_.model)),
       engine_(create(backends, config.text("device"), spec_, stop, log_)),
-      trainer_(*engine_, dataset_, training_plan(config, dataset_), clock) {}
+      trainer_(*engine_, dataset_, training_plan(config, dataset_), clock, log_) {
+  log_.info(cat("threads: ", spec_.threads, ", ", thread_choice(config).reason));
+}
+
+void throw_if_hopeless(const SaveOutcome& outcome) {
+  if (!outcome.error) return;
+  const Status status = outcome.error->status();
+  if (status == Status::kFenced || status == Status::kDiverged) throw Error(*outcome.error);
+}
 
 std::vector<float> Session::read_state() const {
   std::vector<float> values(engine_->layout().size());
@@ -77,11 +98,59 @@ std::string Session::state_hash() const {
 
 void Session::open_store(const StopCheck& stop) {
   if (writer_) return;
+  if (!volume_.writable) {
+    fail(Status::kConfig, "volume_access is read-only, so nothing can be saved on the volume or resumed from it");
+  }
   if (!store_) {
-    store_ = std::make_unique<CheckpointStore>(volume_.checkpoints(), store_options(config_), clock_, log_, stop);
+    StoreOptions options = store_options(config_);
+    options.lease.promise = rehearse();
+    store_ = std::make_unique<CheckpointStore>(volume_.checkpoints(), options, clock_, log_, stop);
   }
   if (store_->has_predecessor()) renew_logs(volume_.logs(), store_->staging(), log_);
   writer_ = std::make_unique<AsyncWriter>(*store_, engine_->layout().size() * sizeof(float), clock_, log_);
+}
+
+CommitPromise Session::rehearse() const {
+  const std::filesystem::path path = volume_.checkpoints();
+  try {
+    const CommitPromise promise = rehearse_commit(open_directory(path), path).promise;
+    check_promise(promise, config_.text("durability") == "weak", path);
+    const std::string lack = describe_lack(promise);
+    if (!lack.empty()) {
+      log_.warning(cat("durability=weak: the file system of '", path.string(), "' ", lack,
+                       ": a power cut may take checkpoints that were reported"));
+    }
+    return promise;
+  } catch (const Error& error) {
+    // What a writer before has left may make room yet.
+    if (error.status() != Status::kNoSpace) throw;
+    log_.warning(cat("a save could not be rehearsed: ", error.what()));
+    return {};
+  }
+}
+
+Room Session::measure_room() const {
+  const Fd folder = open_directory(volume_.checkpoints());
+  const std::uint64_t reusable =
+      store_ ? store_->reusable_files(run_id_) : list_checkpoints(volume_.checkpoints()).size();
+  return spot::measure_room(config_, engine_->layout(), folder.get(), reusable);
+}
+
+void Session::check_room() const {
+  const Room room = measure_room();
+  const std::string text = spot::describe(room, config_), warning = file_size_warning(room);
+  if (room.fit() == Fit::kNone) fail(Status::kNoSpace, text);
+  if (room.fit() == Fit::kLess) {
+    log_.warning(text);
+  } else {
+    log_.info(text);
+  }
+  if (!warning.empty()) log_.warning(warning);
+}
+
+void Session::release_spares() {
+  if (writer_) writer_->wait_all();
+  if (store_) store_->release_spares();
 }
 
 void Session::check_lease() const {
@@ -120,7 +189,11 @@ void Session::adopt(const Checkpoint& checkpoint) {
   for (const std::string& change : check_resume(checkpoint, present)) {
     log_.warning(cat("resumed with a change: ", change));
   }
-  trainer_.restore(position_of(meta), checkpoint.values);
+  if (checkpoint.layout == engine_->layout()) {
+    trainer_.restore(position_of(meta), checkpoint.values);
+  } else {
+    trainer_.restore(position_of(meta), fit_state(checkpoint, engine_->layout()));
+  }
   parent_hash_ = meta.state_hash;
   if (config_.text("run_id").empty()) run_id_ = meta.run_id;
 }
@@ -149,6 +222,7 @@ CheckpointMeta Session::describe() const {
 
 std::uint64_t Session::save_soon(SaveReason reason, const StopCheck& stop) {
   const std::int64_t asked_ns = clock_.monotonic_ns();
+  check_stop(stop, "saving");
   open_store(stop);
   const std::uint64_t ticket = writer_->submit(describe(), reason, engine_->freeze_state(), asked_ns, stop);
   ++unreported_saves_;
@@ -170,7 +244,7 @@ void Session::report_saves() {
   unreported_saves_ -= outcomes.size();
   for (const SaveOutcome& outcome : outcomes) {
     tell(outcome);
-    if (outcome.error && outcome.error->status() == Status::kFenced) throw Error(*outcome.error);
+    throw_if_hopeless(outcome);
   }
 }
 
@@ -194,7 +268,8 @@ void Session::tell(const SaveOutcome& outcome) const {
                             .reason = reason,
                             .path = report.path.c_str(),
                             .message = outcome.error ? outcome.error->what() : "",
-                            .run_id = run_id_.c_str()});
+                            .run_id = run_id_.c_str(),
+                            .not_promised = report.not_promised.c_str()});
 }
 
 }  // namespace spot

@@ -15,17 +15,22 @@
 #include "checkpoint/store.h"
 #include "data/dataset.h"
 #include "engine/engine.h"
+#include "session/room.h"
 #include "session/volume.h"
 #include "train/trainer.h"
 
 namespace spot {
 
+/// Throws the error of a save after which no later save can succeed, and the same run would only fail again: kFenced,
+/// another writer has taken over the volume; kDiverged, the state is not finite.
+void throw_if_hopeless(const SaveOutcome& outcome);
+
 /// Everything that one run on one volume consists of: dataset, engine, trainer and checkpoints. One
 /// thread at a time.
 class Session {
  public:
-  /// Opens the volume and the dataset and builds the engine at step 0. Checkpoints are neither read
-  /// nor written. `clock` must outlive it. Throws kCancelled when `stop` said so.
+  /// Opens the volume and the dataset and builds the engine at step 0. Writes no checkpoint, and reads one only to
+  /// learn what dataset "auto" was when its run began. `clock` must outlive it. Throws kCancelled when `stop` said so.
   Session(const Config& config, std::span<const Backend> backends, const Clock& clock, Log log,
           const StopCheck& stop = {});
 
@@ -53,8 +58,14 @@ class Session {
   /// A folder of the volume to make files in that are to be renamed into it; it is lost with the lease. Only after
   /// open_store().
   [[nodiscard]] const Fd& staging() const { return store_->staging(); }
+  /// The room that this run takes on its volume, and what there is.
+  [[nodiscard]] Room measure_room() const;
+  /// Says what room a run takes. Throws kNoSpace when not even the last two checkpoints and a third one fit.
+  void check_room() const;
   /// Lets the writer's thread get ready for the first save.
   void prepare_save();
+  /// Leaves the room of what was made ready for later saves to something else.
+  void release_spares();
 
   /// Takes over the volume's newest good checkpoint; false when there is none. Throws kCorrupt when
   /// there are some and none is good, kMismatch when it cannot go on under this configuration, kCancelled when
@@ -70,12 +81,14 @@ class Session {
   /// Waits for the outcome of that save and reports all outcomes since the last report. Throws kCancelled when `stop`
   /// said so: the save goes on, and is reported with the next one.
   SaveOutcome finish_save(std::uint64_t ticket, const StopCheck& stop = {});
-  /// Tells log and observer of the saves that finished since the last report. Throws kFenced when
-  /// another writer has taken over the volume; every other failure leaves training unharmed.
+  /// Tells log and observer of the saves that finished since the last report. Throws what throw_if_hopeless() does;
+  /// every other failure leaves training unharmed.
   void report_saves();
 
  private:
   void adopt(const Checkpoint& checkpoint);
+  /// The first thing that is done on the volume: whether a commit can keep what the key durability asks for.
+  [[nodiscard]] CommitPromise rehearse() const;
   void tell(const SaveOutcome& outcome) const;
   [[nodiscard]] CheckpointMeta describe() const;
 

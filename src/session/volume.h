@@ -11,6 +11,7 @@ namespace spot {
 /// The persistent folder that a run lives in.
 struct Volume {
   std::filesystem::path root;
+  bool writable = true;  ///< false: by the key volume_access; then it may not even be there
 
   [[nodiscard]] std::filesystem::path datasets() const { return root / "datasets"; }
   [[nodiscard]] std::filesystem::path checkpoints() const { return root / "checkpoints"; }
@@ -18,8 +19,8 @@ struct Volume {
   [[nodiscard]] std::filesystem::path logs() const { return root / "logs"; }
 };
 
-/// Checks the volume that the configuration names and creates its folders. Throws kNotFound when it
-/// does not exist or is not mounted, kIo when it cannot be written.
+/// Checks the volume that the configuration names and creates its folders; with volume_access read-only it does
+/// neither. Throws kNotFound when it does not exist or is not mounted, kIo when it cannot be written.
 Volume open_volume(const Config& config);
 
 /// Replaces each CSV file of the folder by a copy made in `staging`: who holds one open for appending adds to the old

@@ -48,6 +48,10 @@ struct Event {
   double fsync_ms = kNone;
   std::uint64_t bytes = 0;
   std::int32_t action = 0;
+  std::uint64_t notice_id = 0;
+  bool stale = false;
+  bool withdrawn = false;
+  bool ends_run = false;
   double deadline_s = kNone;
   const char* reason = "";
   const char* path = "";
@@ -55,6 +59,7 @@ struct Event {
   const char* message = "";
   const char* run_id = "";
   const char* state_hash = "";
+  const char* not_promised = "";
 };
 
 /// Who is told of which stages. May throw, which ends the call that told it.

@@ -5,7 +5,9 @@
 #include <numeric>
 #include <utility>
 
+#include "base/finite.h"
 #include "base/status.h"
+#include "base/text.h"
 
 namespace spot {
 namespace {
@@ -15,17 +17,18 @@ constexpr std::int64_t kLongestGroupNs = 20'000'000;
 
 }  // namespace
 
-Trainer::Trainer(Engine& engine, const Dataset& dataset, const TrainingPlan& plan, const Clock& clock)
+Trainer::Trainer(Engine& engine, const Dataset& dataset, const TrainingPlan& plan, const Clock& clock, Log log)
     : engine_(engine),
       dataset_(dataset),
       plan_(plan),
       clock_(clock),
+      log_(std::move(log)),
       sampler_(dataset.train.count, plan.batch_size, plan.seed),
       last_step_ns_(clock.monotonic_ns()) {}
 
 StepRecord Trainer::train_step() {
   const StepRecord record = train_some(1).front();
-  tell_steps();
+  report_steps();
   return record;
 }
 
@@ -54,6 +57,22 @@ std::span<const StepRecord> Trainer::train_some(std::uint64_t most) {
   has_gradients_ = true;
   record_steps();
   return records_;
+}
+
+void Trainer::report_steps() {
+  tell_steps();
+  for (const StepRecord& record : records_) {
+    check_finite(record.loss, "loss", record.step);
+    check_finite(record.gradient_norm, "gradient norm", record.step);
+  }
+}
+
+void Trainer::check_finite(double value, std::string_view name, std::uint64_t step) {
+  if (std::isfinite(value)) return;
+  const std::string what = cat("the ", name, " of step ", step);
+  if (plan_.stop_when_diverged) fail_diverged(what);
+  if (std::exchange(divergence_is_told_, true)) return;
+  log_.warning(cat(what, " is not finite: training has diverged and goes on, since on_nan is continue"));
 }
 
 void Trainer::tell_steps() {
@@ -102,7 +121,7 @@ StepSummary Trainer::train_steps(std::uint64_t count, const StopCheck& stop) {
       summary.learning_rate = record.learning_rate;
       summary.gradient_norm = record.gradient_norm;
     }
-    tell_steps();
+    report_steps();
   }
   summary.seconds = to_seconds(clock_.monotonic_ns() - start);
   summary.samples = total.samples;
@@ -146,8 +165,6 @@ bool Trainer::evaluate_position(const StopCheck& stop) {
   }
   const auto test = measure(dataset_.test, stop);
   if (!test) return false;
-  last_test_ = *test;
-  evaluated_step_ = step_;
 
   Event evaluation = event(Stage::kEvaluation);
   evaluation.validation_loss = validation.loss;
@@ -155,6 +172,10 @@ bool Trainer::evaluate_position(const StopCheck& stop) {
   evaluation.test_loss = test->loss;
   evaluation.test_accuracy = test->accuracy;
   observer_.tell(evaluation);
+  check_finite(test->loss, "test loss", step_);
+  if (dataset_.validation.count > 0) check_finite(validation.loss, "validation loss", step_);
+  last_test_ = *test;
+  evaluated_step_ = step_;
   if (at_unrecorded_epoch_end()) record_epoch(validation, *test);
   return true;
 }
@@ -279,7 +300,7 @@ void Trainer::restore(TrainingPosition position, std::span<const float> state) {
   evaluated_step_ = UINT64_MAX;
   if (!history_.empty()) {
     last_test_ = {dataset_.test.count, history_.back().test_loss, history_.back().test_accuracy};
-    if (history_.back().step == step_ && !std::isnan(last_test_.loss)) evaluated_step_ = step_;
+    if (history_.back().step == step_ && std::isfinite(last_test_.loss)) evaluated_step_ = step_;
   }
 }
 

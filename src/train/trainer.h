@@ -3,10 +3,12 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "base/cancel.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "data/dataset.h"
 #include "data/sampler.h"
 #include "engine/engine.h"
@@ -23,6 +25,7 @@ struct TrainingPlan {
   std::uint64_t seed = 1;
   std::uint64_t total_steps = 0;  ///< after which the run is done
   Schedule schedule;
+  bool stop_when_diverged = true;  ///< at a loss or gradient norm that is not finite; else warn once
 };
 
 /// Means over one split of the dataset.
@@ -48,7 +51,7 @@ struct StepSummary {
 class Trainer {
  public:
   /// `engine` and `dataset` must outlive it.
-  Trainer(Engine& engine, const Dataset& dataset, const TrainingPlan& plan, const Clock& clock);
+  Trainer(Engine& engine, const Dataset& dataset, const TrainingPlan& plan, const Clock& clock, Log log = {});
 
   void set_observer(Observer observer) { observer_ = std::move(observer); }
   [[nodiscard]] const Observer& observer() const { return observer_; }
@@ -66,11 +69,12 @@ class Trainer {
   /// One training step on the next batch.
   StepRecord train_step();
   /// As many as the engine wants to be handed at once: 1 to `most`, none beyond the epoch; fewer where an observer of
-  /// steps takes long, so that a group and what is told of it last no longer than 20 ms, or one step. The observer is
-  /// to be told of them by tell_steps(). Their records are valid until the next step.
+  /// steps takes long, so that a group and what is told of it last no longer than 20 ms, or one step. To be
+  /// followed by report_steps(). Their records are valid until the next step.
   std::span<const StepRecord> train_some(std::uint64_t most);
-  /// Tells the observer of the steps that train_some() did last.
-  void tell_steps();
+  /// Tells the observer of the steps that train_some() did last. Throws kDiverged when one of them has a loss or
+  /// gradient norm that is not finite.
+  void report_steps();
   /// `count` of them, or fewer when `stop`, which is asked between what is done at once, said so.
   StepSummary train_steps(std::uint64_t count, const StopCheck& stop);
 
@@ -79,7 +83,7 @@ class Trainer {
   /// Every step is done and the last state is evaluated.
   [[nodiscard]] bool done() const { return step_ >= plan_.total_steps && !evaluation_due(); }
   /// Does the evaluation that is due and, at an epoch's end, records the epoch. False when `stop`
-  /// said so: nothing has changed then.
+  /// said so: nothing has changed then. Throws kDiverged when a loss is not finite.
   bool evaluate_position(const StopCheck& stop);
   /// The last epoch's or run end's evaluation on the test set; NaN before the first.
   [[nodiscard]] const Evaluation& last_test() const { return last_test_; }
@@ -106,12 +110,15 @@ class Trainer {
   bool for_each_batch(const ImageSet& set, const StopCheck& stop, const Visit& visit);
   void record_steps();
   void record_epoch(const Evaluation& validation, const Evaluation& test);
+  void tell_steps();
   void tell_step(const StepRecord& record) const;
+  void check_finite(double value, std::string_view name, std::uint64_t step);
 
   Engine& engine_;
   const Dataset& dataset_;
   TrainingPlan plan_;
   const Clock& clock_;
+  Log log_;
   Sampler sampler_;
   Observer observer_;
 
@@ -124,6 +131,7 @@ class Trainer {
   std::uint64_t group_limit_ = 1;  ///< of steps that an observer is told of together
   std::int64_t group_began_ns_ = 0;
   bool has_gradients_ = false;
+  bool divergence_is_told_ = false;
   std::vector<std::uint32_t> indices_;  ///< of an evaluation's batch
   // Of the steps that are done at once.
   std::vector<TrainingStep> steps_;

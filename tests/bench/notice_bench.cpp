@@ -51,7 +51,7 @@ int main(int argc, char** argv) {
   for (int i = 0; i < notices; ++i) {
     std::thread host([&] {
       std::this_thread::sleep_for(std::chrono::milliseconds(delay(random)));
-      spot_poller_notify(poller, SPOT_ACTION_TERMINATE, "benchmark", nullptr);
+      spot_poller_notify(poller, SPOT_ACTION_TERMINATE, nullptr, "benchmark", 30, nullptr, nullptr);
     });
     spot_run_result result{};
     result.struct_size = sizeof result;

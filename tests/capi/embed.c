@@ -42,7 +42,7 @@ static spot_config* make_config(const char* volume) {
 /* Asks the poller to stop the run after step 7. */
 static int32_t stop_at_seven(void* user, const spot_event* event) {
   if (event->step == 7) {
-    return spot_poller_notify(user, SPOT_ACTION_REQUEST, "step 7", NULL) == SPOT_OK ? 0 : 1;
+    return spot_poller_notify(user, SPOT_ACTION_REQUEST, NULL, "step 7", 30, NULL, NULL) == SPOT_OK ? 0 : 1;
   }
   return 0;
 }

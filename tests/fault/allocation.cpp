@@ -1,11 +1,13 @@
 // allocation VOLUME FIRST STRIDE KEY=VALUE…
 //
-// Creates a trainer, restores, steps, saves, restores again and frees it, with the allocation number n failing, for
-// n = FIRST, FIRST + STRIDE, … until a pass needs fewer. Each pass must answer with success or an error that means
-// "not now" (never with one that says that a checkpoint is missing, damaged or foreign), leave no memory behind, keep
-// what was acknowledged, and go through when nothing fails. Prints a line for each promise that was not kept, and
-// "passes COUNT failures COUNT errors COUNT" at the end. The passes run in children, so that a crash is a finding too.
-// What libgomp (oneDNN's threads) allocates never fails: it would end the process itself, and nobody can help that.
+// Creates a poller and a trainer, restores, steps, saves, restores again, runs until a notice and frees them, with the
+// allocation number n failing, for n = FIRST, FIRST + STRIDE, … until a pass needs fewer. Allocations are counted over
+// all threads: the caller's, the workers', the writer's and the poller's, which watches a file. Each pass must answer
+// with success or an error that means "not now" (never with one that says that a checkpoint is missing, damaged or
+// foreign), leave no memory behind, keep what was acknowledged, and go through when nothing fails. Prints a line for
+// each promise that was not kept, and "passes COUNT failures COUNT errors COUNT" at the end. The passes run in
+// children, so that a crash is a finding too. What libgomp (oneDNN's threads) allocates never fails: it would end the
+// process itself, and nobody can help that.
 
 #include <algorithm>
 #include <atomic>
@@ -150,7 +152,24 @@ void check_step(std::int64_t pass, spot_trainer* trainer) {
   if (info.step < shared->newest) find(pass, "restore", "gave an older checkpoint than the one acknowledged");
 }
 
-bool use(std::int64_t pass, spot_trainer* trainer) {
+/// A run that a notice of the host's ends after it has begun: it saves in any case, but a save may fail.
+bool run_to_notice(std::int64_t pass, spot_trainer* trainer, spot_poller* poller) {
+  spot_error* error = nullptr;
+  if (!judge(pass, "notify", spot_poller_notify(poller, SPOT_ACTION_TERMINATE, nullptr, "test", 120, nullptr, &error),
+             error)) {
+    return false;
+  }
+  spot_run_result result;
+  std::memset(&result, 0, sizeof result);
+  result.struct_size = sizeof result;
+  if (!judge(pass, "run", spot_trainer_run(trainer, poller, nullptr, &result, &error), error)) return false;
+  if (result.reason != SPOT_RUN_INTERRUPTED) find(pass, "run", "was not interrupted by the notice");
+  if (result.durable == 1 && result.step > shared->newest) shared->newest = result.step;
+  if (result.durable != 1 && !failed) find(pass, "run", "ended without a durable checkpoint");
+  return result.durable == 1;
+}
+
+bool use(std::int64_t pass, spot_trainer* trainer, spot_poller* poller) {
   spot_error* error = nullptr;
   spot_save_report saved;
   std::memset(&saved, 0, sizeof saved);
@@ -167,13 +186,14 @@ bool use(std::int64_t pass, spot_trainer* trainer) {
   shared->newest = saved.step;
   if (!judge(pass, "restore again", spot_trainer_restore(trainer, nullptr, nullptr, &error), error)) return false;
   check_step(pass, trainer);
-  return true;
+  return run_to_notice(pass, trainer, poller);
 }
 
 /// One life with allocation `number` failing (0: none). True when every call succeeded.
 bool live(std::int64_t pass, std::int64_t number, int argc, char** argv) {
   spot_config* config = nullptr;
   spot_trainer* trainer = nullptr;
+  spot_poller* poller = nullptr;
   spot_error* error = nullptr;
   failed = false;
   allocations = 0;
@@ -186,8 +206,10 @@ bool live(std::int64_t pass, std::int64_t number, int argc, char** argv) {
     std::memcpy(key, argv[i], static_cast<std::size_t>(equals - argv[i]));
     good = judge(pass, "set", spot_config_set_str(config, key, equals + 1, &error), error);
   }
+  good = good && judge(pass, "poller", spot_poller_create(config, &poller, &error), error);
   good = good && judge(pass, "create", spot_trainer_create(config, nullptr, &trainer, &error), error);
-  good = good && use(pass, trainer);
+  good = good && use(pass, trainer, poller);
+  spot_poller_free(poller);
   spot_trainer_free(trainer);
   spot_config_free(config);
   fail_at = 0;

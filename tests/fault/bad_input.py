@@ -92,8 +92,6 @@ with spotctl.scratch() as folder:
     with_dataset(replace(images, good[labels]), "exchanged files", images, "exchanged")
     with_dataset(replace(images, idx([2**31, 2**31, 2**31], b"x")), "absurd size", images)
     with_dataset(replace(labels, idx([39], bytes(39))), "counts differ", images, labels)
-    with_dataset(replace(labels, idx([40], bytes([200]) + bytes(i % 10 for i in range(39)))), "wrong label", labels,
-                 "200")
     with_dataset(replace(images, b"<!DOCTYPE html><html>Sign in</html>"), "web page as IDX", images, "web page")
     with_dataset(lambda files: files.pop(labels), "missing file", labels, code=74)
     zipped = gzip.compress(good[images])

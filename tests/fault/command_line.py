@@ -44,7 +44,8 @@ with spotctl.scratch() as folder:
     volume = spotctl.new_volume(folder, "volume")
     code, found = doctor(volume, "--metadata", "none")
     checks.check(code == 0, f"doctor on a fit machine: {code}, {found}")
-    checks.check(list(found) == ["version", "device cpu", "device cuda", "volume", "checkpoints", "run", "metadata"],
+    checks.check(list(found) == ["version", "device cpu", "device cuda", "threads", "volume", "checkpoints", "run", "commit",
+                                 "room", "metadata"],
                  f"what doctor checks: {list(found)}")
     checks.check(found["run"][0] == "ok" and "lenet-5" in found["run"][1], f"doctor tries the run: {found['run']}")
     checks.check("GiB free" in found["volume"][1], f"doctor measures the volume: {found['volume']}")

@@ -41,7 +41,7 @@ def run(volume, stop_at=None):
     def on_step(_, event):
         step = ctypes.c_uint64.from_address(event + 8).value
         if step == stop_at:
-            call("spot_poller_notify", poller, 5, b"test")
+            call("spot_poller_notify", poller, 5, None, b"test", ctypes.c_double(30), None)
         return 0
 
     callback = EVENT(on_step)

@@ -35,8 +35,7 @@ bool is_inert(spot_trainer* trainer, spot_poller* poller, const spot_config* con
                        spot_trainer_checkpoint(trainer, nullptr, nullptr, nullptr) == SPOT_E_FORKED &&
                        spot_trainer_restore(trainer, nullptr, nullptr, nullptr) == SPOT_E_FORKED &&
                        spot_trainer_create(config, nullptr, &another, nullptr) == SPOT_E_FORKED &&
-                       spot_poller_wait(poller, 0, &notice, nullptr) == SPOT_E_FORKED;
-  spot_poller_wakeup(poller);
+                       spot_poller_wait(poller, nullptr, 0, nullptr, &notice, nullptr) == SPOT_E_FORKED;
   spot_trainer_free(trainer);
   spot_poller_free(poller);
   return refused;

@@ -65,9 +65,15 @@ with spotctl.scratch() as folder:
 
     # A file that appears.
     volume = spotctl.new_volume(folder, "file")
+    process = subprocess.Popen(
+        spotctl.command(volume, *FLAGS, "--json-step-seconds", 0, metadata=f"file:{folder}/drain"),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    first = []
+    while not first or '"step":20,' not in first[-1]:
+        first.append(process.stdout.readline())
     (folder / "drain").write_text("node is drained")
-    result = spotctl.run(spotctl.command(volume, *FLAGS, metadata=f"file:{folder}/drain"))
-    check_interrupted(result, "watched file")
+    out, err = process.communicate(timeout=60)
+    check_interrupted(spotctl.Result(process, "".join(first) + out, err), "watched file")
     finish(volume, "watched file")
 
     # A finished run has nothing left to do.

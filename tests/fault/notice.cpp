@@ -29,7 +29,7 @@ void wait_and_notify(const Moment& moment, std::chrono::microseconds delay, spot
   while (!moment.come) std::this_thread::yield();
   const auto end = std::chrono::steady_clock::now() + delay;
   while (std::chrono::steady_clock::now() < end) std::this_thread::yield();
-  if (moment.when != "never") spot_poller_notify(poller, SPOT_ACTION_TERMINATE, "test", nullptr);
+  if (moment.when != "never") spot_poller_notify(poller, SPOT_ACTION_TERMINATE, nullptr, "test", 30, nullptr, nullptr);
 }
 
 std::int32_t on_event(void* user, const spot_event* event) {

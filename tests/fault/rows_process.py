@@ -71,7 +71,7 @@ def row_20(context):
             # One run's name for all passes: retention leaves other runs' checkpoints alone, and each pass would find
             # one more of them, and allocate more for it.
             result = call([context.program("allocation"), bench.volume(name), 1, 1, *bench.settings, "run_id=row-20",
-                           *settings])
+                           f"metadata=file:{folder}/notice", "epochs=1000000", *settings])
             lines = result.stdout.splitlines()
             context.check(result.returncode == 0, f"{name}: " + "; ".join(lines[-12:]))
             _, passes, _, _, _, errors = lines[-1].split()

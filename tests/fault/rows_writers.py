@@ -59,7 +59,7 @@ def frozen_at_each_call(context, bench, injector, mark):
     while True:
         volume = started(bench, context, f"{mark}-{call}")
         old = Frozen(bench, volume, 9, injector, call, mark)
-        if old.where is None or (mark == "restore" and call > 80):
+        if old.where is None or (mark == "restore" and call > 120):
             harness.kill(old.process)
             old.process.communicate()
             return

@@ -7,15 +7,19 @@ import traceback
 
 sys.dont_write_bytecode = True
 import harness  # noqa: E402
+import rows_creation  # noqa: E402
 import rows_damage  # noqa: E402
 import rows_errors  # noqa: E402
 import rows_kill  # noqa: E402
 import rows_power  # noqa: E402
 import rows_process  # noqa: E402
+import rows_signals  # noqa: E402
+import rows_streams  # noqa: E402
 import rows_writers  # noqa: E402
 
 SKIPPED = 4
-FAMILIES = (rows_process, rows_kill, rows_power, rows_errors, rows_damage, rows_writers)
+FAMILIES = (rows_creation, rows_process, rows_kill, rows_power, rows_errors, rows_damage, rows_writers, rows_streams,
+            rows_signals)
 ROWS = dict(sorted((name, row) for family in FAMILIES for name, row in family.ROWS.items()))
 
 

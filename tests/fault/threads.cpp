@@ -38,19 +38,19 @@ void hammer(spot_trainer* trainer) {
     expect(spot_trainer_state_hash(trainer, hash, nullptr), "state_hash");
     expect(spot_trainer_checkpoint(trainer, nullptr, &saved, nullptr), "checkpoint");
     expect(spot_trainer_get_info(trainer, &info, nullptr), "get_info");
-    if (i % 5 == 4)
-      expect(spot_trainer_restore(trainer, saved.path[0] == '\0' ? nullptr : saved.path, nullptr, nullptr), "restore");
+    if (i % 5 == 4) expect(spot_trainer_restore(trainer, nullptr, nullptr, nullptr), "restore");
   }
 }
 
 void watch(spot_poller* poller) {
   auto notice = sized<spot_notice>();
   auto health = sized<spot_poller_health>();
+  uint64_t position = 0, id = 0;
   for (int i = 0; i < 50; ++i) {
-    spot_poller_notify(poller, SPOT_ACTION_REQUEST, "test", nullptr);
-    spot_poller_wait(poller, 0, &notice, nullptr);
+    spot_poller_notify(poller, SPOT_ACTION_REQUEST, nullptr, "test", 30, &id, nullptr);
+    spot_poller_wait(poller, &position, 0, nullptr, &notice, nullptr);
     spot_poller_get_health(poller, &health, nullptr);
-    spot_poller_wakeup(poller);
+    spot_poller_withdraw(poller, id, nullptr);
   }
 }
 

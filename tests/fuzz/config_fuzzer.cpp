@@ -1,23 +1,22 @@
 #include <cstddef>
 #include <cstdint>
-#include <sstream>
 #include <string>
 #include <utility>
 
 #include "base/config.h"
 #include "base/status.h"
-#include "config_file.h"
 #include "exit_code.h"
+#include "toml_settings.h"
 
 // The way of a configuration file: spotctl's TOML, then each key of the library. What a configuration accepts it gives
 // back, and accepts again.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  std::istringstream file(std::string(reinterpret_cast<const char*>(data), size));
+  const std::string text(reinterpret_cast<const char*>(data), size);
   spot::Config config;
   // One unknown key an input: to look for the nearest one costs more than everything else.
   bool unknown_seen = false;
   try {
-    for (const spotctl::Setting& setting : spotctl::read_config_file(file, "fuzz.toml")) {
+    for (const spotctl::TomlSetting& setting : spotctl::toml_settings(text, "fuzz.toml")) {
       const bool known = config.values().contains(setting.key);
       if (!known && std::exchange(unknown_seen, true)) continue;
       try {

@@ -8,14 +8,21 @@
 // What is accepted lies wholly within the input.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto bytes = std::as_bytes(std::span(data, size));
-  for (const std::size_t rank : {std::size_t{1}, std::size_t{3}}) {
-    try {
-      const spot::IdxArray array = spot::parse_idx(bytes, rank, "fuzz");
-      std::uint64_t values = 1;
-      for (const std::uint32_t extent : array.extents) values *= extent;
-      if (array.values.size() != values || array.values.data() + values != data + size) __builtin_trap();
-    } catch (const spot::Error&) {
-    }
+  try {
+    const spot::IdxArray array = spot::parse_idx(bytes, "fuzz");
+    std::uint64_t values = 1;
+    for (const std::uint32_t extent : array.extents) values *= extent;
+    if (array.values.size() % values != 0 || array.header + array.values.size() != size) __builtin_trap();
+  } catch (const spot::Error&) {
+  }
+  try {
+    const spot::IdxImages images = spot::read_idx_images(bytes, "fuzz", {});
+    if (images.pixels.view.size() != std::uint64_t{images.count} * images.rows * images.columns) __builtin_trap();
+  } catch (const spot::Error&) {
+  }
+  try {
+    if (spot::read_idx_labels(bytes, "fuzz", {}).view.size() > size) __builtin_trap();
+  } catch (const spot::Error&) {
   }
   return 0;
 }

@@ -4,14 +4,16 @@
 #include <string_view>
 
 #include "interrupt/aws.h"
+#include "interrupt/rfc3339.h"
 
 namespace {
 
 /// A notice carries a time that can be, and its words are fit to be printed.
 void check(const std::optional<spot::Sighting>& sighting) {
   if (!sighting) return;
-  constexpr std::int64_t kYear2201 = 7'289'654'400LL * 1'000'000'000;
-  if (sighting->stated_ns && (*sighting->stated_ns < 0 || *sighting->stated_ns >= kYear2201)) __builtin_trap();
+  // The last second of 2200, a day behind UTC.
+  constexpr std::int64_t kLast = (7'289'654'400LL + 86'400) * 1'000'000'000;
+  if (sighting->stated_ns && (*sighting->stated_ns < 0 || *sighting->stated_ns > kLast)) __builtin_trap();
   for (const char c : sighting->detail) {
     if (static_cast<unsigned char>(c) < 0x20) __builtin_trap();
   }
@@ -24,6 +26,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   check(spot::parse_instance_action(body));
   check(spot::parse_termination_time(body));
   check(spot::parse_rebalance(body));
-  spot::parse_utc_time(body);
+  spot::parse_rfc3339(body);
   return 0;
 }

@@ -17,6 +17,7 @@
 #include "base/file.h"
 #include "base/fork_guard.h"
 #include "base/hash.h"
+#include "base/key_names.h"
 #include "base/philox.h"
 #include "base/recipes.h"
 #include "base/status.h"
@@ -27,6 +28,26 @@
 
 using namespace spot;
 using spot::test::message_of, spot::test::status_of, spot::test::TemporaryDirectory;
+
+TEST_CASE("what is no UTF-8 is replaced, what is stays") {
+  CHECK(valid_utf8("") == "");
+  CHECK(valid_utf8("plain, gr\xC3\xBC\xC3\x9F, \xE2\x82\xAC, \xF0\x9F\x98\x80") ==
+        "plain, gr\xC3\xBC\xC3\x9F, \xE2\x82\xAC, \xF0\x9F\x98\x80");
+  CHECK(valid_utf8("a\xE4z") == "a\xEF\xBF\xBDz");                                              // Latin-1
+  CHECK(valid_utf8("\xE2\x82") == "\xEF\xBF\xBD\xEF\xBF\xBD");                                  // cut
+  CHECK(valid_utf8("\xC0\xAF") == "\xEF\xBF\xBD\xEF\xBF\xBD");                                  // overlong
+  CHECK(valid_utf8("\xED\xA0\x80") == "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD");                  // surrogate
+  CHECK(valid_utf8("\xF4\x90\x80\x80") == "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD");  // past the last one
+}
+
+TEST_CASE("a text is cut between its characters") {
+  CHECK(cut_utf8("abc", 3) == "abc");
+  CHECK(cut_utf8("abc", 2) == "ab");
+  CHECK(cut_utf8("a\xE2\x82\xAC", 3) == "a");
+  CHECK(cut_utf8("a\xE2\x82\xAC", 4) == "a\xE2\x82\xAC");
+  CHECK(printable("a\xE2\x82\xAC\n\xE4", 4) == "a\xE2\x82\xAC...");
+  CHECK(printable("a\n\xE4") == "a?\xEF\xBF\xBD");
+}
 
 TEST_CASE("Philox4x32-10 gives the words of its authors' known-answer tests") {
   // kat_vectors of Random123: philox4x32 10 rounds, counter, key, result.
@@ -106,6 +127,11 @@ TEST_CASE("configuration: every key's default is allowed by its own bounds") {
 
 TEST_CASE("configuration: errors name the key, the value and what is allowed") {
   Config config;
+  CHECK(nearest_key("lr") == "learning_rate");
+  CHECK(nearest_key("Batch-Size") == "batch_size");
+  CHECK(nearest_key("epcohs") == "epochs");
+  CHECK(nearest_key("checkpoint_sec") == "checkpoint_seconds");
+  CHECK(nearest_key("zzzzzzzz").empty());
   CHECK(message_of([&] { config.set_text("batch_sise", "1"); }).find("did you mean 'batch_size'") != std::string::npos);
   const std::string bounds = message_of([&] { config.set_integer("batch_size", 0); });
   CHECK(bounds.find("'batch_size'") != std::string::npos);

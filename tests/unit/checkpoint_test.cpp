@@ -9,6 +9,7 @@
 #include <future>
 #include <map>
 #include <new>
+#include <set>
 #include <thread>
 #include <unistd.h>
 
@@ -257,6 +258,46 @@ TEST_CASE("a save is written over the blocks of a superseded checkpoint, and the
   CHECK(steps_in(path) == std::vector<std::uint64_t>{6, 5});
   CHECK(load_checkpoint(path / checkpoint_file_name(6, 6), Links::kRefuse).values == State(6).values);
   CHECK(load_checkpoint(path / checkpoint_file_name(5, 5), Links::kRefuse).values == State(5).values);
+}
+
+TEST_CASE("saves that follow each other at once are written over old ones, and the number of files is bounded") {
+  const TemporaryDirectory folder;
+  const fs::path path = folder.path() / "c";
+  auto store = open_store(path, {.keep_last = 2, .keep_best = 0});
+  const auto files = [&] {
+    std::size_t count = 0;
+    for (const auto& entry : fs::recursive_directory_iterator(path)) {
+      count += entry.is_regular_file() && entry.path().filename() != kLockName;
+    }
+    return count;
+  };
+  std::set<ino_t> inodes;
+  for (std::uint64_t step = 1; step <= 12; ++step) {
+    store.commit(meta_at(step), State(static_cast<float>(step)).view());
+    struct stat info {};
+    REQUIRE(stat((path / checkpoint_file_name(step, step)).c_str(), &info) == 0);
+    inodes.insert(info.st_ino);
+    CHECK(files() <= 2 + kFilesBeside);
+    store.prune("run", [] { return true; });  // a save waits
+    CHECK(files() <= 2 + kFilesBeside);
+  }
+  CHECK(steps_in(path) == std::vector<std::uint64_t>{12, 11});
+  CHECK(inodes.size() == 4);
+}
+
+TEST_CASE("files of an earlier process are bounded too, though saves wait from the first one on") {
+  const TemporaryDirectory folder;
+  const fs::path path = folder.path() / "c";
+  {
+    auto store = open_store(path, {.keep_last = 100, .keep_best = 0});
+    for (std::uint64_t step = 1; step <= 9; ++step) store.commit(meta_at(step), State().view());
+  }
+  auto store = open_store(path, {.keep_last = 2, .keep_best = 0});
+  for (std::uint64_t step = 10; step <= 13; ++step) {
+    store.commit(meta_at(step), State().view());
+    CHECK(list_checkpoints(path).size() <= 2 + kFilesBeside);
+    store.prune("run", [] { return true; });
+  }
 }
 
 TEST_CASE("on a plateau as many best checkpoints are kept as were asked for") {

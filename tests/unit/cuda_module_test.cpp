@@ -30,7 +30,7 @@ TEST_CASE("the module loads, is of this build, and offers an engine or says why 
     CHECK_FALSE(backend.detail.empty());
     CHECK((backend.score > 1) == (backend.create != nullptr));
   } else {
-    CHECK(backend.score == 0);
+    CHECK(backend.score <= 0);
     CHECK(backend.detail.starts_with("cudaGetDeviceCount: "));
     CHECK(backend.detail.find("install one for CUDA ") != std::string::npos);
   }
@@ -44,7 +44,7 @@ TEST_CASE("the library offers what the module does, and without a driver does no
   if (void* driver = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL); driver != nullptr) {
     CHECK((backend.score > 1) == (backend.create != nullptr));
   } else {
-    CHECK(backend.score == 0);
+    CHECK(backend.score <= 0);
     CHECK(backend.detail.find("libcuda.so.1") != std::string::npos);
     CHECK(backend.detail.find("install the device's driver") != std::string::npos);
   }

@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <functional>
 #include <numeric>
@@ -46,6 +48,18 @@ std::string idx(std::vector<std::uint32_t> extents, const std::string& values, c
   return bytes + values;
 }
 
+/// Numbers as they lie in an IDX file.
+template <typename Number>
+std::string big_endian(const std::vector<Number>& values) {
+  std::string bytes;
+  for (const Number value : values) {
+    std::string one(sizeof value, '\0');
+    std::memcpy(one.data(), &value, sizeof value);
+    bytes.append(one.rbegin(), one.rend());
+  }
+  return bytes;
+}
+
 std::span<const std::byte> bytes_of(const std::string& text) {
   return std::as_bytes(std::span(text));
 }
@@ -74,7 +88,11 @@ void write_dataset(const fs::path& folder) {
 }
 
 Dataset open(const fs::path& folder, const fs::path& cache, std::uint32_t validation = 0) {
-  return open_dataset({.name = folder.string(), .cache_directory = cache, .mirrors = {}, .validation_size = validation},
+  return open_dataset({.name = folder.string(),
+                       .begun_with = "",
+                       .cache_directory = cache,
+                       .mirrors = {},
+                       .validation_size = validation},
                       {}, Log());
 }
 
@@ -91,37 +109,95 @@ TEST_CASE("SHA-256 gives the values of FIPS 180-4's examples") {
 
 TEST_CASE("an IDX file is read, and every lie of its header is caught by name") {
   const std::string good = idx({2, 2, 2}, "abcdefgh");
-  const IdxArray array = parse_idx(bytes_of(good), 3, "f");
+  const IdxArray array = parse_idx(bytes_of(good), "f");
   CHECK(array.extents == std::vector<std::uint32_t>{2, 2, 2});
-  CHECK(array.values[7] == 'h');
+  CHECK(array.values[7] == std::byte{'h'});
 
-  const auto refusal = [](const std::string& bytes) { return message_of([&] { parse_idx(bytes_of(bytes), 3, "f"); }); };
+  const auto refusal = [](const std::string& bytes) {
+    return message_of([&] { read_idx_images(bytes_of(bytes), "f", {}); });
+  };
   CHECK(refusal("\1" + good.substr(1)).find("two zero bytes") != std::string::npos);
-  CHECK(refusal(idx({2, 2, 2}, "abcdefgh", 13)).find("type 13") != std::string::npos);
-  CHECK(refusal(idx({7}, "abcdefg")).find("header alone") != std::string::npos);
-  CHECK(refusal(idx({8}, "abcdefghijklmnop")).find("exchanged") != std::string::npos);
+  CHECK(refusal(idx({2, 2, 2}, "abcdefgh", 10)).find("type 10") != std::string::npos);
+  CHECK(refusal(idx({7, 7, 7}, "").substr(0, 12)).find("header alone") != std::string::npos);
+  CHECK(refusal(idx({8}, "abcdefgh")).find("exchanged") != std::string::npos);
   CHECK(refusal(good.substr(0, good.size() - 1)).find("cut off") != std::string::npos);
   CHECK(refusal(good + "i").find("1 bytes follow") != std::string::npos);
   CHECK(refusal(idx({0, 2, 2}, "")).find("dimension 1 is empty") != std::string::npos);
   CHECK(refusal(idx({0xffffffff, 0xffffffff, 0xffffffff}, "x")).find("announces") != std::string::npos);
   CHECK(refusal("").find("0 bytes") != std::string::npos);
   CHECK(refusal("<html>").find("web page") != std::string::npos);
+  CHECK(refusal("PK\3\4").find("zip archive") != std::string::npos);
+  CHECK(refusal(std::string("\0\0\10\0", 4)).find("no dimensions") != std::string::npos);
+  CHECK(refusal(idx({2, 2, 2, 3}, std::string(24, 'x'))).find("channels, [2][2][2][3]") != std::string::npos);
+  CHECK(refusal(idx({2, 4}, "abcdefgh")).find("[2][4]") != std::string::npos);
+}
+
+TEST_CASE("images of one channel and of any type are read when their values are pixels, else named") {
+  const auto pixels = [](const std::string& bytes) {
+    const IdxImages images = read_idx_images(bytes_of(bytes), "f", {});
+    CHECK(images.count == 2);
+    CHECK(images.rows == 1);
+    CHECK(images.columns == 2);
+    return std::vector<int>(images.pixels.view.begin(), images.pixels.view.end());
+  };
+  const std::vector<int> expected = {0, 1, 128, 255};
+  const std::string values = {0, 1, char(128), char(255)};
+  CHECK(pixels(idx({2, 1, 2}, values)) == expected);
+  CHECK(pixels(idx({2, 1, 2, 1}, values)) == expected);
+  CHECK(pixels(idx({2, 1, 1, 2}, values)) == expected);
+  CHECK(pixels(idx({2, 1, 2}, big_endian<std::int32_t>({0, 1, 128, 255}), 12)) == expected);
+  CHECK(pixels(idx({2, 1, 2}, big_endian<float>({0, 1, 128, 255}), 13)) == expected);
+  CHECK(pixels(idx({2, 1, 2}, big_endian<float>({0, 1 / 255.F, 128 / 255.F, 1}), 13)) == expected);
+  CHECK(pixels(idx({2, 1, 2}, big_endian<double>({0, 1 / 255.0, 128 / 255.0, 1}), 14)) == expected);
+  const auto refusal = [](const std::string& bytes) {
+    return message_of([&] { read_idx_images(bytes_of(bytes), "f", {}); });
+  };
+  CHECK(refusal(idx({2, 1, 2}, big_endian<float>({0, 0.4999F, 1, 1}), 13)).find("0.4999") != std::string::npos);
+  CHECK(refusal(idx({2, 1, 2}, big_endian<float>({-1, 0, 1, 1}), 13)).find("value -1") != std::string::npos);
+  CHECK(refusal(idx({2, 1, 2}, big_endian<std::int32_t>({0, 1, 2, 256}), 12)).find("256 is none of") !=
+        std::string::npos);
+  CHECK(refusal(idx({2, 1, 2}, "abcd", 9)).empty());
+  CHECK(refusal(idx({2, 1, 2}, "abc\xff", 9)).find("value -1") != std::string::npos);
+}
+
+TEST_CASE("labels of any type are read, the first of QMNIST's eight columns too") {
+  const auto labels = [](const std::string& bytes) {
+    const ByteValues values = read_idx_labels(bytes_of(bytes), "f", {});
+    return std::vector<int>(values.view.begin(), values.view.end());
+  };
+  const std::vector<int> expected = {3, 8};
+  CHECK(labels(idx({2}, "\3\10")) == expected);
+  CHECK(labels(idx({2, 1}, "\3\10")) == expected);
+  CHECK(labels(idx({2}, big_endian<std::int32_t>({3, 8}), 12)) == expected);
+  CHECK(labels(idx({2, 8}, big_endian<std::int32_t>({3, 4, 700, 0, 0, 0, -1, 0, 8, 1, 1, 1, 1, 1, 1, 99999}), 12)) ==
+        expected);
+  const auto refusal = [&](const std::string& bytes) { return message_of([&] { labels(bytes); }); };
+  CHECK(refusal(idx({2}, big_endian<std::int32_t>({3, 300}), 12)).find("300 is none of the labels") !=
+        std::string::npos);
+  CHECK(refusal(idx({2, 10}, std::string(20, '\0'))).find("[2][10]") != std::string::npos);
+  CHECK(refusal(idx({1, 2, 2}, "abcd")).find("exchanged") != std::string::npos);
 }
 
 TEST_CASE("gzip content comes back, and damage of any kind does not") {
   const std::string content = idx({3, 40, 40}, std::string(4800, 'z'));
   const std::string good = zipped(content);
-  const auto back = gunzip(bytes_of(good), 1 << 20, "f");
-  CHECK(std::equal(back.begin(), back.end(), bytes_of(content).begin(), bytes_of(content).end()));
+  const auto unpacked = [](const std::string& bytes) {
+    const auto back = gunzip(bytes_of(bytes), 1 << 20, "f");
+    return std::string(reinterpret_cast<const char*>(back.data()), back.size());
+  };
+  CHECK(unpacked(good) == content);
+  CHECK(unpacked(good + zipped("more") + zipped("")) == content + "more");
+  CHECK(unpacked(good + std::string(1000, '\0')) == content);
   for (std::size_t size = 0; size < good.size(); ++size) {
-    CHECK_FALSE(message_of([&] { gunzip(bytes_of(good.substr(0, size)), 1 << 20, "f"); }).empty());
+    CHECK_FALSE(message_of([&] { unpacked(good.substr(0, size)); }).empty());
+    if (size > 0) CHECK_FALSE(message_of([&] { unpacked(good + good.substr(0, size)); }).empty());
   }
   std::string damaged = good;
   damaged[damaged.size() - 6] ^= 1;  // the checksum
-  CHECK_FALSE(message_of([&] { gunzip(bytes_of(damaged), 1 << 20, "f"); }).empty());
-  CHECK(message_of([&] { gunzip(bytes_of(good + "x"), 1 << 20, "f"); }).find("follow") != std::string::npos);
+  CHECK_FALSE(message_of([&] { unpacked(damaged); }).empty());
+  CHECK(message_of([&] { unpacked(good + "x"); }).find("1 bytes follow") != std::string::npos);
   const std::string bomb = zipped(std::string(std::size_t{8} << 20, '\0'));
-  CHECK(message_of([&] { gunzip(bytes_of(bomb), 1 << 20, "f"); }).find("more than") != std::string::npos);
+  CHECK(message_of([&] { unpacked(bomb); }).find("more than") != std::string::npos);
 }
 
 TEST_CASE("a folder of IDX files is a dataset; what does not fit together is refused") {
@@ -141,36 +217,102 @@ TEST_CASE("a folder of IDX files is a dataset; what does not fit together is ref
   write_file_atomically(labels, idx({11}, std::string(11, '\0')));
   CHECK(message_of([&] { open(folder.path() / "d", folder.path()); }).find("do not belong together") !=
         std::string::npos);
-  write_file_atomically(labels, idx({12}, std::string("\0\1\2\0\1\2\0\1\2\0\1\xc8", 12)));
-  CHECK(message_of([&] { open(folder.path() / "d", folder.path()); }).find("label 200 at byte 19") !=
-        std::string::npos);
-  write_file_atomically(labels, idx({12}, std::string("\0\1\1\0\1\1\0\1\1\0\1\1", 12)));
-  CHECK(message_of([&] { open(folder.path() / "d", folder.path()); }).find("no training sample has") !=
-        std::string::npos);
 }
 
-TEST_CASE("file names of all kinds are found, ambiguous ones refused") {
+TEST_CASE("classes may be missing: from training, from the test set, or from both") {
   const TemporaryDirectory folder;
-  const auto touch = [&](const char* name) { write_file_atomically(folder.path() / name, std::string("x")); };
-  for (const char* name : {"emnist-letters-train-images-idx3-ubyte.gz", "train-labels.idx1-ubyte",
-                           "test-images.idx3-ubyte.gz", "t10k-labels-idx1-ubyte"}) {
+  const fs::path data = folder.path() / "d";
+  write_dataset(data);
+  std::string told;
+  const Log log([&](LogLevel level, std::string_view text) {
+    if (level == LogLevel::kWarning) told += text;
+  });
+  const auto classes = [&](const std::string& train, const std::string& test) {
+    write_file_atomically(data / "train-labels-idx1-ubyte", idx({12}, train));
+    write_file_atomically(data / "t10k-labels-idx1-ubyte", idx({6}, test));
+    told.clear();
+    return open_dataset({.name = data.string(), .begun_with = "", .cache_directory = folder.path(), .mirrors = {}}, {},
+                        log)
+        .classes;
+  };
+  CHECK(classes("\3\10\3\10\3\10\3\10\3\10\3\10", "\3\10\3\10\3\10") == 9);
+  CHECK(classes(std::string("\0\1\2\0\1\2\0\1\2\0\1\2", 12), "\1\1\1\1\1\1") == 3);
+  CHECK(told == "");
+  CHECK(classes(std::string("\0\1\1\0\1\1\0\1\1\0\1\1", 12), std::string("\0\1\2\0\1\2", 6)) == 3);
+  CHECK(told.find("has label 2") != std::string::npos);
+  CHECK(classes(std::string("\0\1\2\0\1\2\0\1\2\0\1\xc8", 12), std::string("\0\1\2\0\1\2", 6)) == 201);
+  CHECK(told.find("label 200") != std::string::npos);
+}
+
+TEST_CASE("the files of a dataset are found however they are named and wherever an unpacker put them") {
+  const TemporaryDirectory folder;
+  const auto touch = [&](const std::string& name) {
+    fs::create_directories((folder.path() / name).parent_path());
+    write_file_atomically(folder.path() / name, std::string("x"));
+  };
+  for (const char* name : {"emnist-letters-train-images-idx3-ubyte.gz", "._train-labels-idx1-ubyte",
+                           "train-labels.idx1-ubyte/train-labels.idx1-ubyte", "inner/train-labels-idx1-ubyte",
+                           "inner/test_images.idx3-ubyte", "qmnist-test-labels-idx2-int.gz", "Train-images.txt"}) {
     touch(name);
   }
-  const ImageFiles files = find_image_files(folder.path());
-  CHECK(files.train_images.filename() == "emnist-letters-train-images-idx3-ubyte.gz");
-  CHECK(files.test_images.filename() == "test-images.idx3-ubyte.gz");
-  touch("emnist-digits-train-images-idx3-ubyte.gz");
-  CHECK(message_of([&] { find_image_files(folder.path()); }).find("could both be") != std::string::npos);
+  const auto names = [&](const ImageFiles::Candidates& paths) {
+    std::vector<std::string> result;
+    for (const fs::path& path : paths) result.push_back(fs::relative(path, folder.path()));
+    return result;
+  };
+  using Names = std::vector<std::string>;
+  ImageFiles files = find_image_files(folder.path());
+  CHECK(names(files.train_images) == Names{"emnist-letters-train-images-idx3-ubyte.gz"});
+  CHECK(names(files.train_labels) == Names{"train-labels.idx1-ubyte/train-labels.idx1-ubyte"});
+  CHECK(names(files.test_images) == Names{"inner/test_images.idx3-ubyte"});
+  CHECK(names(files.test_labels) == Names{"qmnist-test-labels-idx2-int.gz"});
+  // The plain file comes first.
+  touch("train-images-idx3-ubyte");
+  CHECK(names(find_image_files(folder.path()).train_images) ==
+        Names{"train-images-idx3-ubyte", "emnist-letters-train-images-idx3-ubyte.gz"});
+  fs::remove(folder.path() / "qmnist-test-labels-idx2-int.gz");
+  try {
+    find_image_files(folder.path());
+    FAIL("found");
+  } catch (const Error& error) {
+    CHECK(error.status() == Status::kNotFound);
+    CHECK(std::string(error.what()).find("t10k-labels-idx1-ubyte") != std::string::npos);
+  }
 }
 
-TEST_CASE("unzipped copies are kept, and made anew when damaged") {
+TEST_CASE("of several files for one part any will do when they hold the same; else both are named") {
+  const TemporaryDirectory folder;
+  const fs::path data = folder.path() / "d", plain = data / "train-images-idx3-ubyte";
+  write_dataset(data);
+  const std::string fingerprint = open(data, folder.path()).fingerprint;
+  const std::string images = read_text_file(plain, 1000);
+  const fs::path packed = data / "train-images-idx3-ubyte.gz";
+  write_file_atomically(packed, zipped(images));
+  CHECK(open(data, folder.path()).fingerprint == fingerprint);
+  write_file_atomically(packed, zipped(images).substr(0, 30));
+  CHECK(open(data, folder.path()).fingerprint == fingerprint);
+  write_file_atomically(packed, zipped(idx({12, 2, 3}, std::string(72, 'q'))));
+  const std::string message = message_of([&] { open(data, folder.path()); });
+  CHECK(message.find("'" + plain.string() + "'") != std::string::npos);
+  CHECK(message.find("'" + packed.string() + "'") != std::string::npos);
+  // Content decides, not the name.
+  fs::remove(packed);
+  fs::rename(plain, packed);
+  CHECK(open(data, folder.path()).fingerprint == fingerprint);
+  write_file_atomically(plain, zipped(images));
+  fs::remove(packed);
+  CHECK(open(data, folder.path()).fingerprint == fingerprint);
+}
+
+TEST_CASE("unzipped copies are kept, and made anew when they or their source are not what they were") {
   const TemporaryDirectory folder;
   const fs::path data = folder.path() / "d", cache = folder.path() / "cache";
   fs::create_directories(cache);
   write_dataset(data);
+  const fs::path packed = data / "train-images-idx3-ubyte.gz";
   const std::string images = read_text_file(data / "train-images-idx3-ubyte", 1000);
   fs::remove(data / "train-images-idx3-ubyte");
-  write_file_atomically(data / "train-images-idx3-ubyte.gz", zipped(images));
+  write_file_atomically(packed, zipped(images));
   const std::string fingerprint = open(data, cache).fingerprint;
   const fs::path kept = fs::directory_iterator(cache)->path();
   CHECK(read_text_file(kept, 1000) == images);
@@ -178,9 +320,83 @@ TEST_CASE("unzipped copies are kept, and made anew when damaged") {
   write_file_atomically(kept, "y" + images.substr(1));
   CHECK(open(data, cache).fingerprint == fingerprint);
   CHECK(read_text_file(fs::directory_iterator(cache)->path(), 1000) == images);
-  // A source that changed is not mistaken for the old one.
-  write_file_atomically(data / "train-images-idx3-ubyte.gz", zipped(idx({12, 2, 3}, std::string(72, 'q'))));
+  // A source that changed is not mistaken for the old one, whatever its size and time say.
+  const auto time = fs::last_write_time(packed);
+  const std::string other = zipped(idx({12, 2, 3}, std::string(72, 'q')));
+  REQUIRE(other.size() == zipped(images).size());
+  write_file_atomically(packed, other);
+  fs::last_write_time(packed, time);
   CHECK(open(data, cache).fingerprint != fingerprint);
+}
+
+TEST_CASE("what a killed process left half-written in the cache is swept, what is being written is not") {
+  const TemporaryDirectory folder;
+  const ContentCache cache(folder.path(), Log());
+  for (const char* name : {".tmp-old", ".tmp-new", "kept"}) {
+    write_file_atomically(folder.path() / name, std::string("x"));
+  }
+  fs::last_write_time(folder.path() / ".tmp-old", fs::file_time_type::clock::now() - std::chrono::hours(1));
+  cache.sweep();
+  CHECK_FALSE(fs::exists(folder.path() / ".tmp-old"));
+  CHECK(fs::exists(folder.path() / ".tmp-new"));
+  CHECK(fs::exists(folder.path() / "kept"));
+}
+
+TEST_CASE("everything about a dataset that takes long is given up when it is asked to, at any moment") {
+  const TemporaryDirectory folder;
+  const fs::path data = folder.path() / "d", cache = folder.path() / "cache";
+  write_dataset(data);
+  const std::string images = read_text_file(data / "train-images-idx3-ubyte", 1000);
+  fs::remove(data / "train-images-idx3-ubyte");
+  write_file_atomically(data / "train-images-idx3-ubyte.gz", zipped(images));
+  for (const std::string& name : {data.string(), std::string("synthetic")}) {
+    // As many questions as a whole opening asks, so every one of them is answered with yes once.
+    int questions = 0;
+    for (int yes_at = 1; yes_at == 1 || questions + 1 == yes_at; ++yes_at) {
+      fs::remove_all(cache);
+      fs::create_directories(cache);
+      questions = 0;
+      const DatasetRequest request{.name = name,
+                                   .begun_with = "",
+                                   .cache_directory = cache,
+                                   .mirrors = {},
+                                   .synthetic_train = 300,
+                                   .synthetic_test = 100};
+      try {
+        open_dataset(
+            request, [&] { return ++questions == yes_at; }, Log());
+        break;
+      } catch (const Error& error) {
+        CHECK(error.status() == Status::kCancelled);
+        CHECK(std::string(error.what()).starts_with("cancelled while "));
+      }
+      for (const auto& entry : fs::directory_iterator(cache)) {
+        CHECK_FALSE(entry.path().filename().string().starts_with("."));
+      }
+    }
+    CHECK(questions > 8);
+  }
+}
+
+TEST_CASE("dataset=auto is what it was when the run began") {
+  const TemporaryDirectory folder;
+  std::string told;
+  const Log log([&](LogLevel level, std::string_view text) {
+    if (level == LogLevel::kWarning) told += text;
+  });
+  const auto open_auto = [&](const std::string& begun_with, const std::string& mirror) {
+    return open_dataset({.name = "auto",
+                         .begun_with = begun_with,
+                         .cache_directory = folder.path(),
+                         .mirrors = {mirror},
+                         .synthetic_train = 100,
+                         .synthetic_test = 100},
+                        {}, log);
+  };
+  const Dataset synthetic = open_auto("synthetic", "http://127.0.0.1:1/");
+  CHECK(synthetic.name == "synthetic");
+  CHECK(synthetic.fallback);
+  CHECK(told.find("another volume") != std::string::npos);
 }
 
 TEST_CASE("every epoch visits every sample once, in an order of its own") {

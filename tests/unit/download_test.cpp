@@ -1,11 +1,17 @@
 #include "data/download.h"
 
 #include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <fcntl.h>
 #include <filesystem>
 #include <string>
+#include <thread>
+#include <unistd.h>
 #include <vector>
 
 #include <doctest/doctest.h>
+#include <sys/file.h>
 
 #include "base/file.h"
 #include "base/status.h"
@@ -43,6 +49,17 @@ class Mirrors {
       response.body = "<html>sign in to this network</html>";
     } else if (request.path.starts_with("/reset/")) {
       response.manner = ServerResponse::Manner::kReset;
+    } else if (request.path.starts_with("/moved/")) {
+      response.status = 302;
+      response.headers.emplace_back("Location", "/good/file");
+    } else if (request.path.starts_with("/circle/")) {
+      response.status = 302;
+      response.headers.emplace_back("Location", request.path);
+    } else if (request.path.starts_with("/silent/")) {
+      response.manner = ServerResponse::Manner::kSilence;
+    } else if (request.path.starts_with("/slow/")) {
+      response.manner = ServerResponse::Manner::kSlow;
+      response.body = std::string(1000, 'x');
     } else if (request.path.starts_with("/endless/")) {
       response.manner = ServerResponse::Manner::kEndless;
     } else if (request.path.starts_with("/good/") && range != request.headers.end()) {
@@ -153,6 +170,23 @@ TEST_CASE("a password in a mirror's URL is used, and never shown") {
   CHECK(shown.find("secret") == std::string::npos);
 }
 
+TEST_CASE("a mirror may send on to another place, a few times, and for the part that is missing, too") {
+  Fetch fetch;
+  CHECK(fetch.from({"moved"}) == kContent);
+  write_file_atomically(fetch.part, kContent.substr(0, 10));
+  CHECK(fetch.from({"circle", "moved"}) == kContent);
+  CHECK(fetch.mirrors.partial == 1);
+}
+
+TEST_CASE("a download goes through the proxy that the environment names") {
+  Fetch fetch;
+  ::setenv("http_proxy", fetch.mirrors.url("").c_str(), 1);
+  const auto check = [](auto, const std::string&) {};
+  const auto bytes = spot::fetch({"file", {"http://no-such-host.invalid/"}, fetch.part, 1000}, check, {}, Log());
+  ::unsetenv("http_proxy");
+  CHECK(Fetch::text_of(bytes) == kContent);
+}
+
 TEST_CASE("a link in a part file's place is not written through") {
   Fetch fetch;
   const auto target = fetch.folder.path() / "target";
@@ -160,6 +194,50 @@ TEST_CASE("a link in a part file's place is not written through") {
   std::filesystem::create_symlink(target, fetch.part);
   CHECK_THROWS_AS(fetch.from({"good"}), Error);
   CHECK(read_text_file(target, 100) == "precious");
+}
+
+TEST_CASE("two downloads of one file at once do not disturb each other, nor leave anything behind") {
+  Fetch fetch;
+  const int other = ::open(fetch.part.c_str(), O_RDWR | O_CREAT, 0600);
+  REQUIRE(::flock(other, LOCK_EX | LOCK_NB) == 0);
+  REQUIRE(::write(other, "half", 4) == 4);
+  CHECK(fetch.from({"good"}) == kContent);
+  CHECK(read_text_file(fetch.part, 100) == "half");
+  ::close(other);
+  CHECK(fetch.from({"missing", "good"}) == kContent);
+  CHECK(std::filesystem::is_empty(fetch.folder.path()));
+}
+
+TEST_CASE("a download that is cancelled at any moment leaves a part that the next one goes on with") {
+  for (int yes_at = 1;; ++yes_at) {
+    Fetch fetch;
+    int questions = 0;
+    try {
+      const std::string content = fetch.from({"missing", "good"}, [&] { return ++questions == yes_at; });
+      CHECK(content == kContent);
+      CHECK(yes_at > 4);
+      break;
+    } catch (const Error& error) {
+      CHECK(error.status() == Status::kCancelled);
+    }
+    CHECK(fetch.from({"good"}) == kContent);
+    CHECK(std::filesystem::is_empty(fetch.folder.path()));
+  }
+}
+
+TEST_CASE("a mirror that answers slowly, or not at all, holds up no cancellation") {
+  Fetch fetch;
+  for (const char* folder : {"silent", "slow"}) {
+    CancelToken cancel;
+    std::thread trigger([&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(300));
+      cancel.trigger();
+    });
+    const auto start = std::chrono::steady_clock::now();
+    CHECK_THROWS_AS(fetch.from({folder}, stop_by(&cancel)), Error);
+    CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(5));
+    trigger.join();
+  }
 }
 
 TEST_CASE("a cancelled download ends as cancelled") {

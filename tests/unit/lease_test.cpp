@@ -16,12 +16,13 @@
 #include "base/file.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "checkpoint/rehearsal.h"
 #include "checkpoint/store.h"
 #include "support/failure.h"
 #include "support/temporary_directory.h"
 
 using namespace spot;
-using spot::test::status_of, spot::test::TemporaryDirectory;
+using spot::test::message_of, spot::test::status_of, spot::test::TemporaryDirectory;
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
@@ -257,6 +258,53 @@ TEST_CASE("a folder in the place of a workspace that was taken away does not mak
   fs::create_directory(folder.path / workspace_name(2));
   CHECK(status_of([&] { second.check(); }) == Status::kFenced);
   CHECK_NOTHROW(fourth.check());
+}
+
+TEST_CASE("a workspace or a folder that is missing is an error, and no take-over") {
+  Folder folder;
+  const WriterLease lease = folder.acquire();
+  const fs::path workspace = folder.path / workspace_name(1);
+  fs::rename(workspace, folder.path / "elsewhere");
+  CHECK(status_of([&] { lease.check(); }) == Status::kIo);
+  CHECK(message_of([&] { lease.check(); }).find(workspace.string() + "' is missing") != std::string::npos);
+  fs::create_directory(workspace);
+  CHECK(status_of([&] { lease.check(); }) == Status::kIo);
+  fs::remove(workspace);
+  fs::rename(folder.path / "elsewhere", workspace);
+  CHECK_NOTHROW(lease.check());
+  const fs::path moved = folder.path.string() + "-moved";
+  fs::rename(folder.path, moved);
+  CHECK(message_of([&] { lease.check(); }).find("is missing") != std::string::npos);
+  fs::rename(moved, folder.path);
+  CHECK_NOTHROW(lease.check());
+}
+
+TEST_CASE("what a rehearsal that was killed left is swept, what a living one has is not") {
+  Folder folder;
+  fs::create_directory(folder.path / ".claim-dead");
+  std::ofstream(folder.path / ".claim-dead" / "second") << "probe";
+  std::ofstream(folder.path / ".claim-dead.probe") << "probe";
+  fs::create_directory(folder.path / ".claim-living");
+  std::ofstream(folder.path / ".claim-living.probe") << "probe";
+  LivenessLock lock(open_file(folder.path / ".claim-living" / kLockName, O_RDWR | O_CREAT));
+  REQUIRE(lock.try_lock() == LockResult::kLocked);
+  const WriterLease lease = folder.acquire();
+  CHECK_FALSE(fs::exists(folder.path / ".claim-dead"));
+  CHECK_FALSE(fs::exists(folder.path / ".claim-dead.probe"));
+  CHECK(fs::exists(folder.path / ".claim-living.probe"));
+}
+
+TEST_CASE("a rehearsed commit finds a local disk fit and leaves nothing behind") {
+  Folder folder;
+  const CommitAbilities abilities = rehearse_commit(folder.fd, folder.path);
+  CHECK(abilities.promise.left_out().empty());
+  CHECK(abilities.locks);
+  CHECK(entry_names(folder.fd).empty());
+  CHECK_NOTHROW(check_promise(abilities.promise, false, folder.path));
+  const CommitPromise less{.folder_sync = false};
+  CHECK(status_of([&] { check_promise(less, false, folder.path); }) == Status::kIo);
+  CHECK_NOTHROW(check_promise(less, true, folder.path));
+  CHECK(less.left_out() == "folder-sync");
 }
 
 TEST_CASE("names of workspaces") {

@@ -36,7 +36,7 @@ Backend open_module(const std::string& device, const std::filesystem::path& dire
 std::string refusal_of(const std::string& device, const std::filesystem::path& directory = kModules) {
   const Backend backend = open_module(device, directory);
   CHECK(backend.name == device);
-  CHECK(backend.score == 0);
+  CHECK(backend.score == -1);
   CHECK((backend.create == nullptr));
   CHECK(backend.detail.find('\n') == std::string::npos);
   return backend.detail;
@@ -124,6 +124,12 @@ TEST_CASE("auto takes the best engine, and says why others cannot be; a name tak
   CHECK(contains(told, "declining is not used: no such card here"));
   told.clear();
   create_engine(all, "usable", small_spec(), log);
+  CHECK_FALSE(contains(told, "not used"));
+  told.clear();
+  const Log at_info([&](LogLevel level, std::string_view message) { told += level <= LogLevel::kInfo ? message : ""; });
+  const std::array<Backend, 2> without_driver = {all[0],
+                                                 open_engine_module("usable", "libno-such-driver.so.7", kModules)};
+  CHECK(create_engine(without_driver, "auto", small_spec(), at_info) != nullptr);
   CHECK_FALSE(contains(told, "not used"));
   try {
     create_engine(all, "declining", small_spec(), log);

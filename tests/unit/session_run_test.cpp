@@ -153,7 +153,7 @@ TEST_CASE("a notice during an evaluation abandons it, and the resumed run does i
   session.reset();
 
   ObservedEngine::on_evaluate = [] {};
-  result = run(*open(place.config("cut"), {}, observed_backend()), poller.get(), nullptr);
+  result = run(*open(place.config("cut"), {}, observed_backend()), nullptr, nullptr);
   CHECK(result.reason == RunReason::kDone);
   CHECK(outcome_of(result, place / "cut") == outcome_of(whole, place / "whole"));
 }

@@ -7,9 +7,9 @@
 #include <ctime>
 #include <optional>
 
+#include "base/processors.h"
 #include "base/status.h"
 #include "base/text.h"
-#include "base/thread.h"
 #include "engine/cpu/batch_loader.h"
 #include "engine/cpu/frozen_state.h"
 #include "engine/cpu/isa.h"
@@ -49,7 +49,7 @@ void timed(std::atomic<std::int64_t>* total, const Work& work) {
 }
 
 int worker_count(const EngineSpec& spec) {
-  return spec.threads > 0 ? spec.threads : available_processors();
+  return spec.threads > 0 ? spec.threads : available_processors().count;
 }
 
 class CpuEngine final : public Engine {

@@ -4,10 +4,11 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <numeric>
 #include <thread>
 #include <vector>
 
-#include "base/thread.h"
+#include "engine/cpu/worker_pool.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -68,28 +69,20 @@ Kernel best_kernel() {
 
 #endif
 
-double run_round(Kernel kernel, int threads) {
+double run_round(Kernel kernel, WorkerPool& pool) {
   constexpr std::int64_t kIterations = 4'000'000;
   std::atomic<int> ready{0};
-  std::vector<double> operations(static_cast<std::size_t>(threads));
-  std::vector<float> results(operations.size());
-  std::vector<std::thread> workers;
-  std::vector<std::chrono::duration<double>> times(operations.size());
-  for (std::size_t t = 0; t < operations.size(); ++t) {
-    workers.push_back(start_thread("spot-peak", [&, t] {
-      ready.fetch_add(1);
-      while (ready.load() < threads) std::this_thread::yield();
-      const auto start = std::chrono::steady_clock::now();
-      operations[t] = kernel(kIterations, &results[t]);
-      times[t] = std::chrono::steady_clock::now() - start;
-    }));
-  }
-  double rate = 0;
-  for (std::size_t t = 0; t < workers.size(); ++t) {
-    workers[t].join();
-    rate += operations[t] / times[t].count();
-  }
-  return rate * 1e-9;
+  std::vector<double> rates(static_cast<std::size_t>(pool.size()));
+  std::vector<float> results(rates.size());
+  pool.run([&](int worker) {
+    const auto w = static_cast<std::size_t>(worker);
+    ready.fetch_add(1);
+    while (ready.load() < pool.size()) std::this_thread::yield();
+    const auto start = std::chrono::steady_clock::now();
+    const double operations = kernel(kIterations, &results[w]);
+    rates[w] = operations / std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  });
+  return std::accumulate(rates.begin(), rates.end(), 0.0) * 1e-9;
 }
 
 }  // namespace
@@ -97,8 +90,9 @@ double run_round(Kernel kernel, int threads) {
 double measure_peak_gflops(int threads) {
   const Kernel kernel = best_kernel();
   if (kernel == nullptr) return 0;
+  WorkerPool pool(threads);
   double best = 0;
-  for (int round = 0; round < 5; ++round) best = std::max(best, run_round(kernel, threads));
+  for (int round = 0; round < 5; ++round) best = std::max(best, run_round(kernel, pool));
   return best;
 }
 

@@ -1,0 +1,21 @@
+#include <optional>
+#include <spot_trainer.h>
+
+#include "capi/guard.h"
+#include "capi/handles.h"
+#include "session/volume_check.h"
+
+using spot::Call;
+using spot::guard;
+using spot::required;
+
+spot_status spot_volume_check(const spot_config* config, spot_trainer* trainer, char** json, spot_error** error) {
+  return guard(error, [&] {
+    const Call call(required(config, "config").use);
+    std::optional<Call> second;
+    if (trainer != nullptr) second.emplace(trainer->use);
+    required(json, "json");
+    spot::Session* session = trainer == nullptr ? nullptr : &trainer->session;
+    *json = spot::copy_text(spot::to_json(spot::check_volume(config->values, session)));
+  });
+}

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "interrupt/notice_log.h"
+#include "interrupt/source.h"
+
+namespace spot {
+
+/// Tells one event from another in what a source says at each look, and a left-over notice from a new one.
+///
+/// An event is a group and an action, from the first look that shows it to the first clear look that does not. While
+/// it lasts its time may slide: it is still one, and its earliest deadline counts. An event that is absent and comes
+/// back is a new one, and so is one that states a time ten minutes or more behind the one told, when that has passed:
+/// a second hibernation, or a second rebalance recommendation, of which no look saw the first one go. A termination
+/// has no second one. A left-over notice that is no longer stale is a new one, too.
+///
+/// Stated times are compared with the clock of whoever states them, where that is told, and else with the machine's,
+/// which may be wrong. A notice is stale when the time that it states has passed at first sight, and left over when
+/// moreover no earlier look at its group was clear: it may be from before this process.
+class KnownEvents {
+ public:
+  KnownEvents(NoticeLog& log, const Clock& clock) : log_(log), clock_(clock) {}
+
+  /// Puts into the log what is new since the look before.
+  void compare(const Observation& observation);
+
+ private:
+  struct Event {
+    std::string_view group;
+    NoticeAction action;
+    std::optional<std::int64_t> stated_ns;  ///< as told
+    bool left_over;
+    std::uint64_t id;
+  };
+
+  void meet(const Sighting& sighting);
+  [[nodiscard]] bool is_another(const Event& known, const Sighting& sighting, bool stale) const;
+  [[nodiscard]] std::int64_t now_of(const Sighting& sighting) const;
+  [[nodiscard]] Notice notice_of(const Sighting& sighting) const;
+
+  NoticeLog& log_;
+  const Clock& clock_;
+  std::vector<Event> events_;
+  std::set<std::string_view> clear_before_;  ///< groups that an earlier look was clear about
+};
+
+}  // namespace spot

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <span>
+
+#include "base/cancel.h"
+#include "base/config.h"
+#include "base/log.h"
+#include "checkpoint/checkpoint.h"
+#include "engine/engine.h"
+
+namespace spot {
+
+/// The network of a checkpoint with its parameters, for prediction only: no dataset, no volume, nothing is written. Any
+/// number of threads may use it; one after the other computes.
+class Inference {
+ public:
+  /// Of `config` the keys count that say where and how to compute. Throws kModel, kMismatch, kUnsupported.
+  Inference(const Checkpoint& checkpoint, const Config& config, std::span<const Backend> backends, const Log& log);
+
+  [[nodiscard]] const ModelSpec& model() const { return spec_.model; }
+  [[nodiscard]] const Engine& engine() const { return *engine_; }
+
+  /// Class probabilities, [images][classes], of images, [images][rows][columns]. Throws kCancelled.
+  void predict(std::span<const std::uint8_t> images, std::span<float> probabilities, const StopCheck& stop);
+
+ private:
+  EngineSpec spec_;
+  std::unique_ptr<Engine> engine_;
+  std::mutex mutex_;  ///< an engine takes one call at a time
+};
+
+}  // namespace spot

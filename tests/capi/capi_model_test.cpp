@@ -1,0 +1,111 @@
+// Through the public header only: a model for prediction.
+
+#include <filesystem>
+#include <thread>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "capi/owners.h"
+#include "support/text.h"
+
+using namespace spot::test;
+
+namespace {
+
+/// A checkpoint, and what its trainer predicts for some images.
+struct Trained {
+  Place place;
+  Checkpoint checkpoint;
+  spot_trainer_info trainer_info = sized<spot_trainer_info>();
+  std::vector<std::uint8_t> images;
+  std::vector<float> probabilities;
+
+  Trained() {
+    const Trainer trainer = make_trainer(place.config("v"));
+    call(spot_trainer_step, trainer.get(), 5, nullptr, nullptr);
+    call(spot_trainer_checkpoint, trainer.get(), nullptr, nullptr);
+    call(spot_trainer_get_info, trainer.get(), &trainer_info);
+    constexpr std::size_t kCount = 37;  // more than a batch holds
+    images.resize(kCount * trainer_info.image_rows * trainer_info.image_columns);
+    for (std::size_t i = 0; i < images.size(); ++i) images[i] = static_cast<std::uint8_t>(i * 7919 % 256);
+    probabilities.resize(kCount * trainer_info.classes);
+    call(spot_trainer_predict, trainer.get(), images.data(), kCount, nullptr, probabilities.data(),
+         probabilities.size());
+    checkpoint = make<Checkpoint>(spot_checkpoint_open, (place / "v").c_str(), nullptr);
+  }
+
+  [[nodiscard]] std::vector<float> predicted_by(spot_model* model) const {
+    std::vector<float> result(probabilities.size());
+    call(spot_model_predict, model, images.data(), images.size(), nullptr, result.data(), result.size());
+    return result;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a model predicts what its trainer would, with neither dataset nor volume") {
+  Trained trained;
+  const Config config = make<Config>(spot_checkpoint_config, trained.checkpoint.get());
+  set(config, "volume", "/no/such/volume");
+  set(config, "dataset", "/no/such/dataset");
+  const Model model = make<Model>(spot_model_open, trained.checkpoint.get(), config.get());
+  trained.checkpoint.reset();
+  std::filesystem::remove_all(trained.place / "v");
+  CHECK((trained.predicted_by(model.get()) == trained.probabilities));
+
+  auto info = sized<spot_model_info>();
+  call(spot_model_get_info, model.get(), &info);
+  CHECK(info.classes == trained.trainer_info.classes);
+  CHECK(info.image_rows == trained.trainer_info.image_rows);
+  CHECK(info.image_columns == trained.trainer_info.image_columns);
+  CHECK(info.parameter_count == trained.trainer_info.parameter_count);
+  CHECK(info.step == 5);
+  CHECK(std::string(info.run_id) == "r1");
+}
+
+TEST_CASE("a model with default settings, used by several threads, predicts for each") {
+  const Trained trained;
+  const Model model = make<Model>(spot_model_open, trained.checkpoint.get(), nullptr);
+  std::vector<std::vector<float>> results(4);
+  std::vector<std::thread> threads;
+  for (auto& result : results) threads.emplace_back([&] { result = trained.predicted_by(model.get()); });
+  for (std::thread& thread : threads) thread.join();
+  for (const auto& result : results) CHECK((result == results[0]));
+}
+
+TEST_CASE("a model refuses sizes that do not fit, and stops when cancelled") {
+  Trained trained;
+  const Model model = make<Model>(spot_model_open, trained.checkpoint.get(), nullptr);
+  const auto& images = trained.images;
+  auto& probabilities = trained.probabilities;
+  ErrorSlot error;
+  CHECK(spot_model_predict(model.get(), images.data(), images.size() - 1, nullptr, probabilities.data(),
+                           probabilities.size(), error) == SPOT_E_INVALID_ARGUMENT);
+  CHECK(contains(error.message(), "no multiple of"));
+  ErrorSlot length;
+  CHECK(spot_model_predict(model.get(), images.data(), images.size(), nullptr, probabilities.data(),
+                           probabilities.size() - 1, length) == SPOT_E_INVALID_ARGUMENT);
+  CHECK(spot_model_predict(model.get(), nullptr, 0, nullptr, nullptr, 0, nullptr) == SPOT_OK);
+  const Cancel cancel = make_cancel();
+  spot_cancel_trigger(cancel.get());
+  CHECK(spot_model_predict(model.get(), images.data(), images.size(), cancel.get(), probabilities.data(),
+                           probabilities.size(), nullptr) == SPOT_E_CANCELLED);
+}
+
+TEST_CASE("on a read-only volume everything is read and nothing is written") {
+  const Trained trained;
+  const Config config = trained.place.config("absent");
+  std::filesystem::remove_all(trained.place / "absent");
+  set(config, "volume_access", "read-only");
+  const Trainer trainer = make_trainer(config);
+  const auto description = nlohmann::json::parse(make<Text>(spot_checkpoint_describe, trained.checkpoint.get()).get());
+  call(spot_trainer_restore, trainer.get(), description["path"].get<std::string>().c_str(), nullptr);
+  auto metrics = sized<spot_metrics>();
+  call(spot_trainer_evaluate, trainer.get(), SPOT_SPLIT_TEST, nullptr, &metrics);
+  CHECK(metrics.step == 5);
+  ErrorSlot error;
+  CHECK(spot_trainer_checkpoint(trainer.get(), nullptr, nullptr, error) == SPOT_E_CONFIG);
+  CHECK(contains(error.message(), "volume_access"));
+  CHECK_FALSE(std::filesystem::exists(trained.place / "absent"));
+}
