@@ -52,7 +52,7 @@ std::string nearest_flag(const CLI::App& command, const std::string& flag) {
   for (const CLI::Option* option : command.get_options()) {
     for (const std::string& name : option->get_lnames()) names.push_back(name);
   }
-  std::string key = word;
+  std::string key = lower(word);
   std::replace(key.begin(), key.end(), '-', '_');
   const std::string meant = nearest_key(key);
   const std::string of_key = meant.empty() ? "" : flag_of(meant).substr(2);
@@ -69,28 +69,6 @@ std::string did_you_mean(const std::string& word) {
   return word.empty() ? "" : "; did you mean '" + word + "'?";
 }
 
-/// The innermost command that the arguments name, and the word behind it that is no command.
-struct Place {
-  const CLI::App* command;
-  std::string path;  ///< "spotctl simulate aws"
-  std::string unknown_command;
-};
-
-Place find_place(const CLI::App& program, const std::vector<std::string>& arguments) {
-  Place place{&program, program.get_name(), ""};
-  for (const std::string& argument : arguments) {
-    if (is_flag(argument) || commands_of(*place.command).empty()) continue;
-    const CLI::App* command = find_command(*place.command, argument);
-    if (command == nullptr) {
-      place.unknown_command = argument;
-      break;
-    }
-    place.command = command;
-    place.path += " " + argument;
-  }
-  return place;
-}
-
 bool has_flag(const CLI::App& command, const std::string& flag) {
   const auto options = command.get_options();
   return std::any_of(options.begin(), options.end(),
@@ -99,6 +77,40 @@ bool has_flag(const CLI::App& command, const std::string& flag) {
 
 std::string name_of(const std::string& flag) {
   return flag.substr(0, flag.find('='));
+}
+
+/// The innermost command that the arguments name, and the word behind it that is no command.
+struct Place {
+  const CLI::App* command;
+  std::string path;  ///< "spotctl simulate aws"
+  std::string unknown_command;
+  std::string early_flag;  ///< the first one before that word which is not this command's: the word may be its value
+};
+
+Place find_place(const CLI::App& program, const std::vector<std::string>& arguments) {
+  Place place{&program, program.get_name(), "", ""};
+  for (const std::string& argument : arguments) {
+    if (commands_of(*place.command).empty()) break;
+    if (is_flag(argument)) {
+      const std::string name = name_of(argument);
+      if (place.early_flag.empty() && !has_flag(*place.command, name)) place.early_flag = name;
+      continue;
+    }
+    const CLI::App* command = find_command(*place.command, argument);
+    if (command == nullptr) {
+      place.unknown_command = argument;
+      break;
+    }
+    place.command = command;
+    place.early_flag.clear();
+    place.path += " " + argument;
+  }
+  return place;
+}
+
+std::string behind(const Place& place, const std::string& command) {
+  return "flag '" + place.early_flag + "' belongs behind the command: " + place.path + " " + command + " " +
+         place.early_flag;
 }
 
 /// About words that no parser took, which come in reverse order.
@@ -125,18 +137,32 @@ std::string number(std::string text) {
   return text;
 }
 
+/// About a flag that stands before the command's name and is none of the program's.
+std::string early_flag(const Place& place, const std::vector<std::string>& arguments) {
+  for (const std::string& argument : arguments) {
+    const CLI::App* command = find_command(*place.command, argument);
+    if (command != nullptr && has_flag(*command, place.early_flag)) return behind(place, argument);
+  }
+  const auto commands = commands_of(*place.command);
+  const bool any = std::any_of(commands.begin(), commands.end(),
+                               [&](const CLI::App* command) { return has_flag(*command, place.early_flag); });
+  return any ? behind(place, "COMMAND") : "there is no flag '" + place.early_flag + "'";
+}
+
 /// What CLI11 says in its own way.
 std::string reworded(const CLI::App& command, const CLI::ParseError& error) {
   const std::string text = error.what();
   if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr) {
     const std::string flag = text.substr(0, text.find(':'));
+    if (text.find("At Most") != std::string::npos) return "flag '" + flag + "' is given twice: leave one of them out";
     const CLI::Option* option = command.get_option_no_throw(flag);
     const std::string type = option == nullptr ? "" : option->get_type_name();
     return "flag '" + flag + "' needs a value" + (type.empty() ? "" : ": " + type);
   }
   std::smatch part;
   static const std::regex kMissing("(.*) is required"), kConversion("Could not convert: (\\S+) = (.*)"),
-      kRange("(\\S+): Value (.*) not in range (\\S+) to (\\S+)"), kChoice("(\\S+): (.*) not in \\{(.*)\\}");
+      kRange("(\\S+): Value (.*) not in range \\[?(\\S+) (?:to|-) ([^\\s\\]]+)\\]?"),
+      kChoice("(\\S+): (.*) not in \\{(.*)\\}");
   if (std::regex_match(text, part, kMissing)) return "'" + part.str(1) + "' is missing";
   if (std::regex_match(text, part, kConversion)) return part.str(1) + " cannot be '" + part.str(2) + "'";
   if (std::regex_match(text, part, kRange)) {
@@ -152,7 +178,7 @@ std::string reworded(const CLI::App& command, const CLI::ParseError& error) {
 }  // namespace
 
 std::string unknown_command(const CLI::App& app, const std::string& word) {
-  std::string nearest = synonym_of_command(word);
+  std::string nearest = synonym_of_command(lower(word));
   if (find_command(app, nearest) == nullptr) {
     std::vector<std::string> names;
     for (const CLI::App* command : commands_of(app)) names.push_back(command->get_name());
@@ -185,6 +211,7 @@ std::string usage_error(const CLI::App& program, const std::vector<std::string>&
                         const CLI::ParseError& error) {
   const Place place = find_place(program, arguments);
   const std::string look = " (see " + place.path + " --help)";
+  if (!place.unknown_command.empty() && !place.early_flag.empty()) return early_flag(place, arguments) + look;
   if (!place.unknown_command.empty()) {
     return unknown_command(*place.command, place.unknown_command) + look;
   }

@@ -2,7 +2,6 @@
 
 #include "command.h"
 #include "configuration.h"
-#include "environment.h"
 #include "keys.h"
 #include "terminal.h"
 
@@ -54,7 +53,7 @@ Action add_config(CLI::App& program) {
     } else if (*toml) {
       print_toml(all_keys());
     } else {
-      warn_of_misspelt_variables();
+      (void)configuration.build();  // refuses what no command would take
       print_table(all_keys(), strongest(configuration.settings()));
     }
     return kDone;

@@ -51,7 +51,11 @@ std::vector<Setting> Configuration::set_settings() const {
 std::vector<Setting> Configuration::settings() const {
   std::vector<Setting> settings;
   const auto add = [&](std::vector<Setting> more) { settings.insert(settings.end(), more.begin(), more.end()); };
-  if (file_option_->count() > 0) add(read_config_file(flags_->file));
+  if (file_option_->count() > 0) {
+    // Read once: a pipe cannot be read again.
+    if (!flags_->of_file) flags_->of_file = read_config_file(flags_->file);
+    add(*flags_->of_file);
+  }
   add(environment_settings());
   add(set_settings());
   for (std::size_t i = 0; i < options_.size(); ++i) {

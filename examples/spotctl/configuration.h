@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,7 @@ class Configuration {
     std::vector<Setting> values;  ///< of the keys' own flags, in key order; empty: not given
     std::vector<std::string> sets;
     std::string file;
+    std::optional<std::vector<Setting>> of_file;  ///< once it was read
     bool verbose = false, quiet = false;
   };
   std::shared_ptr<Flags> flags_ = std::make_shared<Flags>();

@@ -1,12 +1,12 @@
 #include "environment.h"
 
 #include <algorithm>
-#include <cctype>
 #include <cstdlib>
 #include <spot_trainer.h>
 #include <unistd.h>
 
 #include "keys.h"
+#include "nearest_word.h"
 #include "terminal.h"
 
 namespace spotctl {
@@ -17,11 +17,6 @@ std::string trimmed(const std::string& text) {
   const std::size_t first = text.find_first_not_of(kSpace);
   if (first == std::string::npos) return "";
   return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
-}
-
-std::string lower(std::string text) {
-  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return text;
 }
 
 /// What a variable of that name was meant for; empty: it is a key's, or not ours.

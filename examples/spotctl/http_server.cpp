@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 
 #include "exit_code.h"
+#include "thread.h"
 
 namespace spotctl {
 namespace {
@@ -97,7 +98,12 @@ HttpServer::HttpServer(const std::string& host, int port, Handler handler) : han
     throw Failure(kUnavailable, "cannot listen on " + host + ":" + std::to_string(port) + ": " + why);
   }
   port_ = ntohs(address.sin_port);
-  acceptor_ = std::thread([this] { accept_connections(); });
+  try {
+    acceptor_ = start_thread("connections", [this] { accept_connections(); });
+  } catch (const Failure&) {
+    close(listener_);
+    throw;
+  }
 }
 
 HttpServer::~HttpServer() {

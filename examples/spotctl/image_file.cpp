@@ -1,6 +1,8 @@
 #include "image_file.h"
 
+#include <algorithm>
 #include <cstring>
+#include <optional>
 #include <png.h>
 
 #include "exit_code.h"
@@ -57,15 +59,40 @@ Images read_pgm(const std::string& path, const std::string& bytes) {
   return {1, rows, columns, {bytes.begin() + static_cast<std::ptrdiff_t>(at), bytes.end()}};
 }
 
-/// Grey and alpha, two bytes a pixel, laid over paper on which the figure shows: white, or black under a light one.
-std::vector<std::uint8_t> flatten(const std::vector<std::uint8_t>& pixels) {
+/// Mean grey where the opaque pixels end; nothing when those are the few, or all alike: then the figure is in the
+/// alpha.
+std::optional<unsigned> ground_of_opaque(const std::vector<std::uint8_t>& pixels, std::size_t columns) {
+  constexpr unsigned kContrast = 128;
+  const std::size_t count = pixels.size() / 2, rows = count / columns;
+  const auto is_opaque = [&](std::size_t i) { return pixels[2 * i + 1] == 255; };
+  std::uint64_t opaque = 0, border = 0, border_grey = 0;
+  unsigned darkest = 255, lightest = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (!is_opaque(i)) continue;
+    const unsigned grey = pixels[2 * i];
+    ++opaque;
+    darkest = std::min(darkest, grey);
+    lightest = std::max(lightest, grey);
+    const std::size_t row = i / columns, column = i % columns;
+    const bool at_edge = row == 0 || column == 0 || row == rows - 1 || column == columns - 1;
+    if (!at_edge && is_opaque(i - 1) && is_opaque(i + 1) && is_opaque(i - columns) && is_opaque(i + columns)) continue;
+    ++border;
+    border_grey += grey;
+  }
+  if (2 * opaque <= count || lightest < darkest + kContrast) return std::nullopt;
+  return static_cast<unsigned>(border_grey / border);
+}
+
+/// Grey and alpha, two bytes a pixel, laid over paper on which the figure shows: the ground of an opaque picture whose
+/// corners are clear, else white, or black under a light figure.
+std::vector<std::uint8_t> flatten(const std::vector<std::uint8_t>& pixels, std::size_t columns) {
   std::uint64_t ink = 0, opacity = 0;
   for (std::size_t i = 0; i < pixels.size(); i += 2) {
     ink += std::uint64_t{pixels[i]} * pixels[i + 1];
     opacity += pixels[i + 1];
   }
   const bool is_light = ink > 127 * opacity;
-  const unsigned paper = is_light ? 0 : 255;
+  const unsigned paper = ground_of_opaque(pixels, columns).value_or(is_light ? 0 : 255);
   std::vector<std::uint8_t> flat(pixels.size() / 2);
   for (std::size_t i = 0; i < flat.size(); ++i) {
     const unsigned grey = pixels[2 * i], alpha = pixels[2 * i + 1];
@@ -104,7 +131,7 @@ Images read_png(const std::string& path, const std::string& bytes) {
   } else if (is_opaque(pixels)) {
     for (std::size_t i = 0; i < pixels.size(); i += 2) images.pixels.push_back(pixels[i]);
   } else {
-    images.pixels = flatten(pixels);
+    images.pixels = flatten(pixels, png.width);
   }
   return images;
 }

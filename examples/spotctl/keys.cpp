@@ -64,7 +64,7 @@ std::string variable_of(const std::string& key) {
 std::string nearest_key(const std::string& name) {
   std::vector<std::string> names;
   for (const KeyDescription& key : all_keys()) {
-    if (std::find(key.synonyms.begin(), key.synonyms.end(), name) != key.synonyms.end()) return key.name;
+    if (std::find(key.synonyms.begin(), key.synonyms.end(), lower(name)) != key.synonyms.end()) return key.name;
     names.push_back(key.name);
   }
   return nearest_word(name, names);

@@ -59,11 +59,13 @@ int run(int argc, char** argv) {
     program.parse(
         std::vector<std::string>(arguments.rbegin(), arguments.rend()));  // the parser takes them from the end
   } catch (const CLI::Success& success) {
+    release_ending_signals();
     std::ostringstream help;
     const int code = program.exit(success, help, help);
     terminal().print(help.str());
     return code;
   } catch (const CLI::ParseError& error) {
+    release_ending_signals();
     terminal().line("error: " + usage_error(program, arguments, error));
     return kUsage;
   }

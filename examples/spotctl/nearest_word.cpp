@@ -1,6 +1,7 @@
 #include "nearest_word.h"
 
 #include <algorithm>
+#include <cctype>
 
 namespace spotctl {
 namespace {
@@ -26,16 +27,22 @@ std::size_t edit_distance(const std::string& a, const std::string& b) {
 
 }  // namespace
 
-std::string nearest_word(const std::string& typed, const std::vector<std::string>& words) {
-  if (typed.empty() || typed.size() > kLongestWord) return "";
+std::string lower(std::string text) {
+  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return text;
+}
+
+std::string nearest_word(const std::string& as_typed, const std::vector<std::string>& words) {
+  if (as_typed.empty() || as_typed.size() > kLongestWord) return "";
+  const std::string typed = lower(as_typed);
   std::vector<std::string> begun;
   std::string nearest;
   std::size_t smallest = std::max<std::size_t>(1, typed.size() / 3) + 1;
   for (const std::string& word : words) {
-    const std::size_t distance = edit_distance(typed, word);
+    const std::size_t distance = edit_distance(typed, lower(word));
     if (distance < smallest) nearest = word;
     smallest = std::min(smallest, distance);
-    if (word.compare(0, typed.size(), typed) == 0) begun.push_back(word);
+    if (lower(word).compare(0, typed.size(), typed) == 0) begun.push_back(word);
   }
   const bool is_beginning = typed.size() >= 3 && (begun.size() == 1 || (!begun.empty() && nearest.empty()));
   return is_beginning ? begun.front() : nearest;

@@ -1,10 +1,12 @@
 #include "notice_watch.h"
 
+#include "thread.h"
+
 namespace spotctl {
 
 NoticeWatch::NoticeWatch(spot_poller* poller, spot_cancel* cancel)
     : poller_(poller), cancel_(cancel), stop_(spottrainer::make<spottrainer::Cancel>(spot_cancel_create)) {
-  thread_ = std::thread([this] { watch(); });
+  thread_ = start_thread("notices", [this] { watch(); });
 }
 
 NoticeWatch::~NoticeWatch() {

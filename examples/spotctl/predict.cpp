@@ -43,13 +43,15 @@ void check_size(const std::string& file, const Images& images, const spot_model_
                               " x " + std::to_string(info.image_columns) + ": resize them first");
 }
 
-/// Tells, once, of files that a model of light figures would not understand.
-void hint_at_light_ground(const std::vector<std::string>& light) {
+/// Tells, once, of files that a model of light figures would not understand; `inverted`: that --invert made them so.
+void hint_at_light_ground(const std::vector<std::string>& light, bool inverted) {
   if (light.empty()) return;
   const std::string others = light.size() == 1 ? "" : " and " + std::to_string(light.size() - 1) + " more";
-  terminal().log(SPOT_LOG_WARNING, "'" + light.front() + "'" + others +
-                                       ": dark on a light ground; for a model trained on light figures on a dark "
-                                       "ground, as MNIST's are, use --invert");
+  const std::string remedy = inverted ? ", as --invert makes it; for a model trained on light figures on a dark "
+                                        "ground, as MNIST's are, leave --invert out"
+                                      : "; for a model trained on light figures on a dark ground, as MNIST's are, use "
+                                        "--invert";
+  terminal().log(SPOT_LOG_WARNING, "'" + light.front() + "'" + others + ": dark on a light ground" + remedy);
 }
 
 int predict(const RestoredTrainer& restored, const Options& options) {
@@ -64,7 +66,7 @@ int predict(const RestoredTrainer& restored, const Options& options) {
     if (options.invert) invert(files[f]);
     if (has_light_ground(files[f])) light.push_back(options.files[f]);
   }
-  hint_at_light_ground(light);
+  hint_at_light_ground(light, options.invert);
   for (std::size_t f = 0; f < files.size(); ++f) {
     const Images& images = files[f];
     std::vector<float> probabilities(std::size_t{images.count} * info.classes);

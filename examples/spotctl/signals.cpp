@@ -12,6 +12,7 @@
 #include <sys/signalfd.h>
 
 #include "exit_code.h"
+#include "thread.h"
 
 namespace spotctl {
 namespace {
@@ -21,8 +22,8 @@ sigset_t held;
 sigset_t mask_at_start;
 
 std::vector<int> ending_signals() {
-  std::vector<int> signals = {SIGHUP,  SIGINT,    SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2,
-                              SIGALRM, SIGVTALRM, SIGPROF, SIGXCPU, SIGIO,   SIGPWR};
+  std::vector<int> signals = {SIGHUP,  SIGINT,  SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM,
+                              SIGPROF, SIGXCPU, SIGIO,   SIGPWR,  SIGABRT, SIGTRAP, SIGSYS};
 #if defined(SIGSTKFLT)
   signals.push_back(SIGSTKFLT);
 #endif
@@ -53,9 +54,15 @@ void release_ending_signals() {
   pthread_sigmask(SIG_SETMASK, &mask_at_start, nullptr);
 }
 
+void wait_for_input(int fd) {
+  pollfd input{fd, POLLIN, 0};
+  while (ppoll(&input, 1, nullptr, &mask_at_start) < 0 && errno == EINTR) {
+  }
+}
+
 Signals::Signals(std::function<void(int)> receive) : receive_(std::move(receive)) {
   if (pipe2(stop_, O_CLOEXEC) != 0) throw Failure(kInternal, "cannot make a pipe for signals");
-  thread_ = std::thread([this] { wait(); });
+  thread_ = start_thread("signals", [this] { wait(); });
 }
 
 Signals::~Signals() {

@@ -9,13 +9,18 @@ namespace spotctl {
 
 /// SIGPIPE and SIGXFSZ are ignored from now on: a write says EPIPE or EFBIG, which is reported. Every other signal that
 /// would end the process is kept waiting (an "ending signal": the hang-up, interrupt, quit, termination, user, timer,
-/// processor time, input, power and real-time ones), until Signals hears it or release_ending_signals() is called.
-/// Faults (SIGSEGV, SIGABRT, ...) are left alone, and so is what the parent ignores (nohup, background jobs of sh) or a
-/// preloaded library handles. To be called before any thread is started.
+/// processor time, input, power, abort, trap, system call and real-time ones), until Signals hears it or
+/// release_ending_signals() is called. A fault of the process itself and abort() end it all the same: they lift the
+/// block. SIGSEGV, SIGBUS, SIGFPE and SIGILL are left alone, and so is what the parent ignores (nohup, background jobs
+/// of sh) or a preloaded library handles. To be called before any thread is started.
 void hold_ending_signals();
 
 /// Lets the ending signals end the process again.
 void release_ending_signals();
+
+/// Waits until `fd` can be read, or is at its end. Meanwhile the ending signals end the process, held or not. To be
+/// called after hold_ending_signals().
+void wait_for_input(int fd);
 
 /// Receives the ending signals on a thread of its own while in scope. They stay held afterwards: one that comes when
 /// the work is done is not to turn success into death.

@@ -25,13 +25,13 @@ int simulate_aws(const Options& options) {
   std::mutex mutex;
   std::condition_variable changed;
   bool stop = false, notice = false;
+  // Whoever cannot be told the port and the requests cannot use it.
+  terminal().never_wait();
   const Signals signals([&](int signal) {
     const std::lock_guard lock(mutex);
     (signal == SIGUSR1 ? notice : stop) = true;
     changed.notify_all();
   });
-  // Whoever cannot be told the port and the requests cannot use it.
-  terminal().never_wait();
   const StdoutFailure no_reader([&] {
     const std::lock_guard lock(mutex);
     stop = true;

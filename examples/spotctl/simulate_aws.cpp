@@ -38,7 +38,7 @@ ServerResponse text(std::string body) {
 }
 
 ServerResponse json(const Json& body) {
-  ServerResponse response = text(body.dump());
+  ServerResponse response = text(body.dump(-1, ' ', false, Json::error_handler_t::replace));
   response.content_type = "application/json";
   return response;
 }
@@ -126,7 +126,7 @@ void SimulatedAws::withdraw() {
   take_back();
 }
 
-bool SimulatedAws::notice_stands() {
+std::optional<std::string> SimulatedAws::standing_notice() {
   const std::lock_guard lock(mutex_);
   const auto passed = [](Clock::time_point since, double seconds) {
     return seconds >= 0 && std::chrono::duration<double>(Clock::now() - since).count() >= seconds;
@@ -134,16 +134,16 @@ bool SimulatedAws::notice_stands() {
   if (notices_ == 0 && passed(started_, options_.notice_after)) give_notice();
   if (noticed_ && passed(changed_, options_.withdraw_after)) take_back();
   if (notices_ == 1 && !noticed_ && passed(changed_, options_.again_after)) give_notice();
-  return noticed_;
+  return noticed_ ? std::optional(stated_time_) : std::nullopt;
 }
 
-ServerResponse SimulatedAws::action() const {
+ServerResponse SimulatedAws::action(const std::string& time) const {
   if (options_.body) return text(*options_.body);
   Json body{{"action", options_.action}};
   if (options_.time == "number") {
     body["time"] = 1'795'463'700;
   } else if (options_.time != "none") {
-    body["time"] = stated_time_;
+    body["time"] = time;
   }
   return json(body);
 }
@@ -212,10 +212,13 @@ bool SimulatedAws::token_is_valid(const ServerRequest& request) {
 }
 
 ServerResponse SimulatedAws::metadata(const std::string& path) {
-  if (path == "meta-data/spot/instance-action") return notice_stands() ? action() : status(404);
+  if (path == "meta-data/spot/instance-action") {
+    const auto time = standing_notice();
+    return time ? action(*time) : status(404);
+  }
   if (path == "meta-data/spot/termination-time") {
-    const bool stands = notice_stands() && options_.action == "terminate" && !options_.body;
-    return stands ? text(stated_time_) : status(404);
+    const auto time = standing_notice();
+    return time && options_.action == "terminate" && !options_.body ? text(*time) : status(404);
   }
   if (path == "meta-data/events/recommendations/rebalance") return rebalance();
   if (path == "meta-data/autoscaling/target-lifecycle-state") return text("InService");

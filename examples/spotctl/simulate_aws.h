@@ -59,11 +59,11 @@ class SimulatedAws {
   ServerResponse issue_token(const ServerRequest& request);
   bool token_is_valid(const ServerRequest& request);
   ServerResponse metadata(const std::string& path);
-  /// Does what is due by now; whether the notice stands.
-  [[nodiscard]] bool notice_stands();
+  /// Does what is due by now. The time that the notice states; nothing when there is none.
+  [[nodiscard]] std::optional<std::string> standing_notice();
   void give_notice();
   void take_back();
-  [[nodiscard]] ServerResponse action() const;
+  [[nodiscard]] ServerResponse action(const std::string& time) const;
   [[nodiscard]] ServerResponse rebalance() const;
 
   SimulateAwsOptions options_;

@@ -7,6 +7,7 @@
 
 #include "exit_code.h"
 #include "terminal.h"
+#include "thread.h"
 
 namespace spotctl {
 namespace {
@@ -40,13 +41,17 @@ void StopSignals::receive(int signal) {
 }
 
 void StopSignals::lose_patience() const {
-  std::thread([exit_code = exit_code_] {
+  const auto end_the_process = [exit_code = exit_code_] {
     std::this_thread::sleep_for(kPatience);
     terminal().line("stopped as asked, without waiting longer for the checkpoint");
     terminal().hurry();
     terminal().finish(*exit_code);
     _exit(*exit_code);
-  }).detach();
+  };
+  try {
+    start_thread("patience", end_the_process).detach();
+  } catch (const Failure&) {  // without a thread to count the seconds, the checkpoint is waited for
+  }
 }
 
 }  // namespace spotctl

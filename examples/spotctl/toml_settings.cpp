@@ -99,6 +99,9 @@ std::vector<TomlSetting> toml_settings(const std::string& text, const std::strin
                   "'" + name + "' is " + kind_of(node) +
                       ": the file holds key = value lines, each value a number, true, false or text in quotes");
     }
+    if ((name + value.text).find('\0') != std::string::npos) {
+      refuse_line(path, line, "'" + name.substr(0, name.find('\0')) + "' has a NUL character (\\u0000): leave it out");
+    }
     settings.push_back({name, value.text, value.type, line});
   }
   std::stable_sort(settings.begin(), settings.end(),

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <limits>
 
 #include <nlohmann/json.hpp>
 
@@ -34,6 +35,41 @@ const char* reason_of(const spot_run_result& result) {
   return result.reason == SPOT_RUN_INTERRUPTED ? "interrupted" : "cancelled";
 }
 
+/// Null: unknown.
+Json text_or_null(const char* text) {
+  return *text == '\0' ? Json(nullptr) : Json(text);
+}
+
+void print_end(const spot_run_result& result, const Json& parameter_count) {
+  const Json line{{"event", "end"},
+                  {"reason", reason_of(result)},
+                  {"step", result.step},
+                  {"epoch", result.epoch},
+                  {"test_accuracy", number(result.test_accuracy)},
+                  {"test_loss", number(result.test_loss)},
+                  {"notice_to_durable_ms", number(result.notice_to_durable_ms)},
+                  {"margin_s", number(result.margin_s)},
+                  {"wall_s", result.wall_s},
+                  {"state_hash", text_or_null(result.state_hash)},
+                  {"durable", result.durable == 1},
+                  {"parameter_count", parameter_count},
+                  {"model_path", text_or_null(result.model_path)}};
+  print_line(line.dump(-1, ' ', false, Json::error_handler_t::replace));
+}
+
+void print_interruption(const spot_notice& notice) {
+  const Json line{{"event", "interruption"},
+                  {"source", notice.source},
+                  {"action", action_name(notice.action)},
+                  {"deadline_s", number(notice.seconds_left)},
+                  {"id", notice.id},
+                  {"ends_run", notice.ends_run == 1},
+                  {"stale", notice.stale == 1},
+                  {"withdrawn", notice.withdrawn == 1},
+                  {"detail", notice.detail}};
+  print_line(line.dump(-1, ' ', false, Json::error_handler_t::replace));
+}
+
 /// Turns the library's events into progress for people and JSON lines for scripts.
 class Reporter {
  public:
@@ -46,21 +82,7 @@ class Reporter {
   }
 
   void end(const spot_run_result& result) const {
-    if (!options_.json) return;
-    const Json line{{"event", "end"},
-                    {"reason", reason_of(result)},
-                    {"step", result.step},
-                    {"epoch", result.epoch},
-                    {"test_accuracy", number(result.test_accuracy)},
-                    {"test_loss", number(result.test_loss)},
-                    {"notice_to_durable_ms", number(result.notice_to_durable_ms)},
-                    {"margin_s", number(result.margin_s)},
-                    {"wall_s", result.wall_s},
-                    {"state_hash", result.state_hash},
-                    {"durable", result.durable == 1},
-                    {"parameter_count", info_.parameter_count},
-                    {"model_path", result.model_path[0] == '\0' ? Json(nullptr) : Json(result.model_path)}};
-    print_line(line.dump());
+    if (options_.json) print_end(result, info_.parameter_count);
   }
 
  private:
@@ -200,24 +222,37 @@ Trainer make_trainer(const Config& config, const Cancel& cancel, NoticeWatch& wa
   }
 }
 
-int end_before_run(const Options& options) {
+/// Tells of the notices that came, and ends. Which step the volume holds is not known: "step" counts this process's.
+int end_before_run(const Options& options, spot_poller* poller, double wall_s) {
+  constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+  auto result = sized<spot_run_result>();
+  result.reason = SPOT_RUN_INTERRUPTED;
+  result.durable = 1;
+  result.wall_s = wall_s;
+  result.test_accuracy = result.test_loss = result.notice_to_durable_ms = result.margin_s = kUnknown;
+  auto notice = sized<spot_notice>();
+  for (std::uint64_t position = 0; spot_poller_wait(poller, &position, 0, nullptr, &notice, nullptr) == SPOT_OK;) {
+    if (options.json) print_interruption(notice);
+    if (notice.ends_run == 1) result.margin_s = std::fmin(result.margin_s, notice.seconds_left);
+  }
   terminal().hurry();
   terminal().line(kNothingLost);
-  if (options.json) {
-    const Json line{{"event", "end"}, {"reason", "interrupted"}, {"step", nullptr}, {"durable", true}};
-    print_line(line.dump());
-  }
+  if (options.json) print_end(result, nullptr);
   return options.interrupted_exit_code;
 }
 
 int train(const Options& options, const Configuration& configuration) {
+  const auto start = std::chrono::steady_clock::now();
   const Config config = configuration.build();
   const Cancel cancel = make<Cancel>(spot_cancel_create);
   const Poller poller = make<Poller>(spot_poller_create, config.get());
   StopSignals signals(poller.get(), cancel.get(), options.interrupted_exit_code);
   NoticeWatch watch(poller.get(), cancel.get());
   const Trainer trainer = make_trainer(config, cancel, watch);
-  if (trainer == nullptr) return end_before_run(options);
+  if (trainer == nullptr) {
+    const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - start;
+    return end_before_run(options, poller.get(), wall.count());
+  }
   auto info = sized<spot_trainer_info>();
   call(spot_trainer_get_info, trainer.get(), &info);
 

@@ -2,6 +2,10 @@
 """Settings from a TOML file and from the environment: what is read, what is refused, and where from it is said to come."""
 import json
 import os
+import signal
+import subprocess
+import threading
+import time
 
 import spotctl
 
@@ -74,6 +78,47 @@ checkpoint_seconds = 5
     says("a Latin-1 text", with_text(b"# f\xfcnf\nseed = 1\n"), REFUSED, at + "1", "utf-8")
     says("UTF-16", with_text("seed = 1\n".encode("utf-16")), REFUSED, at + "1")
     says("a colon", with_text("seed: 1\n"), REFUSED, at + "1", "'='")
+
+    says("a NUL in a text", with_text('seed = 1\nrun_id = "a\\u0000b"\n'), REFUSED, at + "2", "'run_id'", "NUL")
+    says("a NUL in a key", with_text('"volume\\u0000x" = "/y"\n'), REFUSED, at + "1", "'volume'", "NUL")
+
+    # A pipe, which can be read once only.
+    def from_pipe(*command):
+        read, write = os.pipe()
+        with os.fdopen(write, "w") as writer:
+            writer.write("dataset = '/no/such/data'\nvolume = '/no/such/volume'\n")
+        try:
+            done = subprocess.run([spotctl.SPOTCTL, *command, "--config", f"/dev/fd/{read}"], pass_fds=[read], timeout=60,
+                                  capture_output=True, text=True, check=False)
+        finally:
+            os.close(read)
+        return done
+
+    for command in ("train", "eval", "predict /no/image", "doctor --metadata none"):
+        done = from_pipe(*command.split())
+        checks.check(done.returncode == 74 and "/no/" in done.stdout + done.stderr, f"{command} --config PIPE: {done}")
+    done = from_pipe("config")
+    checks.check(done.returncode == 0 and "now /no/such/volume" in done.stdout, f"config --config PIPE: {done.stderr}")
+    done = from_pipe("eval", "--volume", volume)
+    checks.check(done.returncode == 74 and "/no/such/data" in done.stderr, f"eval takes the dataset from a pipe: {done.stderr}")
+
+    # A pipe that nobody writes to holds up no signal.
+    os.mkfifo(folder / "fifo")
+    for command in (["train", "--metadata", "none"], ["watch"], ["eval"]):
+        with subprocess.Popen([spotctl.SPOTCTL, *command, "--config", folder / "fifo"], stderr=subprocess.PIPE) as process:
+            time.sleep(0.5)
+            waits = process.poll() is None
+            process.terminate()
+            try:
+                ended = process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                ended = "not ended"
+        checks.check(waits and ended in (75, -signal.SIGTERM), f"{command[0]} --config FIFO: {waits}, {ended}")
+    writer = threading.Thread(target=lambda: (folder / "fifo").write_text("volume = '/no/such/volume'\n"), daemon=True)
+    writer.start()
+    done = spotctl.run([spotctl.SPOTCTL, "train", "--metadata", "none", "--config", str(folder / "fifo")], timeout=60)
+    checks.check(done.code == 74 and "/no/such/volume" in done.err, f"what comes from a FIFO is read: {done.err}")
 
     # Values that do not fit their keys.
     says("a text for a number", with_text('seed = 1\nbatch_size = "64"\n'), REFUSED, at + "2", "batch_size", "1 to 65536",

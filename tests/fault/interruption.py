@@ -9,20 +9,34 @@ FLAGS = ["--dataset", "synthetic", "--model", "lenet-5", "--optimizer", "adam", 
          "--run-id", "run", "--poll-seconds", 0.1]
 checks = spotctl.Checks()
 
+
+def lines_until(process, text):
+    """What it prints up to a line with `text`, or to its end."""
+    lines = []
+    while not lines or (lines[-1] and text not in lines[-1]):
+        lines.append(process.stdout.readline())
+    return lines
+
+
 with spotctl.scratch() as folder:
     expected = spotctl.run(spotctl.command(spotctl.new_volume(folder, "whole"), *FLAGS)).last("end")["state_hash"]
 
-    def finish(volume, what):
+    def finish(volume, what, resumes=True):
         """Resumes without interruption and compares."""
         result = spotctl.run(spotctl.command(volume, *FLAGS))
-        checks.check(result.code == 0 and result.last("start")["resumed"], f"{what}: resumes and finishes")
+        checks.check(result.code == 0 and result.last("start")["resumed"] == resumes, f"{what}: resumes and finishes")
         checks.check(result.last("end")["state_hash"] == expected, f"{what}: the same bytes as without interruption")
 
     def check_interrupted(result, what):
         end = result.last("end")
         checks.check(result.code == 75, f"{what}: exit code 75, not {result.code}: {result.err}")
         checks.check(end["reason"] == "interrupted" and end["durable"], f"{what}: interrupted and durable")
-        checks.check(end["notice_to_durable_ms"] < 10_000, f"{what}: durable in time")
+        fields = ("step", "test_accuracy", "notice_to_durable_ms", "margin_s", "wall_s", "state_hash")
+        checks.check(all(field in end for field in fields) and isinstance(end["step"], int), f"{what}: all fields: {end}")
+        if result.last("start"):
+            checks.check(end["notice_to_durable_ms"] < 10_000, f"{what}: durable in time")
+        else:  # before the first step there is nothing to save
+            checks.check(end["step"] == 0 and end["notice_to_durable_ms"] is None, f"{what}: nothing was saved: {end}")
         checks.check(result.last("interruption") is not None, f"{what}: an interruption event")
 
     # The metadata service's spot notice, at several moments.
@@ -32,7 +46,7 @@ with spotctl.scratch() as folder:
             result = spotctl.run(spotctl.command(volume, *FLAGS, "--metadata-endpoint", endpoint, metadata="aws"))
         check_interrupted(result, f"notice after {moment} s")
         checks.check(100 < result.last("end")["margin_s"] <= 120, "two minutes minus little are left")
-        finish(volume, f"notice after {moment} s")
+        finish(volume, f"notice after {moment} s", any((volume / "checkpoints").glob("ckpt-*.spck")))
 
     # A token that lives one second only.
     volume = spotctl.new_volume(folder, "token")
@@ -56,8 +70,7 @@ with spotctl.scratch() as folder:
         process = subprocess.Popen(
             spotctl.command(volume, *FLAGS, "--interrupted-exit-code", code, "--json-step-seconds", 0),
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        while '"step":20,' not in process.stdout.readline():
-            pass
+        lines_until(process, '"step":20,')
         process.send_signal(number)
         process.communicate(timeout=60)
         checks.check(process.returncode == code, f"{number.name}: exit code {code}, not {process.returncode}")
@@ -68,9 +81,7 @@ with spotctl.scratch() as folder:
     process = subprocess.Popen(
         spotctl.command(volume, *FLAGS, "--json-step-seconds", 0, metadata=f"file:{folder}/drain"),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    first = []
-    while not first or '"step":20,' not in first[-1]:
-        first.append(process.stdout.readline())
+    first = lines_until(process, '"step":20,')
     (folder / "drain").write_text("node is drained")
     out, err = process.communicate(timeout=60)
     check_interrupted(spotctl.Result(process, "".join(first) + out, err), "watched file")

@@ -60,6 +60,10 @@ with spotctl.scratch() as folder:
     picture(light, "palette", rows(lambda v: [v // 255]), 3, palette=b"\0\0\0\xff\xff\xff")
     picture(light, "opaque", rows(lambda v: [v, 255]), 4)
     picture(light, "white ink", rows(lambda v: [255, v]), 4)
+    clear = {(x, y) for x in (0, 1, SIDE - 2, SIDE - 1) for y in (0, 1, SIDE - 2, SIDE - 1)}
+    corners = [b"".join(bytes([v, 0 if (x, y) in clear else 255]) for x, v in enumerate(line))
+               for y, line in enumerate(digit(lambda v: v))]
+    picture(light, "clear corners", corners, 4)
     picture(light, "white ink in colour", rows(lambda v: [255, 255, 255, v]), 6)
     picture(dark, "grey inverted", rows(lambda v: [255 - v]), 0)
     picture(dark, "black ink", rows(lambda v: [0, v]), 4)
@@ -77,6 +81,9 @@ with spotctl.scratch() as folder:
         checks.check(found != as_known and told.count("--invert") == 1 and path.name in told, f"{name}: a hint: {told}")
         found, told = predict(path, flags=["--invert"])
         checks.check(found == as_known and "--invert" not in told, f"{name} inverted looks like the white digit: {told}")
+    for name, path in light.items():
+        found, told = predict(path, flags=["--invert"])
+        checks.check("leave --invert out" in told and "use --invert" not in told, f"{name} inverted: {told}")
     found, told = predict(*dark.values())
     checks.check(len(found) == len(dark) and told.count("--invert") == 1, f"one hint for all files: {told}")
     # A half-tone of 16 bits is the half-tone of 8 bits.

@@ -9,6 +9,7 @@ import harness
 
 ENDING = [signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM,
           signal.SIGVTALRM, signal.SIGPROF, signal.SIGXCPU, signal.SIGIO, signal.SIGPWR, signal.SIGSTKFLT,
+          signal.SIGABRT, signal.SIGTRAP, signal.SIGSYS,
           signal.SIGRTMIN, signal.SIGRTMIN + 7, signal.SIGRTMAX]
 
 

@@ -99,6 +99,21 @@ def a_notice_is_obeyed_as_fast_while_nobody_reads(context, spotctl):
     context.check(stuck <= 2 * free + 20, f"durable after {stuck:.1f} ms while nobody reads, else {free:.1f} ms")
 
 
+def whoever_waits_for_its_reader_is_ended_by_a_signal(context, spotctl):
+    """Help, and a word about wrong usage, into a pipe that nobody reads."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+        for arguments, stream in ((["--help-all"], "stdout"), (["trian"], "stderr"), (["train", "--nothing"], "stderr")):
+            pipe = cli.FullPipe()
+            process = spotctl.start([spotctl.spotctl, *arguments], **{stream: pipe.writer})
+            time.sleep(0.3)
+            context.check(process.poll() is None, f"{arguments} waits for its reader")
+            process.send_signal(number)
+            ended = spotctl.end(process)
+            context.check(ended.code == -number, f"{arguments} obeys {number.name}: {ended}")
+            drained([pipe])
+            context.count("programs that nobody reads, ended")
+
+
 def open_terminal(controlling):
     """A terminal, and what makes it the controlling one of a child."""
     master, slave = pty.openpty()
@@ -333,7 +348,7 @@ PARTS = (a_run_whose_output_nobody_reads_obeys_a_signal, lines_that_were_dropped
          a_disk_that_has_room_again_gets_the_later_lines,
          streams_that_are_missing_at_the_start_are_no_files_of_the_volume,
          a_slow_reader_gets_every_byte_of_what_is_no_run, a_failed_creation_has_an_end_event,
-         watch_and_simulate_obey_while_nobody_reads)
+         watch_and_simulate_obey_while_nobody_reads, whoever_waits_for_its_reader_is_ended_by_a_signal)
 
 
 def row_26(context):

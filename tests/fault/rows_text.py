@@ -101,7 +101,8 @@ def refused_threads(scratch):
         folder.chmod(0o777)
         for command in (["bench", "--volume", folder, *QUICK, "--threads", 4, "--seconds", 0.1],
                         ["train", "--volume", folder, "--metadata", f"file:{folder}/n", *QUICK, "--threads", 4,
-                         "--steps", 2]):
+                         "--steps", 2],
+                        ["watch", "--once", "--metadata", f"file:{__file__}", "--poll-seconds", 0.05]):
             code, _, err = run(*command, preexec_fn=limit(count))
             fits = code == 0
             told = code in (69, 70, 74) and "thread" in err

@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import subprocess
+import urllib.request
 
 import spotctl
 
@@ -24,15 +25,24 @@ def says(what, arguments, code, *words, **more):
 
 # Words.
 says("nothing", [], 64, "no command", "--help")
-for typed, meant in {"trian": "train", "evaluate": "eval", "pred": "predict", "verfy": "verify", "fit": "train"}.items():
+for typed, meant in {"trian": "train", "evaluate": "eval", "pred": "predict", "verfy": "verify", "fit": "train",
+                     "TRAIN": "train", "Trian": "train", "FIT": "train"}.items():
     says(typed, [typed], 64, f"'{typed}'", f"'{meant}'", "spotctl --help")
 says("a command of nothing like it", ["zzzzzz"], 64, "'zzzzzz'")
 says("a cloud that is not simulated", ["simulate", "awss"], 64, "'awss'", "'aws'", "spotctl simulate --help")
 for typed, meant in {"--epoch": "--epochs", "--lr": "--learning-rate", "--bs": "--batch-size", "-epochs": "--epochs",
-                     "--optimiser": "--optimizer", "--batch_size": "--batch-size", "--data": "--dataset"}.items():
+                     "--optimiser": "--optimizer", "--batch_size": "--batch-size", "--data": "--dataset",
+                     "--EPOCHS": "--epochs", "--Batch-Sise": "--batch-size", "--LR": "--learning-rate"}.items():
     says(typed, ["train", typed, 3], 64, f"'{typed}'", f"'{meant}'", "spotctl train --help")
 says("a flag with its value", ["train", "--epoch=3"], 64, "'--epoch'", "'--epochs'")
 says("a flag before the command", ["--json", "train"], 64, "--json", "behind")
+says("a flag with a value before the command", ["--volume", "/mnt/data", "train"], 64, "'--volume'", "behind",
+     "spotctl train --volume")
+says("a flag before the cloud", ["simulate", "--port", "1338", "aws"], 64, "'--port'", "spotctl simulate aws --port")
+says("a flag before no command", ["--volume", "/mnt/data"], 64, "'--volume'", "spotctl COMMAND --volume")
+says("no flag before the command", ["--nothing", "like", "train"], 64, "'--nothing'")
+says("a flag twice", ["train", "--config", "a", "--config", "b"], 64, "'--config'", "twice")
+says("a key that is none", ["config", "--set", "batchsize=64"], 64, "'batchsize'", "'batch_size'")
 says("a flag without its value", ["train", "--seed"], 64, "'--seed'", "needs a value")
 says("a word too many", ["train", "fast"], 64, "'fast'")
 says("--set of another program's key", ["train", "--set", "lr=0.1"], 64, "'lr'", "'learning_rate'")
@@ -56,6 +66,20 @@ for command in ("train", "simulate aws"):
 result = spotctl.run([spotctl.SPOTCTL, "watch", "--json", "--once", "--metadata", f"file:{os.path.abspath(__file__)}",
                       "--poll-seconds", "0.05"], timeout=60)
 checks.check(result.code == 0 and json.loads(result.out.splitlines()[0])["event"] == "notice", f"watch --json: {result.err}")
+
+# A simulated notice is JSON, whatever bytes it is made of.
+with subprocess.Popen([spotctl.SPOTCTL, "simulate", "aws", "--v1", "--action", b"x\xe4", "--notice-after", "0"],
+                      stdout=subprocess.PIPE) as service:
+    try:
+        endpoint = json.loads(service.stdout.readline())["endpoint"]
+        with urllib.request.urlopen(f"{endpoint}/latest/meta-data/spot/instance-action", timeout=30) as answer:
+            action = json.load(answer)["action"]
+    except OSError as error:
+        action = str(error)
+    finally:
+        service.terminate()
+        service.stdout.read()
+checks.check(action == "x\ufffd", f"an action that is no UTF-8: {action}")
 
 TRAIN = ["train", "--metadata", "none", "--dataset", "synthetic", "--volume", "/no/such/volume"]
 for flags in (["--takeover"], ["--takeover", "true"], ["--takeover=false"], ["--no-takeover"], ["--takeover", "--quiet"]):

@@ -18,6 +18,12 @@ TEST_CASE("a word that only one begins with is taken for that") {
   CHECK(nearest_word("checkpoint-sec", {"checkpoint-steps", "checkpoint-seconds"}) == "checkpoint-seconds");
 }
 
+TEST_CASE("upper case is no edit") {
+  CHECK(nearest_word("TRAIN", {"watch", "train"}) == "train");
+  CHECK(nearest_word("Epcohs", {"steps", "epochs"}) == "epochs");
+  CHECK(nearest_word("SPOT_TRAIN", {"SPOT_TRAIN_X", "watch"}) == "SPOT_TRAIN_X");
+}
+
 TEST_CASE("nothing is suggested for a word that is like none") {
   CHECK(nearest_word("zzzz", {"train", "eval"}).empty());
   CHECK(nearest_word("", {"train"}).empty());
