@@ -108,21 +108,34 @@ std::uint64_t AsyncWriter::submit(CheckpointMeta meta, SaveReason reason, std::u
   save->state = std::move(state);
   save->asked_ns = asked_ns;
 
+  std::unique_ptr<Save> superseded;  // freed without the mutex
   std::unique_lock lock(mutex_);
-  if (submitted_ - finished_ >= kMostSaves) {
+  if (!is_superseded_by(reason) && submitted_ - finished_ >= kMostSaves) {
     wait_until(lock, stop, [this] { return submitted_ - finished_ < kMostSaves; });
   }
   // The thread, which nobody could tell, is not to run out of memory where it notes the outcome.
   outcomes_.reserve(outcomes_.size() + kMostSaves);
   save->stall_ns = clock_.monotonic_ns() - asked_ns;
   save->out_of_memory.report.stall_ns = save->stall_ns;
-  queue_.push_back(std::move(save));
-  const std::uint64_t ticket = ++submitted_;
+  if (is_superseded_by(reason)) {
+    superseded = std::move(queue_.back());
+    save->superseded = save->out_of_memory.report.superseded = superseded->superseded + 1;
+    queue_.back() = std::move(save);
+  } else {
+    queue_.push_back(std::move(save));
+    ++submitted_;
+  }
+  const std::uint64_t ticket = submitted_;
   if (is_urgent(reason)) urgent_ = ticket;
   choose_priority();
   lock.unlock();
   changed_.notify_all();
   return ticket;
+}
+
+/// Whether the last save that has not begun gives way to one of that reason. With the mutex held.
+bool AsyncWriter::is_superseded_by(SaveReason reason) const {
+  return is_urgent(reason) && !queue_.empty() && queue_.back()->reason == SaveReason::kInterval;
 }
 
 void AsyncWriter::wait(std::uint64_t ticket, const StopCheck& stop) {
@@ -148,11 +161,13 @@ SaveOutcome AsyncWriter::try_to_save(const Save& save) {
   outcome.report.step = save.meta.step;
   outcome.report.reason = save.reason;
   outcome.report.stall_ns = save.stall_ns;
+  outcome.report.superseded = save.superseded;
   try {
     SaveReport report = store_.commit(save.meta, *save.state);
     report.durable_ns = report.durable_at_ns - save.asked_ns;
     report.stall_ns = save.stall_ns;
     report.reason = save.reason;
+    report.superseded = save.superseded;
     outcome.report = std::move(report);
   } catch (const Error& error) {
     outcome.error = error;

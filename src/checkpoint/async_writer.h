@@ -40,9 +40,11 @@ class AsyncWriter {
   /// else to do.
   void prepare(std::string run_id);
 
-  /// Hands a state to the thread, which lets go of it when it is saved. While kMostSaves are under way it waits: no
-  /// save is dropped. Returns a ticket. What passed since `asked_ns` of the monotonic clock, when the save was asked
-  /// for, is the stall. meta.reason is filled in here. Throws kCancelled when `stop` said so before the thread took it.
+  /// Hands a state to the thread, which lets go of it when it is saved. An urgent save takes the place, and the ticket,
+  /// of an interval save that has not begun: that one's state is older anyway. Else, while kMostSaves are under way, it
+  /// waits: no other save is dropped. Returns a ticket. What passed since `asked_ns` of the monotonic clock, when the
+  /// save was asked for, is the stall. meta.reason is filled in here. Throws kCancelled when `stop` said so before the
+  /// thread took it.
   std::uint64_t submit(CheckpointMeta meta, SaveReason reason, std::unique_ptr<const StateReader> state,
                        std::int64_t asked_ns, const StopCheck& stop = {});
 
@@ -62,11 +64,13 @@ class AsyncWriter {
     SaveOutcome out_of_memory;  ///< the outcome that needs no memory when it is needed
     std::int64_t asked_ns = 0;
     std::int64_t stall_ns = 0;
+    std::uint64_t superseded = 0;
   };
   /// Somebody waits, while in scope.
   class Waiting;
 
   void choose_priority();
+  [[nodiscard]] bool is_superseded_by(SaveReason reason) const;
   template <typename Condition>
   void wait_until(std::unique_lock<std::mutex>& lock, const StopCheck& stop, const Condition& condition);
   void work();

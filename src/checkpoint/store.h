@@ -50,6 +50,7 @@ struct SaveReport {
   std::int64_t durable_ns = 0;     ///< from the call to durable
   std::int64_t durable_at_ns = 0;  ///< monotonic clock when it was durable
   std::string not_promised;        ///< CommitPromise::left_out()
+  std::uint64_t superseded = 0;    ///< interval saves that this one replaced before they began; by AsyncWriter
 };
 
 /// The checkpoints of one volume, in the hands of the one writer that holds its lease: commit, retention and

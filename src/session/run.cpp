@@ -52,6 +52,7 @@ class Run {
   /// Some steps, or the evaluation that is due.
   void advance();
   void save_if_due();
+  [[nodiscard]] bool an_ending_waits() const;
   bool must_stop();
   void hear(const Notice& notice);
   void hear_withdrawal(const Notice& notice);
@@ -181,8 +182,26 @@ void Run::save_if_due() {
   const std::optional<SaveReason> reason =
       policy_.due(trainer_.step(), trainer_.steps_per_epoch(), now - last_save_ns_);
   if (!reason) return;
-  session_.save_soon(*reason);
+  // An ending's own save is newer than this one, and is not to wait for a place that this one waits for, too.
+  const bool may_be_left_out = *reason == SaveReason::kInterval;
+  try {
+    session_.save_soon(*reason, may_be_left_out ? StopCheck([this] { return an_ending_waits(); }) : StopCheck());
+  } catch (const Error& error) {
+    if (error.status() != Status::kCancelled) throw;
+    return;
+  }
   last_save_ns_ = now;
+}
+
+/// Hears of nothing: what has come is still to be answered between two steps.
+bool Run::an_ending_waits() const {
+  std::uint64_t position = notice_position_;
+  while (poller_ != nullptr) {
+    const auto notice = poller_->next(position);
+    if (!notice) break;
+    if (!notice->withdrawn && ends_training(*notice)) return true;
+  }
+  return cancel_ != nullptr && cancel_->triggered();
 }
 
 bool Run::must_stop() {

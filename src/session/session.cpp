@@ -244,15 +244,19 @@ SaveOutcome Session::finish_save(std::uint64_t ticket, const StopCheck& stop) {
   writer_->wait(ticket, stop);
   // Saves finish in the order in which they were asked for, so the last one is ours.
   const std::vector<SaveOutcome> outcomes = writer_->take_outcomes();
-  unreported_saves_ -= outcomes.size();
+  count_reported(outcomes);
   for (const SaveOutcome& outcome : outcomes) tell(outcome);
   return outcomes.back();
+}
+
+void Session::count_reported(const std::vector<SaveOutcome>& outcomes) {
+  for (const SaveOutcome& outcome : outcomes) unreported_saves_ -= 1 + outcome.report.superseded;
 }
 
 void Session::report_saves() {
   if (unreported_saves_ == 0) return;
   const std::vector<SaveOutcome> outcomes = writer_->take_outcomes();
-  unreported_saves_ -= outcomes.size();
+  count_reported(outcomes);
   for (const SaveOutcome& outcome : outcomes) {
     tell(outcome);
     throw_if_hopeless(outcome);
@@ -262,6 +266,10 @@ void Session::report_saves() {
 void Session::tell(const SaveOutcome& outcome) const {
   const SaveReport& report = outcome.report;
   const char* const reason = to_text(report.reason);
+  if (report.superseded > 0) {
+    log_.info(cat("interval saves that had not begun and were superseded by that of step ", report.step, ": ",
+                  report.superseded));
+  }
   if (outcome.error) {
     log_.error(cat("the checkpoint of step ", report.step, " (", reason, ") was not saved: ", outcome.error->what()));
   } else {

@@ -89,6 +89,7 @@ class Session {
   void adopt(const Checkpoint& checkpoint);
   /// Before anything of a writer is done on the volume: whether a commit can keep what the key durability asks for.
   [[nodiscard]] CommitPromise rehearse() const;
+  void count_reported(const std::vector<SaveOutcome>& outcomes);
   void tell(const SaveOutcome& outcome) const;
   [[nodiscard]] CheckpointMeta describe() const;
 

@@ -604,7 +604,7 @@ TEST_CASE("two saves are under way at most: a third waits, which is its stall, a
   GatedState::Gate gate;
   AsyncWriter writer(store, State().bytes(), system_clock(), Log());
   const auto save = [&](std::uint64_t step) {
-    return writer.submit(meta_at(step), step == 2 ? SaveReason::kNotice : SaveReason::kInterval,
+    return writer.submit(meta_at(step), step == 1 ? SaveReason::kRequest : SaveReason::kEpoch,
                          std::make_unique<GatedState>(gate), system_clock().monotonic_ns());
   };
   save(1);
@@ -626,6 +626,32 @@ TEST_CASE("two saves are under way at most: a third waits, which is its stall, a
   for (std::size_t i = 0; i < 3; ++i) CHECK(outcomes[i].report.step == i + 1);
   CHECK(outcomes[0].report.stall_ns < 50'000'000);
   CHECK(outcomes[2].report.stall_ns > 40'000'000);
+}
+
+TEST_CASE("an interval save that has not begun gives way to a notice's, which does not wait for it") {
+  const TemporaryDirectory folder;
+  auto store = open_store(folder.path() / "c", {.keep_last = 100, .keep_best = 0});
+  GatedState::Gate gate;
+  AsyncWriter writer(store, State().bytes(), system_clock(), Log());
+  const auto save = [&](std::uint64_t step, SaveReason reason) {
+    // A wait would end in an error instead of a hanging test.
+    return writer.submit(meta_at(step), reason, std::make_unique<GatedState>(gate), system_clock().monotonic_ns(),
+                         [] { return true; });
+  };
+  save(1, SaveReason::kEpoch);
+  const std::uint64_t interval = save(2, SaveReason::kInterval);
+  CHECK(save(3, SaveReason::kNotice) == interval);
+  CHECK(gate.held == 2);
+  CHECK(status_of([&] { save(4, SaveReason::kInterval); }) == Status::kCancelled);
+  CHECK(status_of([&] { save(4, SaveReason::kFinal); }) == Status::kCancelled);
+  gate.open.set_value();
+  writer.wait_all();
+  const auto outcomes = writer.take_outcomes();
+  REQUIRE(outcomes.size() == 2);
+  CHECK(outcomes[0].report.superseded == 0);
+  CHECK(outcomes[1].report.step == 3);
+  CHECK(outcomes[1].report.superseded == 1);
+  CHECK(steps_in(folder.path() / "c") == std::vector<std::uint64_t>{3, 1});
 }
 
 TEST_CASE("whoever is asked whether to go on waiting may throw") {

@@ -182,7 +182,8 @@ TEST_CASE("what dataset auto was is learned by a glance, not from what ended its
   };
   save(1, "synthetic");
   const fs::path deadly = save(2, "kmnist");
-  const std::string boot = read_text_file("/proc/sys/kernel/random/boot_id", 100);
+  std::string boot;
+  std::ifstream("/proc/sys/kernel/random/boot_id") >> boot;
   write_file_atomically(folder / kAttemptsName, deadly.filename().string() + " 3 " + boot);
   const auto bytes_read = [] {
     std::ifstream file("/proc/self/io");
