@@ -12,7 +12,6 @@
 #include <utility>
 #include <vector>
 
-#include <sys/random.h>
 #include <sys/stat.h>
 
 #include "base/access.h"

@@ -74,7 +74,8 @@ def what_is_ignored_at_the_start_stays_ignored(context, spotctl):
 
 def other_signals_do_what_they_always_did(context, spotctl):
     volume = spotctl.volume()
-    process = spotctl.start(spotctl.train(volume, "--json"))
+    # In a process group of its own: the system discards SIGTSTP in a group whose parents are all of another session.
+    process = spotctl.start(spotctl.train(volume, "--json"), preexec_fn=os.setpgrp)
     spotctl.wait_for_steps(volume)
     for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGWINCH, signal.SIGCHLD, signal.SIGURG):
         process.send_signal(number)

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import resource
+import shutil
 import subprocess
 
 import spotctl
@@ -72,6 +73,25 @@ def long_paths(scratch):
     checks.check(code == 74 and "File name too long" in err, f"a path that cannot be is an error: {code} {err[-200:]}")
 
 
+def latin1_installation(scratch):
+    """The loader's words name the folder of the library, which then is in the description of the build."""
+    listed = subprocess.run(["ldd", spotctl.SPOTCTL], capture_output=True, text=True, check=True).stdout.split()
+    paths = [pathlib.Path(word) for word in listed if word.startswith("/")]
+    library = next((path for path in paths if path.name.startswith("libspot_trainer.so")), None)
+    if library is None:
+        print("skipped: the program is linked with no shared library of ours")
+        return
+    folder = os.fsencode(scratch) + b"/l\xe4b"
+    os.mkdir(folder)
+    shutil.copy(library, folder + b"/" + os.fsencode(library.name))
+    # With a driver the module is looked for. Any shared object does for one.
+    os.symlink(next(path for path in paths if path.name.startswith("libc.so")), folder + b"/libcuda.so.1")
+    code, out, err = run("version", "--json", env={**os.environb, b"LD_LIBRARY_PATH": folder})
+    build = json.loads(out)
+    checks.check(code == 0 and any("l\ufffdb" in backend["detail"] for backend in build.get("backends", [])),
+                 f"a library in a folder whose name is Latin-1 describes itself: {code} {out} {err}")
+
+
 def refused_threads(scratch):
     if os.geteuid() != 0:
         print("skipped: the limit of processes, which only root can put on another user")
@@ -111,5 +131,6 @@ with spotctl.scratch() as folder:
     latin1_volume(folder)
     notices_that_are_no_text(folder)
     long_paths(folder)
+    latin1_installation(folder)
     refused_threads(folder)
 checks.exit()

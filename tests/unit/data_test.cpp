@@ -171,6 +171,9 @@ TEST_CASE("labels of any type are read, the first of QMNIST's eight columns too"
   CHECK(refusal(idx({2}, big_endian<std::int32_t>({3, 300}), 12)).find("300 is none of the labels") !=
         std::string::npos);
   CHECK(refusal(idx({2, 10}, std::string(20, '\0'))).find("[2][10]") != std::string::npos);
+  // Eight classes, one of them hot, are no QMNIST.
+  CHECK(refusal(idx({2, 8}, std::string(16, '\1'))).find("[2][8] and its values are of type 8") != std::string::npos);
+  CHECK(refusal(idx({2, 8}, big_endian<float>(std::vector<float>(16, 1)), 13)).find("type 13") != std::string::npos);
   CHECK(refusal(idx({1, 2, 2}, "abcd")).find("exchanged") != std::string::npos);
 }
 
@@ -246,9 +249,10 @@ TEST_CASE("the files of a dataset are found however they are named and wherever 
     fs::create_directories((folder.path() / name).parent_path());
     write_file_atomically(folder.path() / name, std::string("x"));
   };
-  for (const char* name : {"emnist-letters-train-images-idx3-ubyte.gz", "._train-labels-idx1-ubyte",
-                           "train-labels.idx1-ubyte/train-labels.idx1-ubyte", "inner/train-labels-idx1-ubyte",
-                           "inner/test_images.idx3-ubyte", "qmnist-test-labels-idx2-int.gz", "Train-images.txt"}) {
+  for (const char* name :
+       {"emnist-letters-train-images-idx3-ubyte.gz", "._train-labels-idx1-ubyte",
+        "train-labels.idx1-ubyte/train-labels.idx1-ubyte", "inner/train-labels-idx1-ubyte", "test_images.idx3-ubyte",
+        "inner/test_images.idx3-ubyte", "qmnist-test-labels-idx2-int.gz", "Train-images.txt"}) {
     touch(name);
   }
   const auto names = [&](const ImageFiles::Candidates& paths) {
@@ -260,7 +264,7 @@ TEST_CASE("the files of a dataset are found however they are named and wherever 
   ImageFiles files = find_image_files(folder.path());
   CHECK(names(files.train_images) == Names{"emnist-letters-train-images-idx3-ubyte.gz"});
   CHECK(names(files.train_labels) == Names{"train-labels.idx1-ubyte/train-labels.idx1-ubyte"});
-  CHECK(names(files.test_images) == Names{"inner/test_images.idx3-ubyte"});
+  CHECK(names(files.test_images) == Names{"test_images.idx3-ubyte"});
   CHECK(names(files.test_labels) == Names{"qmnist-test-labels-idx2-int.gz"});
   // The plain file comes first.
   touch("train-images-idx3-ubyte");
@@ -274,6 +278,35 @@ TEST_CASE("the files of a dataset are found however they are named and wherever 
     CHECK(error.status() == Status::kNotFound);
     CHECK(std::string(error.what()).find("t10k-labels-idx1-ubyte") != std::string::npos);
   }
+}
+
+TEST_CASE("the four files are taken from one place: images of one dataset never get the labels of another") {
+  const TemporaryDirectory folder;
+  const fs::path data = folder.path() / "d", inner = data / "inner";
+  write_dataset(data);
+  write_dataset(inner);
+  write_file_atomically(inner / "train-labels-idx1-ubyte", idx({12}, std::string(12, '\2')));
+  const std::string fingerprint = open(data, folder.path()).fingerprint;
+  fs::remove(data / "train-labels-idx1-ubyte");
+  // The one within is whole; what lies here holds the same.
+  CHECK(open(data, folder.path()).fingerprint != fingerprint);
+  write_file_atomically(data / "train-images-idx3-ubyte", idx({12, 2, 3}, std::string(72, 'q')));
+  CHECK(message_of([&] { open(data, folder.path()); }).find("keep one dataset a folder") != std::string::npos);
+  // Neither is whole.
+  fs::remove(inner / "t10k-images-idx3-ubyte");
+  const std::string message = message_of([&] { open(data, folder.path()); });
+  CHECK(message.find("'" + (data / "train-images-idx3-ubyte").string() + "'") != std::string::npos);
+  CHECK(message.find("'" + (inner / "train-labels-idx1-ubyte").string() + "'") != std::string::npos);
+  // Nobody mixes folders for images and for labels with anything.
+  fs::remove_all(inner);
+  write_dataset(data);
+  for (const char* kind : {"images-idx3-ubyte", "labels-idx1-ubyte"}) {
+    fs::create_directories(data / kind);
+    for (const char* split : {"train-", "t10k-"}) {
+      fs::rename(data / (std::string(split) + kind), data / kind / (std::string(split) + kind));
+    }
+  }
+  CHECK(open(data, folder.path()).train.count == 12);
 }
 
 TEST_CASE("of several files for one part any will do when they hold the same; else both are named") {
@@ -336,6 +369,36 @@ TEST_CASE("what a killed process left half-written in the cache is swept, what i
   CHECK_FALSE(fs::exists(folder.path() / ".tmp-old"));
   CHECK(fs::exists(folder.path() / ".tmp-new"));
   CHECK(fs::exists(folder.path() / "kept"));
+}
+
+TEST_CASE("unpacked copies that nobody used for a week are swept, what is used or was fetched is not") {
+  const TemporaryDirectory folder;
+  const ContentCache cache(folder.path(), Log());
+  const std::string content = "content";
+  const auto age = [&] {
+    for (const auto& entry : fs::directory_iterator(folder.path())) {
+      fs::last_write_time(entry, fs::file_time_type::clock::now() - std::chrono::hours(24 * 8));
+    }
+  };
+  for (const char* key : {"unpacked-used", "unpacked-replaced", "mnist-train"}) cache.put(key, bytes_of(content), {});
+  age();
+  REQUIRE(cache.find("unpacked-used", {}));
+  cache.sweep();
+  CHECK(cache.find("unpacked-used", {}));
+  CHECK(cache.find("mnist-train", {}));
+  CHECK_FALSE(cache.find("unpacked-replaced", {}));
+}
+
+TEST_CASE("what is cached on a volume of a group is the group's") {
+  const TemporaryDirectory folder;
+  const ContentCache cache(folder.path(), Log());
+  const std::string content = "content";
+  const auto mode = [&] { return fs::status(fs::directory_iterator(folder.path())->path()).permissions(); };
+  cache.put("k", bytes_of(content), {});
+  CHECK(mode() == fs::perms(0600));
+  fs::permissions(folder.path(), fs::perms(02770));
+  cache.put("k", bytes_of(content), {});
+  CHECK(mode() == fs::perms(0660));
 }
 
 TEST_CASE("everything about a dataset that takes long is given up when it is asked to, at any moment") {
