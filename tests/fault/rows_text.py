@@ -30,7 +30,7 @@ def latin1_volume(scratch):
     checks.check("v\ufffdr/checkpoints" in out, "its path is shown with U+FFFD")
     for command in (["inspect", volume], ["inspect", "--json", volume], ["verify", volume],
                     ["verify", "--json", volume], ["eval", "--volume", volume],
-                    ["export", volume, os.fsencode(scratch) + b"/m\xe4"]):
+                    ["export", volume, "--output", os.fsencode(scratch) + b"/m\xe4"]):
         code, out, err = run(*command)
         checks.check(code == 0, f"{command[0]} of it: {code} {out[-200:]} {err[-300:]}")
     checks.check(os.path.exists(os.fsencode(scratch) + b"/m\xe4.safetensors"), "export writes to the bytes it was given")
@@ -53,8 +53,9 @@ def notices_that_are_no_text(scratch):
             spotctl.command(volume, *QUICK, "--epochs", 100000, "--json-step-seconds", 0, "--poll-seconds", 0.05,
                             metadata=f"file:{notice}"),
             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        while b'"step"' not in process.stdout.readline():
-            pass
+        for line in process.stdout:
+            if b'"step"' in line:
+                break
         notice.write_bytes(content)
         out, err = process.communicate(timeout=300)
         lines = [json.loads(line) for line in out.decode("utf-8").splitlines()]
