@@ -221,7 +221,7 @@ Dataset open_auto(const DatasetRequest& request, const ContentCache& cache, cons
                       "place: ", error.what()),
                   error.details());
     }
-    log.info(error.what());
+    log.debug(error.what());
     log.warning(
         "SYNTHETIC DATA: MNIST is neither cached nor to be had now, so this run trains on digits drawn by program, to "
         "its end; for MNIST set dataset_mirrors, or dataset to a folder of its files, before the first checkpoint");

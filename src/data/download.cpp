@@ -112,13 +112,24 @@ std::string fetch_from(HttpClient& client, const Download& download, const std::
   return cat("HTTP status ", response.status);
 }
 
+/// Places that failed one after the other for the same reason, as all do without a network.
+struct Failed {
+  std::string urls, why;
+};
+
+std::string in_one_line(const std::vector<Failed>& failed) {
+  std::string text;
+  for (const Failed& each : failed) text += cat(text.empty() ? "" : "; ", each.urls, ": ", each.why);
+  return text;
+}
+
 }  // namespace
 
 std::vector<std::byte> fetch(const Download& download, const DownloadCheck& check, const StopCheck& stop,
                              const Log& log) {
   HttpClient client;
   PartFile part(download.part);
-  std::string failures;
+  std::vector<Failed> failed;
   for (const std::string& mirror : download.mirrors) {
     const std::string url = mirror + download.name;
     const std::string shown = without_credentials(url);
@@ -139,10 +150,14 @@ std::vector<std::byte> fetch(const Download& download, const DownloadCheck& chec
         why = error.what();
       }
     }
-    log.info(cat("could not fetch ", shown, ": ", why));
-    failures += cat(failures.empty() ? "" : "; ", shown, ": ", why);
+    log.debug(cat("could not fetch ", shown, ": ", why));
+    if (failed.empty() || failed.back().why != why) {
+      failed.push_back({shown, why});
+    } else {
+      failed.back().urls += cat(", ", shown);
+    }
   }
-  fail(Status::kNetwork, cat("no mirror gave '", download.name, "' (", failures,
+  fail(Status::kNetwork, cat("no mirror gave '", download.name, "' (", in_one_line(failed),
                              "): check the network, set dataset_mirrors, or give a folder as dataset"));
 }
 

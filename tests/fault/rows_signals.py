@@ -88,17 +88,22 @@ def other_signals_do_what_they_always_did(context, spotctl):
     context.count("signals of other meaning", 7)
 
 
-def slow_disk(context, milliseconds):
-    return {"LD_PRELOAD": context.program("slow_sync.so"), "SLOW_SYNC_MS": str(milliseconds)}
+def start_on_a_disk_that_becomes_slow(context, spotctl, milliseconds):
+    """A run under way, whose next save takes so much longer."""
+    volume = spotctl.volume()
+    slow = spotctl.folder / f"slow-{volume.name}"
+    process = spotctl.start(spotctl.train(volume, "--json"), {
+        "LD_PRELOAD": context.program("slow_sync.so"), "SLOW_SYNC_MS": str(milliseconds), "SLOW_SYNC_FROM": str(slow)})
+    spotctl.wait_for_steps(volume)
+    slow.touch()
+    return volume, process
 
 
 def a_second_signal_does_not_cost_the_save(context, spotctl):
     """The disk takes a second for it."""
     for numbers in ((signal.SIGTERM,) * 4, (signal.SIGINT,) * 3, (signal.SIGQUIT,) * 3,
                     (signal.SIGHUP, signal.SIGTERM, signal.SIGINT)):
-        volume = spotctl.volume()
-        process = spotctl.start(spotctl.train(volume, "--json"), slow_disk(context, 1000))
-        spotctl.wait_for_steps(volume)
+        volume, process = start_on_a_disk_that_becomes_slow(context, spotctl, 1000)
         for number in numbers:
             process.send_signal(number)
             time.sleep(0.1)
@@ -113,9 +118,7 @@ def whoever_asks_by_hand_does_not_wait_for_a_dead_disk(context, spotctl):
     """The disk takes for ever. SIGTERM, however often, waits for it: the machine ends the process in time."""
     processes = []
     for numbers in ((signal.SIGINT, signal.SIGINT), (signal.SIGQUIT,), (signal.SIGTERM,) * 3):
-        volume = spotctl.volume()
-        process = spotctl.start(spotctl.train(volume, "--json"), slow_disk(context, 100_000))
-        spotctl.wait_for_steps(volume)
+        _, process = start_on_a_disk_that_becomes_slow(context, spotctl, 100_000)
         for number in numbers:
             process.send_signal(number)
             time.sleep(0.05)
