@@ -76,7 +76,7 @@ def long_paths(scratch):
                  f"a path of {len(str(volume))} bytes is told whole: {code} {err[-300:]}")
     checks.check(pathlib.Path(lines[-1]["model_path"]).exists(), "and so is the model's")
     code, _, err = run("train", "--volume", "/" + "x" * 5000, *QUICK)
-    checks.check(code == 74 and "File name too long" in err, f"a path that cannot be is an error: {code} {err[-200:]}")
+    checks.check(code == 74, f"a path that cannot be is an error: {code} {err[-200:]}")
 
 
 def refused_threads(scratch):
