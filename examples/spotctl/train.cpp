@@ -8,6 +8,7 @@
 #include "action_name.h"
 #include "command.h"
 #include "configuration.h"
+#include "json_line.h"
 #include "notice_watch.h"
 #include "progress.h"
 #include "stop_signals.h"
@@ -60,7 +61,7 @@ class Reporter {
                     {"durable", result.durable == 1},
                     {"parameter_count", info_.parameter_count},
                     {"model_path", result.model_path[0] == '\0' ? Json(nullptr) : Json(result.model_path)}};
-    print_line(line.dump());
+    print_line(json_line(line));
   }
 
  private:
@@ -75,7 +76,7 @@ class Reporter {
     if (!options_.json) return;
     const Json line = to_json(event);
     const Weight weight = event.stage == SPOT_EVENT_STEP ? Weight::kRoutine : Weight::kImportant;
-    if (!line.is_null()) print_line(line.dump(), weight);
+    if (!line.is_null()) print_line(json_line(line), weight);
   }
 
   bool step_is_due(const spot_event& event) {
@@ -205,7 +206,7 @@ int end_before_run(const Options& options) {
   terminal().line(kNothingLost);
   if (options.json) {
     const Json line{{"event", "end"}, {"reason", "interrupted"}, {"step", nullptr}, {"durable", true}};
-    print_line(line.dump());
+    print_line(json_line(line));
   }
   return options.interrupted_exit_code;
 }
@@ -241,7 +242,7 @@ const char* status_name_of(const std::exception& failure) {
 void print_error_end(const std::exception& failure) {
   const Json line{
       {"event", "end"}, {"reason", "error"}, {"status", status_name_of(failure)}, {"message", failure.what()}};
-  print_line(line.dump(-1, ' ', false, Json::error_handler_t::replace));
+  print_line(json_line(line));
 }
 
 }  // namespace
