@@ -2,6 +2,7 @@
 
 #include "command.h"
 #include "configuration.h"
+#include "json_line.h"
 #include "terminal.h"
 
 namespace spotctl {
@@ -46,7 +47,7 @@ Action add_bench(CLI::App& program) {
     const Text text = make<Text>(spot_benchmark, config.get(), *seconds, nullptr);
     const Json result = Json::parse(text.get());
     if (*json) {
-      print_line(result.dump());
+      print_line(json_line(result));
     } else {
       print_table(result);
     }

@@ -6,6 +6,7 @@
 
 #include "command.h"
 #include "configuration.h"
+#include "json_line.h"
 #include "terminal.h"
 #include "volume_check.h"
 
@@ -187,7 +188,7 @@ const char* name_of(Health health) {
 void print(const Finding& finding, bool json) {
   if (json) {
     const Json line{{"check", finding.check}, {"status", name_of(finding.health)}, {"detail", finding.detail}};
-    print_line(line.dump(-1, ' ', true, Json::error_handler_t::replace));
+    print_line(ascii_json_line(line));
   } else {
     terminal().print(
         format("%-5s %-13s %s\n", name_of(finding.health), finding.check.c_str(), plain(finding.detail).c_str()));

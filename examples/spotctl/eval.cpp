@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "command.h"
+#include "json_line.h"
 #include "restored_trainer.h"
 #include "terminal.h"
 
@@ -56,7 +57,7 @@ int evaluate(const RestoredTrainer& restored, int32_t split, bool json) {
     const auto row = counts.begin() + static_cast<std::ptrdiff_t>(label * classes);
     result["confusion"].push_back(std::vector<std::uint64_t>(row, row + static_cast<std::ptrdiff_t>(classes)));
   }
-  print_line(result.dump());
+  print_line(json_line(result));
   return kDone;
 }
 

@@ -9,8 +9,8 @@ namespace {
 int export_model(const std::string& path, const std::string& prefix) {
   const Checkpoint checkpoint = make<Checkpoint>(spot_checkpoint_open, path.c_str(), nullptr);
   call(spot_checkpoint_export, checkpoint.get(), prefix.c_str());
-  print_line(prefix + ".json");
-  print_line(prefix + ".safetensors");
+  print_line(plain(prefix) + ".json");
+  print_line(plain(prefix) + ".safetensors");
   return kDone;
 }
 

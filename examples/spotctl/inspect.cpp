@@ -6,6 +6,7 @@
 #include "command.h"
 #include "exit_code.h"
 #include "file_table.h"
+#include "json_line.h"
 #include "library.h"
 #include "terminal.h"
 
@@ -15,7 +16,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 void print_description(const Json& c) {
-  const auto text = [&](const char* name) { return c.value(name, Json()).dump(-1, ' ', true); };
+  const auto text = [&](const char* name) { return ascii_json_line(c.value(name, Json())); };
   for (const char* field : {"path", "step", "epoch", "generation", "writer_epoch", "reason", "run_id", "state_hash",
                             "parent_hash", "code_version", "library_version", "device", "instruction_set", "dataset"}) {
     if (c.contains(field)) terminal().print(format("%-18s %s\n", field, text(field).c_str()));
@@ -41,7 +42,7 @@ int inspect(const std::string& path, bool json) {
   Json description = Json::parse(text.get());
   if (!files.is_null()) description["files"] = files;
   if (json) {
-    print_line(description.dump(-1, ' ', true));
+    print_line(ascii_json_line(description));
     return kDone;
   }
   if (!files.is_null()) terminal().print("\n");

@@ -7,6 +7,7 @@
 
 #include "command.h"
 #include "image_file.h"
+#include "json_line.h"
 #include "restored_trainer.h"
 #include "terminal.h"
 
@@ -23,10 +24,10 @@ void print_prediction(const std::string& file, std::uint32_t index, const std::v
   const auto best = std::max_element(row.begin(), row.end()) - row.begin();
   if (json) {
     const nlohmann::ordered_json line{{"path", file}, {"index", index}, {"class", best}, {"probabilities", row}};
-    print_line(line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+    print_line(json_line(line));
     return;
   }
-  std::string text = file + "[" + std::to_string(index) + "]: class " + std::to_string(best) + "  ";
+  std::string text = plain(file) + "[" + std::to_string(index) + "]: class " + std::to_string(best) + "  ";
   for (const float probability : row) {
     char cell[16];
     std::snprintf(cell, sizeof cell, " %.4f", static_cast<double>(probability));

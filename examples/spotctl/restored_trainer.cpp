@@ -50,8 +50,7 @@ Trainer RestoredTrainer::open_trainer() const {
   configuration_.apply(config);
   Trainer trainer = make<Trainer>(spot_trainer_create, config.get(), nullptr);
   // By its path: restoring from the volume itself is a writer's business, and a run may be at work there.
-  const std::string file = description["path"].get<std::string>();
-  call(spot_trainer_restore, trainer.get(), file.c_str(), nullptr);
+  call(spot_trainer_restore, trainer.get(), spot_checkpoint_path(checkpoint.get()), nullptr);
   return trainer;
 }
 

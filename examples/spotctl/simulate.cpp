@@ -6,6 +6,7 @@
 #include "command.h"
 #include "exit_code.h"
 #include "http_server.h"
+#include "json_line.h"
 #include "signals.h"
 #include "simulate_aws.h"
 #include "terminal.h"
@@ -37,9 +38,7 @@ int simulate_aws(const Options& options) {
     stop = true;
     changed.notify_all();
   });
-  SimulatedAws aws(options.aws, [](const Json& event) {
-    print_line(event.dump(-1, ' ', false, Json::error_handler_t::replace), Weight::kRoutine);
-  });
+  SimulatedAws aws(options.aws, [](const Json& event) { print_line(json_line(event), Weight::kRoutine); });
   const HttpServer server(options.host, options.port,
                           [&](const ServerRequest& request) { return aws.answer(request); });
   print_line(Json{{"event", "listening"}, {"endpoint", "http://" + options.host + ":" + std::to_string(server.port())}}

@@ -16,6 +16,8 @@
 #include <nlohmann/json.hpp>
 #include <sys/ioctl.h>
 
+#include "json_line.h"
+
 namespace spotctl {
 namespace {
 
@@ -50,14 +52,17 @@ std::string cannot_write(const char* stream, int error) {
 
 }  // namespace
 
-std::string plain(std::string text) {
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    if ((byte < 0x20 && byte != '\n') || byte == 0x7f) text[i] = '?';
+std::string plain(const std::string& text) {
+  std::string shown = nlohmann::json::parse(json_line(nlohmann::json(text))).get<std::string>();
+  for (std::size_t i = 0; i < shown.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(shown[i]);
+    if ((byte < 0x20 && byte != '\n') || byte == 0x7f) shown[i] = '?';
     // Two bytes of UTF-8 can be a control character too: U+0080 to U+009F.
-    if (byte == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0) text[i] = '?';
+    if (byte == 0xc2 && i + 1 < shown.size() && static_cast<unsigned char>(shown[i + 1]) < 0xa0) {
+      shown.replace(i, 2, "?");
+    }
   }
-  return text;
+  return shown;
 }
 
 std::string format(const char* form, ...) {
@@ -78,7 +83,7 @@ Terminal::Terminal()
       level_(SPOT_LOG_INFO),
       out_(STDOUT_FILENO, {[this](std::uint64_t lines) {
                              say_on_stderr(lines_text(lines) + " of stdout were dropped: nobody read them in time");
-                             return Json{{"event", "dropped"}, {"lines", lines}}.dump() + "\n";
+                             return json_line(Json{{"event", "dropped"}, {"lines", lines}}) + "\n";
                            },
                            [this](int error) {
                              say_on_stderr("error: " + cannot_write("stdout", error));
@@ -119,7 +124,7 @@ void Terminal::say_on_stderr(const std::string& text) {
 }
 
 void Terminal::say_on_stdout(const std::string& text) {
-  const std::string line = json_ ? Json{{"event", "error"}, {"message", text}}.dump() : "spotctl: error: " + text;
+  const std::string line = json_ ? json_line(Json{{"event", "error"}, {"message", text}}) : "spotctl: error: " + text;
   out_.add(line + "\n", Weight::kImportant, WhenFull::kDrop);
 }
 

@@ -11,8 +11,8 @@
 
 namespace spotctl {
 
-/// `text` without the bytes that a terminal would obey: names in files are not to be trusted.
-std::string plain(std::string text);
+/// `text` as UTF-8, without the characters that a terminal would obey: names in files are not to be trusted.
+std::string plain(const std::string& text);
 
 /// As printf, of any length.
 [[gnu::format(printf, 1, 2)]] std::string format(const char* form, ...);

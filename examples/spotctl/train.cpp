@@ -9,6 +9,7 @@
 #include "action_name.h"
 #include "command.h"
 #include "configuration.h"
+#include "json_line.h"
 #include "notice_watch.h"
 #include "progress.h"
 #include "stop_signals.h"
@@ -35,9 +36,8 @@ const char* reason_of(const spot_run_result& result) {
   return result.reason == SPOT_RUN_INTERRUPTED ? "interrupted" : "cancelled";
 }
 
-/// Null: unknown.
 Json text_or_null(const char* text) {
-  return *text == '\0' ? Json(nullptr) : Json(text);
+  return text == nullptr || *text == '\0' ? Json(nullptr) : Json(text);
 }
 
 void print_end(const spot_run_result& result, const Json& parameter_count) {
@@ -54,7 +54,7 @@ void print_end(const spot_run_result& result, const Json& parameter_count) {
                   {"durable", result.durable == 1},
                   {"parameter_count", parameter_count},
                   {"model_path", text_or_null(result.model_path)}};
-  print_line(line.dump(-1, ' ', false, Json::error_handler_t::replace));
+  print_line(json_line(line));
 }
 
 void print_interruption(const spot_notice& notice) {
@@ -67,7 +67,7 @@ void print_interruption(const spot_notice& notice) {
                   {"stale", notice.stale == 1},
                   {"withdrawn", notice.withdrawn == 1},
                   {"detail", notice.detail}};
-  print_line(line.dump(-1, ' ', false, Json::error_handler_t::replace));
+  print_line(json_line(line));
 }
 
 /// Turns the library's events into progress for people and JSON lines for scripts.
@@ -97,7 +97,7 @@ class Reporter {
     if (!options_.json) return;
     const Json line = to_json(event);
     const Weight weight = event.stage == SPOT_EVENT_STEP ? Weight::kRoutine : Weight::kImportant;
-    if (!line.is_null()) print_line(line.dump(), weight);
+    if (!line.is_null()) print_line(json_line(line), weight);
   }
 
   bool step_is_due(const spot_event& event) {
@@ -276,7 +276,7 @@ const char* status_name_of(const std::exception& failure) {
 void print_error_end(const std::exception& failure) {
   const Json line{
       {"event", "end"}, {"reason", "error"}, {"status", status_name_of(failure)}, {"message", failure.what()}};
-  print_line(line.dump(-1, ' ', false, Json::error_handler_t::replace));
+  print_line(json_line(line));
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include "command.h"
 #include "exit_code.h"
 #include "file_table.h"
+#include "json_line.h"
 #include "library.h"
 #include "terminal.h"
 
@@ -16,7 +17,7 @@ int verify(const std::string& path, bool json) {
   const Text text = make<Text>(spot_checkpoint_verify, path.c_str(), nullptr, &good, &bad);
   const Json files = Json::parse(text.get());
   if (json) {
-    for (const Json& file : files) print_line(file.dump(-1, ' ', true));
+    for (const Json& file : files) print_line(ascii_json_line(file));
   } else {
     print_files(files);
   }

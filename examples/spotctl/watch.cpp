@@ -6,6 +6,7 @@
 #include "action_name.h"
 #include "command.h"
 #include "configuration.h"
+#include "json_line.h"
 #include "signals.h"
 #include "terminal.h"
 
@@ -31,7 +32,7 @@ void print_notice(const spot_notice& notice) {
                   {"stale", notice.stale == 1},
                   {"withdrawn", notice.withdrawn == 1},
                   {"detail", notice.detail}};
-  print_line(line.dump(-1, ' ', false, Json::error_handler_t::replace));
+  print_line(json_line(line));
 }
 
 int watch(const Configuration& configuration, const Options& options) {

@@ -36,12 +36,15 @@ class AsyncWriter {
   AsyncWriter(const AsyncWriter&) = delete;
   AsyncWriter& operator=(const AsyncWriter&) = delete;
 
-  /// Lets the thread make a file ready for the first save, while there is nothing else to do.
-  void prepare();
+  /// Lets the thread look at the files of run `run_id` and make one ready for the first save, while there is nothing
+  /// else to do.
+  void prepare(std::string run_id);
 
-  /// Hands a state to the thread, which lets go of it when it is saved. While kMostSaves are under way it waits: no
-  /// save is dropped. Returns a ticket. What passed since `asked_ns` of the monotonic clock, when the save was asked
-  /// for, is the stall. meta.reason is filled in here. Throws kCancelled when `stop` said so before the thread took it.
+  /// Hands a state to the thread, which lets go of it when it is saved. An urgent save takes the place, and the ticket,
+  /// of an interval save that has not begun: that one's state is older anyway. Else, while kMostSaves are under way, it
+  /// waits: no other save is dropped. Returns a ticket. What passed since `asked_ns` of the monotonic clock, when the
+  /// save was asked for, is the stall. meta.reason is filled in here. Throws kCancelled when `stop` said so before the
+  /// thread took it.
   std::uint64_t submit(CheckpointMeta meta, SaveReason reason, std::unique_ptr<const StateReader> state,
                        std::int64_t asked_ns, const StopCheck& stop = {});
 
@@ -61,18 +64,20 @@ class AsyncWriter {
     SaveOutcome out_of_memory;  ///< the outcome that needs no memory when it is needed
     std::int64_t asked_ns = 0;
     std::int64_t stall_ns = 0;
+    std::uint64_t superseded = 0;
   };
   /// Somebody waits, while in scope.
   class Waiting;
 
   void choose_priority();
+  [[nodiscard]] bool is_superseded_by(SaveReason reason) const;
   template <typename Condition>
   void wait_until(std::unique_lock<std::mutex>& lock, const StopCheck& stop, const Condition& condition);
   void work();
   void work_on(std::unique_ptr<Save> save);
   SaveOutcome save(Save& save);
   SaveOutcome try_to_save(const Save& save);
-  void tidy_up(const std::string* run_id);
+  void tidy_up(const std::string& run_id, bool saved);
   [[nodiscard]] bool save_is_waiting();
   [[nodiscard]] bool is_ending();
 
@@ -90,8 +95,9 @@ class AsyncWriter {
   std::uint64_t urgent_ = 0;  ///< the ticket of the last urgent save
   int waiting_ = 0;           ///< threads
   Priority priority_ = Priority::kNormal;
-  bool busy_ = false;     ///< the thread uses the store
-  bool prepare_ = false;  ///< asked for
+  bool busy_ = false;        ///< the thread uses the store
+  bool prepare_ = false;     ///< asked for
+  std::string prepare_for_;  ///< run
   bool stop_ = false;
   std::thread thread_;
 };

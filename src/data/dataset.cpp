@@ -1,6 +1,5 @@
 #include "data/dataset.h"
 
-#include <algorithm>
 #include <cstring>
 #include <optional>
 
@@ -41,7 +40,7 @@ Content open_content(const std::filesystem::path& path, const ContentCache& cach
   Hasher hasher;
   in_pieces(bytes, stop, cat("reading '", path.string(), "'"),
             [&](std::span<const std::byte> piece) { hasher.update(piece.data(), piece.size()); });
-  const std::string key = cat("unpacked-", hasher.digest().hex());
+  const std::string key = cat(kUnpackedPrefix, hasher.digest().hex());
   if (auto file = cache.find(key, stop)) return mapped(std::move(file), path.string());
   bytes = gunzip(bytes, kMaxFile, path.string(), stop);
   cache.put(key, bytes, stop);

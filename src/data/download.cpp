@@ -8,6 +8,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include "base/access.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/status.h"
@@ -33,6 +34,11 @@ class PartFile {
     struct stat info {};
     if (::fstat(fd_.get(), &info) != 0) fail_errno(cat("cannot examine '", path_.string(), "'"), errno);
     size_ = static_cast<std::uint64_t>(info.st_size);
+    // A part file that another user of the volume began is that user's to share.
+    if (info.st_uid != ::geteuid()) return;
+    if (const int error = share_in(path_.parent_path(), fd_.get()); error != 0) {
+      fail_errno(cat("cannot share '", path_.string(), "'"), error);
+    }
   }
   ~PartFile() {
     if (is_own_ || size_ == 0) ::unlink(path_.c_str());

@@ -30,8 +30,9 @@ if readelf -d "$library" | grep NEEDED | grep -iE 'cuda|cudnn|cublas'; then
   echo "the library links what belongs to an engine's module" >&2
   exit 1
 fi
-# The GPU's module is looked for beside the library, wherever that was put: it is there, or told to be missing there.
+# The GPU's module is looked for beside the library, wherever that was put. Where the driver is missing nobody looks.
 module="${library%/*}/spot_trainer/libspot_trainer_cuda.so"
-[ -f "$module" ] || "$work/prefix/bin/spotctl" version | grep -qF "$(realpath "${library%/*}")/spot_trainer/libspot_trainer_cuda.so"
+[ -f "$module" ] || "$work/prefix/bin/spotctl" version | grep -q 'device cuda .*install the device.s driver' ||
+  "$work/prefix/bin/spotctl" version | grep -qF "$(realpath "${library%/*}")/spot_trainer/libspot_trainer_cuda.so"
 "$work/prefix/bin/spotctl" version >/dev/null
 echo "installed, found and used"
