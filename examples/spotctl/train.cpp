@@ -194,7 +194,7 @@ int exit_code_of(const spot_run_result& result, const Options& options) {
 class UnfitVolume : public Failure {
  public:
   UnfitVolume(spot_status status, const std::string& message)
-      : Failure(exit_code_of(status), message), status_(status) {}
+      : Failure(spotctl::exit_code_of(status), message), status_(status) {}
   [[nodiscard]] spot_status status() const { return status_; }
 
  private:
