@@ -211,6 +211,27 @@ int exit_code_of(const spot_run_result& result, const Options& options) {
   return result.durable == 1 ? options.interrupted_exit_code : kInterruptedNotDurable;
 }
 
+/// A volume on which no run could save.
+class UnfitVolume : public Failure {
+ public:
+  UnfitVolume(spot_status status, const std::string& message)
+      : Failure(spotctl::exit_code_of(status), message), status_(status) {}
+  [[nodiscard]] spot_status status() const { return status_; }
+
+ private:
+  spot_status status_;
+};
+
+/// Before anything is downloaded. A full volume may find room yet.
+void rehearse_save(const Config& config) {
+  if (value_of(config, "volume_access") == "read-only") return;
+  const Text text = make<Text>(spot_volume_check, config.get(), nullptr);
+  for (const Json& finding : Json::parse(text.get())) {
+    const auto status = finding["code"].get<spot_status>();
+    if (status != SPOT_OK && status != SPOT_E_NO_SPACE) throw UnfitVolume(status, finding["detail"].get<std::string>());
+  }
+}
+
 /// Null when an interruption came before it was made.
 Trainer make_trainer(const Config& config, const Cancel& cancel, NoticeWatch& watch) {
   try {
@@ -248,6 +269,7 @@ int train(const Options& options, const Configuration& configuration) {
   const Poller poller = make<Poller>(spot_poller_create, config.get());
   StopSignals signals(poller.get(), cancel.get(), options.interrupted_exit_code);
   NoticeWatch watch(poller.get(), cancel.get());
+  rehearse_save(config);
   const Trainer trainer = make_trainer(config, cancel, watch);
   if (trainer == nullptr) {
     const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - start;
@@ -269,6 +291,7 @@ int train(const Options& options, const Configuration& configuration) {
 
 const char* status_name_of(const std::exception& failure) {
   if (const auto* error = dynamic_cast<const Error*>(&failure)) return spot_status_name(error->status());
+  if (const auto* unfit = dynamic_cast<const UnfitVolume*>(&failure)) return spot_status_name(unfit->status());
   return spot_status_name(spotctl::exit_code_of(failure) == kUsage ? SPOT_E_CONFIG : SPOT_E_INTERNAL);
 }
 

@@ -205,7 +205,9 @@ def killed_filled_restarted(folder):
             (volume / "filler").unlink()
             for left in (volume / "checkpoints").glob("writer-*/save-*"):
                 left.unlink()
-            fill(volume)
+            # Just the room that a run needs: three checkpoints, and some for the rows of the log.
+            there = [p.stat().st_size for p in (volume / "checkpoints").glob("*.spck")]
+            fill(volume, leave=max(0, 3 - len(there)) * there[0] + (1 << 16))
             result = train(volume, "--steps", step + 6, "--checkpoint-steps", 1)
             checks.check(result.code == 0 and saves(result),
                          f"nor does it need anything that a dead writer left ({kind}): {result.code} {result.err}")
@@ -230,12 +232,34 @@ def unfit_file_systems(folder):
                      f"a weaker promise is told with each save ({lack}): {result.code} {result.err} {saves(result)[:1]}")
         resumed = train(volume, "--steps", 6, "--durability", "weak", env=environment)
         checks.check(resumed.code == 0 and resumed.last("start")["resumed"], f"and goes on: {resumed.err}")
+    # Nothing is downloaded for a run that could not save; nobody listens at the mirror.
+    volume = spotctl.new_volume(folder, "unfit-first")
+    result = spotctl.run(spotctl.command(volume, "--dataset", "kmnist", "--dataset-mirrors", "http://127.0.0.1:9/"),
+                         env={"LD_PRELOAD": SHIM, "SHIM_LACKS": "folder-sync"})
+    checks.check(result.code == 74 and words["folder-sync"] in result.err,
+                 f"a save is rehearsed before the dataset is fetched: {result.code} {result.err}")
+    unfit_and_full(folder)
     volume = spotctl.new_volume(folder, "fit")
     result = train(volume, "--steps", 2)
     checks.check(all(e["not_promised"] == "" for e in saves(result)), f"a fit one promises all: {saves(result)}")
     code, told = doctor(volume, env={"LD_PRELOAD": SHIM, "SHIM_LACKS": "locks"})
     checks.check(code == 0 and "warn  commit" in told and "no locks" in told, f"doctor misses locks: {code} {told}")
     checks.check(not [p for p in (volume / "checkpoints").iterdir() if p.name.startswith(".")], "nothing is left behind")
+
+
+def unfit_and_full(folder):
+    """What cannot be rehearsed on a full disk is not promised."""
+    environment = {"LD_PRELOAD": SHIM, "SHIM_LACKS": "folder-sync"}
+    with tmpfs(folder, "unfit-full", 60) as volume:
+        if volume is None:
+            return
+        weak = ("--checkpoint-steps", 1, "--durability", "weak")
+        first = train(volume, "--steps", 4, *weak, env=environment)
+        fill(volume)
+        result = train(volume, "--steps", 8, *weak, env=environment)
+        checks.check(first.code == 0 and result.code == 0 and saves(result)
+                     and all("folder-sync" in e["not_promised"] for e in saves(result)),
+                     f"a full disk that cannot sync a folder is written to with durability=weak: {result.code} {result.err}")
 
 
 def two_users(folder):
