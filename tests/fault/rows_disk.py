@@ -195,7 +195,7 @@ def killed_filled_restarted(folder):
         with make(folder, f"killed-{kind}", 64) as volume:
             if volume is None:
                 continue
-            process = subprocess.Popen(train_command(volume, "--epochs", 1000, "--checkpoint-steps", 1),
+            process = subprocess.Popen(train_command(volume, "--epochs", 1000, "--checkpoint-steps", 1, "--keep-last", 4),
                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             found = spotctl.wait_until(lambda: len(list((volume / "checkpoints").glob("*.spck"))) > 3, 60)
             process.kill()
@@ -203,16 +203,17 @@ def killed_filled_restarted(folder):
             checks.check(found, f"the run had saved ({kind})")
             fill(volume)
             step = max(int(p.name[5:17]) for p in (volume / "checkpoints").glob("*.spck"))
-            result = train(volume, "--steps", step + 3, "--checkpoint-steps", 1)
+            result = train(volume, "--steps", step + 3, "--checkpoint-steps", 1, "--keep-last", 4)
             checks.check(result.code == 0 and saves(result),
                          f"a run that was killed goes on although its disk is full ({kind}): {result.code} {result.err}")
             checks.check(result.last("start")["step"] == step, f"from its last checkpoint: {step}")
             # The harder case: the dead writer left nothing in its folder.
             (volume / "filler").unlink()
+            train(volume, "--steps", step + 8, "--checkpoint-steps", 1, "--keep-last", 4)
             for left in (volume / "checkpoints").glob("writer-*/save-*"):
                 left.unlink()
             fill(volume)
-            result = train(volume, "--steps", step + 6, "--checkpoint-steps", 1)
+            result = train(volume, "--steps", step + 11, "--checkpoint-steps", 1, "--keep-last", 4)
             checks.check(result.code == 0 and saves(result),
                          f"nor does it need anything that a dead writer left ({kind}): {result.code} {result.err}")
 
