@@ -30,8 +30,8 @@
  *
  * TEXT
  *   Every text that leaves the library is valid UTF-8; bytes that are not are replaced by U+FFFD, and what is cut is
- * cut between characters. Only fields and functions that give a path alone give its bytes as the file system has them,
- *   whole, fit to be opened. A path in a message or in JSON is there to be read, not to be opened.
+ *   cut between characters. Only fields and functions that give a path alone give its bytes as the file system has
+ *   them, whole, fit to be opened. A path in a message or in JSON is there to be read, not to be opened.
  *
  * ERRORS
  *   Every function that can fail returns a spot_status and takes a spot_error ** as its last parameter. That
@@ -95,9 +95,9 @@ SPOT_API uint32_t spot_abi_version(void);
 SPOT_API const char* spot_version(void);
 /* JSON: {"version", "abi_version", "compiler", "build_type", "libraries": {"onednn", "flatbuffers", "curl",
  * "zlib"}, "backends": [{"name", "usable", "present", "detail"}], "processors": {"count", "reason"}}: each engine that
- * a build may have, whether it or its driver is here, and what it runs on or why it cannot be used; opens the engines' modules. "count" is the number of threads
- * that the key threads stands for when it is 0: one for each processor, within the CPU quota of the process's control
- * group. Lives for ever. Since 0. */
+ * a build may have, whether it or its driver is here, and what it runs on or why it cannot be used; opens the
+ * engines' modules. "count" is the number of threads that the key threads stands for when it is 0: one for each
+ * processor, within the CPU quota of the process's control group. Lives for ever. Since 0. */
 SPOT_API const char* spot_build_info(void);
 
 /* ---- Status and errors -------------------------------------------------------------------------------- */
@@ -550,9 +550,10 @@ SPOT_API spot_status spot_checkpoint_describe(const spot_checkpoint* checkpoint,
 SPOT_API spot_status spot_checkpoint_verify(const char* path, spot_cancel* cancel, uint64_t* good, uint64_t* bad,
                                             char** json, spot_error** error);
 /* The configuration of its run, the model as JSON unless it is a named one. Keys that this release does not know,
- * and all that name a place on a machine or network (volume, dataset_mirrors, metadata, metadata_endpoint, and
- * dataset when it is a folder), are left out: set them before use. dataset=auto becomes what it was for the run.
- * Since 0. */
+ * and all that whoever wrote the file must not choose for its reader, are left out: set them before use. Those are
+ * volume, volume_access, volume_must_be_mounted, volume_mode, durability, takeover, lease_wait_seconds, metadata,
+ * metadata_endpoint, metadata_v1, poll_seconds, dataset_mirrors, allow_config_change, and dataset when it is a folder.
+ * dataset=auto becomes what it was for the run. Since 0. */
 SPOT_API spot_status spot_checkpoint_config(const spot_checkpoint* checkpoint, spot_config** out, spot_error** error);
 /* Copies one tensor; `length` is its size in elements. SPOT_E_NOT_FOUND. Since 0. */
 SPOT_API spot_status spot_checkpoint_tensor(const spot_checkpoint* checkpoint, const char* name, float* values,

@@ -3,6 +3,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <system_error>
@@ -10,6 +11,7 @@
 
 #include <sys/stat.h>
 
+#include "base/file.h"
 #include "base/status.h"
 #include "base/text.h"
 
@@ -47,6 +49,11 @@ int share_like(int folder, int made) {
   if (!is_shared(folder)) return 0;
   if (::fstat(made, &info) != 0) return errno;
   return ::fchmod(made, S_ISDIR(info.st_mode) ? kSharedFolder : kSharedFile) == 0 ? 0 : errno;
+}
+
+int share_in(const std::filesystem::path& parent, int made) {
+  const Fd folder(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  return folder.valid() ? share_like(folder.get(), made) : 0;
 }
 
 void fail_path(const std::string& message, int os_errno, const std::filesystem::path& path, const std::string& remedy) {

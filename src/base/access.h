@@ -12,6 +12,8 @@ bool is_shared(int folder);
 
 /// Shares a file or folder that was made just now in `folder` when that is shared, whatever the umask. Returns errno.
 int share_like(int folder, int made);
+/// The same for a file that is, or will be, in the folder `parent`; one that cannot be opened shares nothing.
+int share_in(const std::filesystem::path& parent, int made);
 
 /// What the owner of a volume's folder does so that another user of its group may use it.
 constexpr const char* kShareVolume =

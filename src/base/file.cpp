@@ -187,16 +187,6 @@ void make_directory(const std::filesystem::path& directory) {
   if (!S_ISDIR(info.st_mode)) fail(Status::kIo, cat("'", directory.string(), "' exists and is not a directory"));
 }
 
-namespace {
-
-/// share_like() for a file that will be in the folder `parent`.
-int share_in(const std::filesystem::path& parent, const Fd& file) {
-  const Fd folder(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  return folder.valid() ? share_like(folder.get(), file.get()) : 0;
-}
-
-}  // namespace
-
 Fd place_file(const std::filesystem::path& path, std::span<const std::byte> bytes, const Fd* staging, unsigned mode) {
   const std::filesystem::path parent = path.parent_path().empty() ? "." : path.parent_path();
   const Fd beside = staging == nullptr ? open_file(parent, O_RDONLY | O_DIRECTORY) : Fd();
@@ -206,7 +196,7 @@ Fd place_file(const std::filesystem::path& path, std::span<const std::byte> byte
   Fd fd(::openat(directory, temporary.c_str(), kFlags, mode));
   int error = fd.valid() ? write_all(fd.get(), bytes.data(), bytes.size()) : errno;
   if (error == 0 && ::fsync(fd.get()) != 0) error = errno;
-  if (error == 0) error = share_in(parent, fd);
+  if (error == 0) error = share_in(parent, fd.get());
   if (error == 0 && ::renameat(directory, temporary.c_str(), AT_FDCWD, path.c_str()) != 0) error = errno;
   if (error == EXDEV && staging != nullptr) {
     ::unlinkat(directory, temporary.c_str(), 0);

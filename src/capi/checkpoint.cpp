@@ -52,18 +52,29 @@ Json typed_value(const std::string& name, const std::string& value) {
   return json.is_number() || json.is_boolean() ? json : Json(value);
 }
 
-/// Keys whose values name places on a machine or network. Whoever wrote a checkpoint must not choose where its
-/// reader reads, writes or connects to.
-bool names_place(std::string_view key) {
-  constexpr std::string_view kPlaces[] = {"volume", "volume_must_be_mounted", "dataset_mirrors", "metadata",
-                                          "metadata_endpoint"};
-  return std::find(std::begin(kPlaces), std::end(kPlaces), key) != std::end(kPlaces);
+/// Keys that are the reader's alone. Whoever wrote a checkpoint must not choose where its reader reads, writes or
+/// connects to, who may read what he writes, how safe that is, nor what it takes from other processes.
+bool is_readers_own(std::string_view key) {
+  constexpr std::string_view kOwn[] = {"volume",
+                                       "volume_access",
+                                       "volume_must_be_mounted",
+                                       "volume_mode",
+                                       "durability",
+                                       "takeover",
+                                       "metadata",
+                                       "metadata_endpoint",
+                                       "metadata_v1",
+                                       "dataset_mirrors",
+                                       "lease_wait_seconds",
+                                       "poll_seconds",
+                                       "allow_config_change"};
+  return std::ranges::find(kOwn, key) != std::end(kOwn);
 }
 
 void set_from_checkpoint(spot::Config& config, const spot::ConfigKey& key, const std::string& value,
                          const spot::CheckpointMeta& meta) {
   // A recipe has done its work: every key has its value.
-  if (names_place(key.name) || key.name == "recipe") return;
+  if (is_readers_own(key.name) || key.name == "recipe") return;
   if (key.name == "dataset") {
     // What auto became is part of the run.
     const std::string& name = value == "auto" ? meta.dataset_name : value;

@@ -34,7 +34,7 @@ std::string describe_build() {
                                           {"zlib", spot::gzip_library_version()}}},
                                         {"backends", std::move(backends)},
                                         {"processors", {{"count", processors.count}, {"reason", processors.reason}}}};
-  return build.dump();
+  return build.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
 }  // namespace

@@ -52,24 +52,45 @@ class AsyncWriter::Waiting {
   AsyncWriter& writer_;
 };
 
-/// With the mutex held at both ends, but not while `stop` is asked.
+namespace {
+
+/// Lets go of the mutex while in scope.
+class Unlocked {
+ public:
+  explicit Unlocked(std::unique_lock<std::mutex>& lock) : lock_(lock) { lock_.unlock(); }
+  ~Unlocked() { lock_.lock(); }
+  Unlocked(const Unlocked&) = delete;
+  Unlocked& operator=(const Unlocked&) = delete;
+
+ private:
+  std::unique_lock<std::mutex>& lock_;
+};
+
+bool ask_unlocked(std::unique_lock<std::mutex>& lock, const StopCheck& stop) {
+  const Unlocked unlocked(lock);
+  return stop();
+}
+
+}  // namespace
+
+/// With the mutex held at both ends, but not while `stop`, which may throw, is asked.
 template <typename Condition>
 void AsyncWriter::wait_until(std::unique_lock<std::mutex>& lock, const StopCheck& stop, const Condition& condition) {
   constexpr std::chrono::milliseconds kAskAgain{50};
   const Waiting waiting(*this);
   if (!stop) return changed_.wait(lock, condition);
   while (!changed_.wait_for(lock, kAskAgain, condition)) {
-    lock.unlock();
-    const bool stopped = stop();
-    lock.lock();
-    if (stopped) fail(Status::kCancelled, "cancelled while waiting for a save, which goes on");
+    if (ask_unlocked(lock, stop)) {
+      fail(Status::kCancelled, "cancelled while waiting for a save, which goes on");
+    }
   }
 }
 
-void AsyncWriter::prepare() {
+void AsyncWriter::prepare(std::string run_id) {
   {
     const std::lock_guard lock(mutex_);
     prepare_ = true;
+    prepare_for_ = std::move(run_id);
   }
   changed_.notify_all();
 }
@@ -161,13 +182,19 @@ bool AsyncWriter::is_ending() {
   return stop_;
 }
 
-/// What can wait until nobody waits: retention after a save of run `run_id`, and a file for the next save.
-void AsyncWriter::tidy_up(const std::string* run_id) {
+/// What can wait until nobody waits: retention after a save of run `run_id`, or what it has to read before the first
+/// one, and a file for the next save.
+void AsyncWriter::tidy_up(const std::string& run_id, bool saved) {
+  // Retention is owed at the end, too; nobody needs the rest then.
+  const StopCheck stop = [this] { return save_is_waiting() || is_ending(); };
   try {
     try {
-      if (run_id != nullptr) store_.prune(*run_id, [this] { return save_is_waiting(); });
-      // Retention is owed at the end, too; nobody needs a file for a next save then.
-      store_.prepare(state_bytes_, [this] { return save_is_waiting() || is_ending(); });
+      if (saved) {
+        store_.prune(run_id, [this] { return save_is_waiting(); });
+      } else {
+        store_.look_around(run_id, stop);
+      }
+      store_.prepare(state_bytes_, stop);
     } catch (const std::exception& error) {
       log_.warning(cat("old checkpoints were not removed, or no file made ready for the next: ", error.what()));
     }
@@ -188,7 +215,7 @@ void AsyncWriter::work_on(std::unique_ptr<Save> save) {
     choose_priority();
   }
   changed_.notify_all();
-  if (durable) tidy_up(&run_id);
+  if (durable) tidy_up(run_id, true);
 }
 
 void AsyncWriter::work() {
@@ -198,15 +225,17 @@ void AsyncWriter::work() {
     if (queue_.empty() && stop_) return;
     busy_ = true;
     std::unique_ptr<Save> save;
+    std::string run_id;
     if (queue_.empty()) {
       prepare_ = false;
+      run_id.swap(prepare_for_);
     } else {
       save = std::move(queue_.front());
       queue_.pop_front();
     }
     lock.unlock();
     if (save == nullptr) {
-      tidy_up(nullptr);
+      tidy_up(run_id, false);
     } else {
       work_on(std::move(save));
     }

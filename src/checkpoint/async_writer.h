@@ -36,8 +36,9 @@ class AsyncWriter {
   AsyncWriter(const AsyncWriter&) = delete;
   AsyncWriter& operator=(const AsyncWriter&) = delete;
 
-  /// Lets the thread make a file ready for the first save, while there is nothing else to do.
-  void prepare();
+  /// Lets the thread look at the files of run `run_id` and make one ready for the first save, while there is nothing
+  /// else to do.
+  void prepare(std::string run_id);
 
   /// Hands a state to the thread, which lets go of it when it is saved. While kMostSaves are under way it waits: no
   /// save is dropped. Returns a ticket. What passed since `asked_ns` of the monotonic clock, when the save was asked
@@ -72,7 +73,7 @@ class AsyncWriter {
   void work_on(std::unique_ptr<Save> save);
   SaveOutcome save(Save& save);
   SaveOutcome try_to_save(const Save& save);
-  void tidy_up(const std::string* run_id);
+  void tidy_up(const std::string& run_id, bool saved);
   [[nodiscard]] bool save_is_waiting();
   [[nodiscard]] bool is_ending();
 
@@ -90,8 +91,9 @@ class AsyncWriter {
   std::uint64_t urgent_ = 0;  ///< the ticket of the last urgent save
   int waiting_ = 0;           ///< threads
   Priority priority_ = Priority::kNormal;
-  bool busy_ = false;     ///< the thread uses the store
-  bool prepare_ = false;  ///< asked for
+  bool busy_ = false;        ///< the thread uses the store
+  bool prepare_ = false;     ///< asked for
+  std::string prepare_for_;  ///< run
   bool stop_ = false;
   std::thread thread_;
 };

@@ -1,10 +1,17 @@
 #include "checkpoint/decoder.h"
 
+#include <algorithm>
+#include <array>
 #include <bit>
 #include <cstdint>
 #include <cstring>
+#include <fcntl.h>
 #include <limits>
+#include <unistd.h>
 #include <vector>
+
+#include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/hash.h"
@@ -30,8 +37,19 @@ constexpr fb::uoffset_t kMaxRank = 8;  // of spot_tensor_info
 /// Turns a verified FlatBuffer into a checkpoint, trusting none of its values.
 class Decoder {
  public:
-  Decoder(std::span<const std::byte> payload, const std::string& origin, const StopCheck& stop)
-      : payload_(payload), origin_(origin), stop_(stop), what_(cat("verifying '", origin, "'")) {}
+  /// At most `allowance` bytes are copied out of it.
+  Decoder(std::span<const std::byte> payload, std::size_t allowance, const std::string& origin, const StopCheck& stop)
+      : payload_(payload),
+        allowance_(allowance),
+        origin_(origin),
+        stop_(stop),
+        what_(cat("verifying '", origin, "'")) {}
+
+  CheckpointMeta decode_meta() {
+    CheckpointMeta meta;
+    decode_meta(verified_table(), meta);
+    return meta;
+  }
 
   Checkpoint decode() {
     const format::Checkpoint& table = verified_table();
@@ -63,7 +81,7 @@ class Decoder {
   /// Accounts for what is copied out of the file. In a FlatBuffer many fields may share one content, so that a small
   /// file could ask for any amount of memory; ours never do.
   void charge(std::size_t bytes, const void* at) {
-    if (bytes > payload_.size() - charged_) corrupt("it announces more content than it has", at);
+    if (bytes > allowance_ - charged_) corrupt("it announces more content than it has", at);
     charged_ += bytes;
   }
 
@@ -179,16 +197,66 @@ class Decoder {
   }
 
   std::span<const std::byte> payload_;
+  std::size_t allowance_;
   const std::string& origin_;
   const StopCheck& stop_;
   std::string what_;
-  std::size_t charged_ = 0;  ///< at most payload_.size()
+  std::size_t charged_ = 0;  ///< at most allowance_
 };
+
+/// Zeros, of which only those that are written to take memory.
+class Blank {
+ public:
+  explicit Blank(std::size_t size)
+      : size_(size),
+        start_(::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)) {}
+  ~Blank() {
+    if (valid()) ::munmap(start_, size_);
+  }
+  Blank(const Blank&) = delete;
+  Blank& operator=(const Blank&) = delete;
+
+  [[nodiscard]] bool valid() const { return start_ != MAP_FAILED; }
+  [[nodiscard]] std::span<std::byte> bytes() const { return {static_cast<std::byte*>(start_), size_}; }
+
+ private:
+  std::size_t size_;
+  void* start_;
+};
+
+bool read_at(const Fd& file, std::span<std::byte> bytes, std::size_t at) {
+  return ::pread(file.get(), bytes.data(), bytes.size(), static_cast<off_t>(at)) == static_cast<ssize_t>(bytes.size());
+}
 
 }  // namespace
 
+std::optional<CheckpointMeta> glance_at_checkpoint(const std::filesystem::path& path) {
+  const Fd file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  struct stat info {};
+  if (!file.valid() || ::fstat(file.get(), &info) != 0 || !S_ISREG(info.st_mode)) return std::nullopt;
+  const auto size = static_cast<std::uint64_t>(info.st_size);
+  std::array<std::byte, kTrailerSize> end{};
+  if (size < kTrailerSize || !read_at(file, end, size - kTrailerSize)) return std::nullopt;
+  const auto trailer = decode_trailer(end);
+  if (!trailer || trailer->major != kFormatMajor || trailer->payload_size == 0 || trailer->payload_size > kMaxPayload ||
+      trailer->payload_size > size - kTrailerSize) {
+    return std::nullopt;
+  }
+  // The tables lie in front of the tensors, which stay blank.
+  const Blank payload(trailer->payload_size);
+  if (!payload.valid()) return std::nullopt;
+  const std::span<std::byte> bytes = payload.bytes();
+  if (!read_at(file, bytes.first(std::min(kGlance, bytes.size())), 0)) return std::nullopt;
+  try {
+    return Decoder(bytes, std::min(kGlance, bytes.size()), path.string(), {}).decode_meta();
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
 Checkpoint decode_checkpoint(std::span<const std::byte> bytes, const std::string& origin, const StopCheck& stop) {
-  Checkpoint checkpoint = Decoder(check_trailer(bytes, origin, stop), origin, stop).decode();
+  const std::span<const std::byte> payload = check_trailer(bytes, origin, stop);
+  Checkpoint checkpoint = Decoder(payload, payload.size(), origin, stop).decode();
   const auto trailer = decode_trailer(bytes.last<kTrailerSize>());
   if (trailer->generation != checkpoint.meta.generation || trailer->writer_epoch != checkpoint.meta.writer_epoch) {
     fail_corrupt(origin, "its trailer is that of another checkpoint", bytes.size() - kTrailerSize);

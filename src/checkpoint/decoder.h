@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -18,6 +19,12 @@ Checkpoint decode_checkpoint(std::span<const std::byte> bytes, const std::string
 /// Reads a file into memory, never mapping it, and decodes it. On a volume links are refused; the user's own paths may
 /// be some. Throws kNotFound, kIo and like decode_checkpoint().
 Checkpoint load_checkpoint(const std::filesystem::path& path, Links links, const StopCheck& stop = {});
+
+/// Everything but the tensors of a file that looks like a checkpoint, without reading them, so that neither their size
+/// nor their content matters: at most kGlance bytes. Nothing is verified but the structure. Nothing where that needs
+/// more, or the file cannot be read.
+std::optional<CheckpointMeta> glance_at_checkpoint(const std::filesystem::path& path);
+constexpr std::size_t kGlance = std::size_t{1} << 18;
 
 /// FlatBuffers' version, e.g. "2.0.8".
 std::string checkpoint_library_version();

@@ -12,7 +12,6 @@
 #include <utility>
 #include <vector>
 
-#include <sys/random.h>
 #include <sys/stat.h>
 
 #include "base/access.h"
@@ -163,18 +162,24 @@ void empty_workspace(const Fd& folder, const Fd& workspace, Lock lock) {
   }
 }
 
-/// make_claim(), and where the disk is too full for it, once more without what the writers before, who are dead or
-/// about to be taken over from, have left in their workspaces.
+/// make_claim(). Where the disk is too full for it, again without what the writers before, who are dead, have left in
+/// their workspaces, and again when `make_room` has made some.
 std::optional<Claim> make_claim_on_full_disk(const Fd& folder, const std::filesystem::path& path, const Clock& clock,
-                                             const std::vector<std::uint64_t>& epochs_before) {
+                                             const std::vector<std::uint64_t>& dead,
+                                             const std::function<bool()>& make_room) {
   try {
     return make_claim(folder, path, clock);
   } catch (const Error& error) {
     if (error.status() != Status::kNoSpace) throw;
   }
-  for (const std::uint64_t epoch : epochs_before) {
+  for (const std::uint64_t epoch : dead) {
     const Fd workspace = open_workspace(folder, workspace_name(epoch));
     if (workspace.valid()) empty_workspace(folder, workspace, Lock::kKeep);
+  }
+  try {
+    return make_claim(folder, path, clock);
+  } catch (const Error& error) {
+    if (error.status() != Status::kNoSpace || !make_room || !make_room()) throw;
   }
   return make_claim(folder, path, clock);
 }
@@ -263,19 +268,21 @@ WriterLease::WriterLease(const Fd& folder, std::filesystem::path path, std::uint
       lock_(std::move(lock)) {}
 
 WriterLease WriterLease::acquire(const Fd& folder, const std::filesystem::path& path, std::uint64_t last_epoch,
-                                 const LeaseOptions& options, const Clock& clock, const Log& log,
-                                 const StopCheck& stop) {
+                                 const LeaseOptions& options, const Clock& clock, const Log& log, const StopCheck& stop,
+                                 const std::function<bool()>& make_room) {
   Wait wait(path, options, clock, log, stop);
   for (;;) {
     const std::vector<std::uint64_t> before = epochs_in(folder);
     const std::uint64_t epoch = std::max(last_epoch, before.empty() ? 0 : before.back()) + 1;
     // Held until our own lock is in place, so that of several who wait one takes over and the others see it.
     LivenessLock lock_before;
+    bool none_lives = before.empty();
     if (!before.empty()) {
       const std::string lock_path = cat(workspace_name(before.back()), "/", kLockName);
       lock_before =
           LivenessLock(Fd(::openat(folder.get(), lock_path.c_str(), O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)));
       const LockResult result = lock_before.try_lock();
+      none_lives = result == LockResult::kLocked;
       if (result == LockResult::kHeld && !options.takeover) {
         wait.pause(owner_of(folder, before.back()));
         continue;
@@ -286,7 +293,9 @@ WriterLease WriterLease::acquire(const Fd& folder, const std::filesystem::path& 
         log.warning(cat("cannot tell whether the last writer of '", path.string(), "' still runs; if so it is fenced"));
       }
     }
-    std::optional<Claim> claim = make_claim_on_full_disk(folder, path, clock, before);
+    // A writer that may live loses nothing before this one has its epoch: it may yet fail to get it.
+    std::optional<Claim> claim =
+        none_lives ? make_claim_on_full_disk(folder, path, clock, before, make_room) : make_claim(folder, path, clock);
     if (!claim || !publish_claim(folder, *claim, epoch)) continue;
     // Let go before its file is removed: a network file system keeps a file that is open here under another name.
     lock_before = LivenessLock();

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -30,10 +31,13 @@ struct LeaseOptions {
 class WriterLease {
  public:
   /// Waits for the present writer while it lives, then takes over. `folder` is the open `path` and must outlive
-  /// the lease. The epoch is larger than `last_epoch`, should workspaces have been lost. Throws kTimeout when the wait
-  /// was too short, kCancelled when `stop` said so, kIo.
+  /// the lease. The epoch is larger than `last_epoch`, should workspaces have been lost. On a full disk, and only where
+  /// the writers before are known to be dead, what they have left in their workspaces is removed; then `make_room` is
+  /// asked to remove something of the folder, once (false: it could not). Throws kTimeout when the wait was too short,
+  /// kCancelled when `stop` said so, kNoSpace, kIo.
   static WriterLease acquire(const Fd& folder, const std::filesystem::path& path, std::uint64_t last_epoch,
-                             const LeaseOptions& options, const Clock& clock, const Log& log, const StopCheck& stop);
+                             const LeaseOptions& options, const Clock& clock, const Log& log, const StopCheck& stop,
+                             const std::function<bool()>& make_room = {});
 
   [[nodiscard]] std::uint64_t epoch() const { return epoch_; }
   [[nodiscard]] const Fd& workspace() const { return workspace_; }

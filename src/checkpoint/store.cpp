@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <new>
+#include <span>
 #include <unistd.h>
 #include <utility>
 #include <vector>
@@ -57,32 +59,27 @@ CheckpointStore::CheckpointStore(const std::filesystem::path& directory, const S
 }
 
 WriterLease CheckpointStore::acquire_lease(const StoreOptions& options, const StopCheck& stop) const {
-  const auto acquire = [&] {
-    return WriterLease::acquire(directory_fd_, directory_, last_writer_epoch(directory_, stop), options.lease, clock_,
-                                log_, stop);
-  };
-  try {
-    return acquire();
-  } catch (const Error& error) {
-    // No one is at work here, or this one would have waited for it.
-    if (error.status() != Status::kNoSpace || !remove_oldest()) throw;
-  }
-  return acquire();
+  return WriterLease::acquire(directory_fd_, directory_, last_writer_epoch(directory_, stop), options.lease, clock_,
+                              log_, stop, [&] { return remove_oldest(stop); });
 }
 
-bool CheckpointStore::remove_oldest() const {
+bool CheckpointStore::remove_oldest(const StopCheck& stop) const {
   std::vector<RetentionCandidate> candidates;
   std::string run_id;
-  for (const StoredFile& file : list_by_lineage(directory_)) {
-    try {
-      const CheckpointMeta meta = load_checkpoint(file.path, Links::kRefuse).meta;
-      if (candidates.empty()) run_id = meta.run_id;
-      const Known known = describe(meta);
-      if (meta.run_id == run_id) candidates.push_back({file.path.filename().string(), known.step, known.accuracy});
-    } catch (const Error&) {  // no good to keep in place of another
+  for (const StoredFile& file : list_by_lineage(directory_, stop)) {
+    if (!run_id.empty()) {
+      const auto meta = glance_at_checkpoint(file.path);
+      if (meta && meta->run_id != run_id) continue;
     }
+    MaybeKnown known;
+    examine(file.path, known, stop);
+    // A damaged one, or one that recovery would object to, is no good to keep in place of another.
+    if (!known || !known->resumable) continue;
+    if (run_id.empty()) run_id = known->run_id;
+    if (known->run_id == run_id) candidates.push_back({file.path.filename().string(), known->step, known->accuracy});
   }
   const std::vector<std::string> names = superseded(candidates, least_of(wanted_));
+  // By its own name: nobody lives who could be hindered by it, and there is no workspace yet to rename it into.
   if (names.empty() || ::unlinkat(directory_fd_.get(), names.back().c_str(), 0) != 0) return false;
   log_.warning(cat("the volume is full: '", names.back(), "' is removed to make room for a writer's folder"));
   return true;
@@ -97,7 +94,9 @@ SaveReport CheckpointStore::commit(CheckpointMeta meta, const StateReader& state
     } catch (const Error& error) {
       // A file that may not be so large (EFBIG) finds no more room where others are removed.
       const bool full = error.status() == Status::kNoSpace && error.details().os_errno != EFBIG;
-      if (!full || !make_room(meta)) throw;
+      // Nor does one that has its name already: that the folder could not be synced is no lack of room for the file,
+      // and until the name is durable nothing older is removed.
+      if (!full || is_doubtful(meta.generation) || !make_room(meta)) throw;
     }
   }
 }
@@ -142,31 +141,68 @@ CheckpointStore::Known CheckpointStore::describe(const CheckpointMeta& meta) {
   return known;
 }
 
-const CheckpointStore::MaybeKnown& CheckpointStore::knowledge_of(const std::filesystem::path& path) {
+void CheckpointStore::examine(const std::filesystem::path& path, MaybeKnown& known, const StopCheck& stop) const {
+  try {
+    const Checkpoint checkpoint = load_checkpoint(path, Links::kRefuse, stop);
+    Known found = describe(checkpoint.meta);
+    found.resumable = objection_to(checkpoint).empty();
+    known = std::move(found);
+  } catch (const Error& error) {
+    if (error.status() == Status::kCancelled) throw;
+    known.reset();
+    log_.warning(cat("retention leaves '", path.string(), "' alone: ", error.what()));
+  }
+}
+
+CheckpointStore::MaybeKnown& CheckpointStore::glance_at(const std::filesystem::path& path) {
   const auto [found, is_new] = known_.try_emplace(path.filename().string());
-  if (is_new) {
-    try {
-      found->second = describe(load_checkpoint(path, Links::kRefuse).meta);
-    } catch (const Error& error) {
-      log_.warning(cat("retention leaves '", path.string(), "' alone: ", error.what()));
-    }
+  if (!is_new) return found->second;
+  if (const auto meta = glance_at_checkpoint(path)) {
+    Known known = describe(*meta);
+    known.verified = false;
+    found->second = std::move(known);
+  } else {
+    examine(path, found->second, {});
   }
   return found->second;
 }
 
 std::optional<std::vector<RetentionCandidate>> CheckpointStore::candidates_of(const std::string& run_id,
                                                                               const StopCheck& stop) {
-  std::vector<RetentionCandidate> candidates;
-  for (const StoredFile& file : list_by_lineage(directory_)) {
-    std::string name = file.path.filename().string();
-    if (doubtful_.contains(name)) continue;
-    // Files of an earlier process have to be read; what was read already is known the next time.
-    if (!known_.contains(name) && stop && stop()) return std::nullopt;
-    const MaybeKnown& known = knowledge_of(file.path);
-    // A damaged one is recovery's business, and no good to keep in place of another.
-    if (known && known->run_id == run_id) candidates.push_back({std::move(name), known->step, known->accuracy});
+  const std::vector<StoredFile> files = list_by_lineage(directory_);
+  for (;;) {
+    std::vector<RetentionCandidate> candidates, objectionable;
+    for (const StoredFile& file : files) {
+      std::string name = file.path.filename().string();
+      if (doubtful_.contains(name)) continue;
+      // Files of an earlier process have to be looked at; what was is known the next time.
+      if (!known_.contains(name) && stop && stop()) return std::nullopt;
+      const MaybeKnown& known = glance_at(file.path);
+      // A damaged one is recovery's business, and no good to keep in place of another.
+      if (!known || known->run_id != run_id) continue;
+      if (known->resumable) {
+        candidates.push_back({std::move(name), known->step, known->accuracy});
+      } else {
+        objectionable.push_back({std::move(name), known->step, std::numeric_limits<double>::quiet_NaN()});
+      }
+    }
+    std::ranges::move(objectionable, std::back_inserter(candidates));
+    // Whatever is removed is so because these are kept, so they have to be good.
+    const std::vector<std::string> others =
+        superseded(candidates, {.keep_last = retention_.keep_last, .keep_best = retention_.keep_best});
+    bool is_news = false;
+    for (const RetentionCandidate& candidate : candidates) {
+      MaybeKnown& known = known_[candidate.name];
+      if (known->verified || std::ranges::find(others, candidate.name) != others.end()) continue;
+      try {
+        examine(directory_ / candidate.name, known, stop);
+      } catch (const Error&) {  // stopped
+        return std::nullopt;
+      }
+      is_news = true;
+    }
+    if (!is_news) return candidates;
   }
-  return candidates;
 }
 
 bool CheckpointStore::recycle_superseded(const std::string& run_id, const StopCheck& stop) {
@@ -210,6 +246,10 @@ void CheckpointStore::keep_bound(const std::string& run_id) {
   }
 }
 
+bool CheckpointStore::is_doubtful(std::uint64_t generation) const {
+  return std::ranges::any_of(doubtful_, [&](const auto& doubtful) { return doubtful.second == generation; });
+}
+
 bool CheckpointStore::make_room(const CheckpointMeta& meta) {
   bool freed = workspace_.release();
   freed = !doubtful_.empty() || freed;
@@ -220,6 +260,10 @@ bool CheckpointStore::make_room(const CheckpointMeta& meta) {
     // Fewer than the keys keep, one at a time: never the last two, the best, nor those that are kept for ever.
     Retention least = least_of(wanted_);
     names = superseded(candidates, least);
+    if (names.empty() && !candidates.empty() && !known_[candidates.back().name]->resumable) {
+      names =
+          superseded(std::span(candidates).last(1), {.keep_last = 0, .keep_best = 0, .keep_every = wanted_.keep_every});
+    }
     if (names.empty()) return false;
     names.erase(names.begin(), names.end() - 1);
     const auto oldest = std::find_if(candidates.begin(), candidates.end(),
@@ -250,6 +294,10 @@ void CheckpointStore::prune(const std::string& run_id, const StopCheck& stop) {
   if (recycle_superseded(run_id, stop) && !(stop && stop())) workspace_.make_recycling_durable();
 }
 
+void CheckpointStore::look_around(const std::string& run_id, const StopCheck& stop) {
+  candidates_of(run_id, stop);
+}
+
 void CheckpointStore::prepare(std::size_t state_bytes, const StopCheck& stop) {
   if (is_short_of_room()) return;
   try {
@@ -264,13 +312,16 @@ void CheckpointStore::release_spares() {
   workspace_.release();
 }
 
-std::uint64_t CheckpointStore::reusable_files(const std::string& run_id) const {
-  std::uint64_t files = 0;
-  for (const StoredFile& file : list_checkpoints(directory_)) {
-    const auto known = known_.find(file.path.filename().string());
-    if (known == known_.end() || (known->second && known->second->run_id == run_id)) ++files;
+std::uint64_t reusable_bytes(const std::filesystem::path& directory, std::string run_id, std::uint64_t keep_every) {
+  std::uint64_t bytes = 0;
+  for (const StoredFile& file : list_by_lineage(directory)) {
+    const auto meta = glance_at_checkpoint(file.path);
+    if (!meta) continue;
+    if (run_id.empty()) run_id = meta->run_id;
+    const bool is_milestone = keep_every != 0 && meta->step % keep_every == 0;
+    if (meta->run_id == run_id && !is_milestone) bytes += file.bytes;
   }
-  return files;
+  return bytes;
 }
 
 std::uint64_t checkpoint_bytes(std::size_t state_bytes) {
@@ -295,7 +346,9 @@ std::optional<Checkpoint> CheckpointStore::try_restore(const std::filesystem::pa
   }
   try {
     Checkpoint checkpoint = load_checkpoint(path, Links::kRefuse, stop);
-    known_[name] = describe(checkpoint.meta);
+    Known known = describe(checkpoint.meta);
+    known.resumable = objection_to(checkpoint).empty();
+    known_[name] = std::move(known);
     return checkpoint;
   } catch (const Error& error) {
     if (error.status() == Status::kNotFound) return std::nullopt;  // somebody removed it

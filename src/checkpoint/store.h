@@ -26,6 +26,10 @@ constexpr std::uint64_t kFilesBeside = 2;
 /// The size, at most, of the checkpoint file of a state of so many bytes.
 std::uint64_t checkpoint_bytes(std::size_t state_bytes);
 
+/// Bytes of those checkpoint files of a folder that later saves of run `run_id` (empty: of the newest file's run) will
+/// be written over or make superfluous. Those that keep_every keeps for ever are none.
+std::uint64_t reusable_bytes(const std::filesystem::path& directory, std::string run_id, std::uint64_t keep_every);
+
 struct StoreOptions {
   Retention retention;
   LeaseOptions lease;
@@ -61,21 +65,23 @@ class CheckpointStore {
   /// returns, the checkpoint survives a power cut; old ones are then pruned by prune(), or, where that was left out,
   /// before the next commit: the files of a run, those of the workspace included, are never more than keep_last,
   /// keep_best, the milestones and kFilesBeside. On a full disk it makes room by what may go, in the end by all but
-  /// the last two and the best, and tries again. Throws kNoSpace, kIo, kFenced or kDiverged (a value that is
-  /// not allowed) and leaves the earlier checkpoints that are kept as they were.
+  /// the last two and the best, and tries again; but not where the file has its name and only the sync of the folder
+  /// failed. Throws kNoSpace, kIo, kFenced or kDiverged (a value that is not allowed) and leaves the earlier
+  /// checkpoints that are kept as they were.
   SaveReport commit(CheckpointMeta meta, const StateReader& state);
 
   /// Takes back the files of run `run_id` that the retention rules do not keep. Only what is durable, and written or
-  /// verified by this process, counts as kept. Other runs' files are theirs. When `stop` says so, because a save
+  /// verified by this process, counts as kept, and what recovery would object to only where there is nothing better.
+  /// Other runs' files are theirs. When `stop` says so, because a save
   /// waits, nothing is read and no sync waited for; what is left out then is done by the next save.
   void prune(const std::string& run_id, const StopCheck& stop);
+  /// Verifies what prune() would have to, unless `stop` says so before.
+  void look_around(const std::string& run_id, const StopCheck& stop);
   /// Makes a file ready for the next save, of a state of so many bytes, unless there is one, there is no room for it,
   /// or `stop` says so.
   void prepare(std::size_t state_bytes, const StopCheck& stop);
   /// Removes what was made ready, to leave its room to something else.
   void release_spares();
-  /// Files that later saves of run `run_id` will be written over or make superfluous.
-  [[nodiscard]] std::uint64_t reusable_files(const std::string& run_id) const;
 
   /// The newest checkpoint, by lineage, that is whole; newer damaged ones are renamed to *.corrupt and reported.
   /// One whose restore was begun three times and never confirmed is set aside too: it kills its restorer. One with a
@@ -99,6 +105,8 @@ class CheckpointStore {
     std::string run_id;
     std::uint64_t step = 0;
     double accuracy = 0;
+    bool verified = true;   ///< false: nothing but the structure of its tables
+    bool resumable = true;  ///< recovery has no objection
   };
   using MaybeKnown = std::optional<Known>;
 
@@ -107,18 +115,25 @@ class CheckpointStore {
   std::optional<Checkpoint> try_restore(const std::filesystem::path& path, const StopCheck& stop);
   /// Why a whole checkpoint must not be taken; empty: it may be.
   [[nodiscard]] std::string objection_to(const Checkpoint& checkpoint) const;
-  const MaybeKnown& knowledge_of(const std::filesystem::path& path);
+  /// What is known without reading the tensors.
+  MaybeKnown& glance_at(const std::filesystem::path& path);
+  /// Reads and verifies all of it.
+  void examine(const std::filesystem::path& path, MaybeKnown& known, const StopCheck& stop) const;
   WriterLease acquire_lease(const StoreOptions& options, const StopCheck& stop) const;
-  /// Removes the oldest file that a full disk need not keep, of the newest one's run; false when there is none.
-  [[nodiscard]] bool remove_oldest() const;
+  /// Removes the oldest file that a full disk need not keep, of the newest one's run; false when there is none. Only
+  /// while no other writer lives.
+  [[nodiscard]] bool remove_oldest(const StopCheck& stop) const;
   SaveReport try_to_commit(CheckpointMeta& meta, const StateReader& state);
-  /// The run's durable and whole files, newest first; nothing when `stop` said so before they were all known.
+  /// The run's durable files, newest first, those that recovery would object to last. Those that are kept in place of
+  /// others are whole. Nothing when `stop` said so before that was known.
   std::optional<std::vector<RetentionCandidate>> candidates_of(const std::string& run_id, const StopCheck& stop);
   /// False when `stop` said so.
   bool recycle_superseded(const std::string& run_id, const StopCheck& stop);
   void drop_doubtful(std::uint64_t before_generation);
   /// See commit().
   void keep_bound(const std::string& run_id);
+  /// The name of that generation is there, but perhaps not on the disk.
+  [[nodiscard]] bool is_doubtful(std::uint64_t generation) const;
   /// False when nothing is left that may go.
   bool make_room(const CheckpointMeta& meta);
   [[nodiscard]] bool is_short_of_room() const;

@@ -49,8 +49,7 @@ struct FoundCheckpoint {
 };
 
 /// The file at `path`, or the newest good one of the folder or volume: one whose state is not finite only when there is
-/// no better. Changes nothing. Throws kNotFound,
-/// kCorrupt when every one is damaged, or kCancelled.
+/// no better. Changes nothing. Throws kNotFound, kCorrupt when every one is damaged, or kCancelled.
 FoundCheckpoint find_checkpoint(const std::filesystem::path& path, const StopCheck& stop = {});
 
 }  // namespace spot

@@ -6,6 +6,7 @@
 
 #include <sys/stat.h>
 
+#include "base/access.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/hash.h"
@@ -18,6 +19,8 @@ namespace {
 constexpr std::size_t kHashDigits = 16;
 /// Who writes to a file writes more often.
 constexpr std::int64_t kAbandonedNs = 600'000'000'000;
+/// Who uses an entry starts a run more often, or makes it again.
+constexpr std::int64_t kUnusedNs = 7 * std::int64_t{86'400'000'000'000};
 
 std::string hash_suffix(std::span<const std::byte> bytes, const StopCheck& stop, std::string_view what) {
   Hasher64 hasher;
@@ -26,6 +29,12 @@ std::string hash_suffix(std::span<const std::byte> bytes, const StopCheck& stop,
   unsigned char big_endian[8];
   for (int i = 0; i < 8; ++i) big_endian[i] = static_cast<unsigned char>(hash >> (56 - 8 * i));
   return cat(".", to_hex(big_endian, sizeof big_endian));
+}
+
+/// Nanoseconds that a file is kept after its last change or use; 0: for ever.
+std::int64_t kept_for(std::string_view name) {
+  if (name.starts_with(kUnfinishedPrefix)) return kAbandonedNs;
+  return name.starts_with(kUnpackedPrefix) ? kUnusedNs : 0;
 }
 
 void throw_if_cancelled(const Error& error) {
@@ -55,7 +64,11 @@ std::shared_ptr<const MappedFile> ContentCache::find(const std::string& key, con
   try {
     auto file = std::make_shared<const MappedFile>(*path);
     const std::string suffix = hash_suffix(file->bytes(), stop, cat("verifying '", path->string(), "'"));
-    if (path->string().ends_with(suffix)) return file;
+    if (path->string().ends_with(suffix)) {
+      // sweep() goes by the time of the last use. Where that cannot be noted the entry is made again some day.
+      if (!read_only_) ::utimensat(AT_FDCWD, path->c_str(), nullptr, AT_SYMLINK_NOFOLLOW);
+      return file;
+    }
     log_.warning(cat("cached file '", path->string(), "' is damaged: making it anew"));
     if (!read_only_) ::unlink(path->c_str());
   } catch (const Error& error) {
@@ -94,7 +107,8 @@ void ContentCache::write(const std::string& name, std::span<const std::byte> byt
       ::sync_file_range(fd.get(), begin, static_cast<off_t>(piece.size()), kWriteAndWait);
       begin += static_cast<off_t>(piece.size());
     });
-    int error = fd.close();
+    int error = share_in(directory_, fd.get());
+    if (const int late = fd.close(); error == 0) error = late;
     if (error == 0 && ::rename(temporary.c_str(), (directory_ / name).c_str()) != 0) error = errno;
     if (error != 0) fail_errno(what, error);
   } catch (...) {
@@ -107,13 +121,11 @@ void ContentCache::sweep() const {
   try {
     const Fd directory = open_file(directory_, O_RDONLY | O_DIRECTORY);
     for (const std::string& name : entry_names(directory)) {
+      const std::int64_t keep_ns = kept_for(name);
       struct stat info {};
-      if (!name.starts_with(kUnfinishedPrefix) ||
-          ::fstatat(directory.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) {
-        continue;
-      }
+      if (keep_ns == 0 || ::fstatat(directory.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
       const std::int64_t changed_ns = info.st_mtim.tv_sec * std::int64_t{1'000'000'000};
-      if (system_clock().wall_ns() - changed_ns > kAbandonedNs) ::unlinkat(directory.get(), name.c_str(), 0);
+      if (system_clock().wall_ns() - changed_ns > keep_ns) ::unlinkat(directory.get(), name.c_str(), 0);
     }
   } catch (const Error&) {
     // They only take room; whatever else is wrong with the folder will be told by who needs it.

@@ -25,7 +25,8 @@ class ContentCache {
   /// Keeps the bytes, replacing an entry of the same key. A cache that cannot be written is only reported. Throws
   /// kCancelled when `stop` said so: the entry is missing then.
   void put(const std::string& key, std::span<const std::byte> bytes, const StopCheck& stop) const;
-  /// Removes what processes that were killed left half-written.
+  /// Removes what processes that were killed left half-written, and unpacked copies that nobody used for a week: the
+  /// file that such a copy was made of may have been replaced, or be gone.
   void sweep() const;
 
  private:
@@ -39,5 +40,7 @@ class ContentCache {
 
 /// How a file's name begins that sweep() removes once nobody has written to it for a while.
 constexpr const char* kUnfinishedPrefix = ".tmp-";
+/// How the key of an unpacked copy of a user's own file begins. The rest is the hash of that file.
+constexpr const char* kUnpackedPrefix = "unpacked-";
 
 }  // namespace spot

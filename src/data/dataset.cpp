@@ -1,6 +1,5 @@
 #include "data/dataset.h"
 
-#include <algorithm>
 #include <cstring>
 #include <optional>
 
@@ -41,7 +40,7 @@ Content open_content(const std::filesystem::path& path, const ContentCache& cach
   Hasher hasher;
   in_pieces(bytes, stop, cat("reading '", path.string(), "'"),
             [&](std::span<const std::byte> piece) { hasher.update(piece.data(), piece.size()); });
-  const std::string key = cat("unpacked-", hasher.digest().hex());
+  const std::string key = cat(kUnpackedPrefix, hasher.digest().hex());
   if (auto file = cache.find(key, stop)) return mapped(std::move(file), path.string());
   bytes = gunzip(bytes, kMaxFile, path.string(), stop);
   cache.put(key, bytes, stop);
@@ -221,7 +220,7 @@ Dataset open_auto(const DatasetRequest& request, const ContentCache& cache, cons
                       "place: ", error.what()),
                   error.details());
     }
-    log.info(error.what());
+    log.debug(error.what());
     log.warning(
         "SYNTHETIC DATA: MNIST is neither cached nor to be had now, so this run trains on digits drawn by program, to "
         "its end; for MNIST set dataset_mirrors, or dataset to a folder of its files, before the first checkpoint");

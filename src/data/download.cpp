@@ -8,6 +8,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include "base/access.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/status.h"
@@ -33,6 +34,11 @@ class PartFile {
     struct stat info {};
     if (::fstat(fd_.get(), &info) != 0) fail_errno(cat("cannot examine '", path_.string(), "'"), errno);
     size_ = static_cast<std::uint64_t>(info.st_size);
+    // A part file that another user of the volume began is that user's to share.
+    if (info.st_uid != ::geteuid()) return;
+    if (const int error = share_in(path_.parent_path(), fd_.get()); error != 0) {
+      fail_errno(cat("cannot share '", path_.string(), "'"), error);
+    }
   }
   ~PartFile() {
     if (is_own_ || size_ == 0) ::unlink(path_.c_str());
@@ -112,13 +118,24 @@ std::string fetch_from(HttpClient& client, const Download& download, const std::
   return cat("HTTP status ", response.status);
 }
 
+/// Places that failed one after the other for the same reason, as all do without a network.
+struct Failed {
+  std::string urls, why;
+};
+
+std::string in_one_line(const std::vector<Failed>& failed) {
+  std::string text;
+  for (const Failed& each : failed) text += cat(text.empty() ? "" : "; ", each.urls, ": ", each.why);
+  return text;
+}
+
 }  // namespace
 
 std::vector<std::byte> fetch(const Download& download, const DownloadCheck& check, const StopCheck& stop,
                              const Log& log) {
   HttpClient client;
   PartFile part(download.part);
-  std::string failures;
+  std::vector<Failed> failed;
   for (const std::string& mirror : download.mirrors) {
     const std::string url = mirror + download.name;
     const std::string shown = without_credentials(url);
@@ -139,10 +156,14 @@ std::vector<std::byte> fetch(const Download& download, const DownloadCheck& chec
         why = error.what();
       }
     }
-    log.info(cat("could not fetch ", shown, ": ", why));
-    failures += cat(failures.empty() ? "" : "; ", shown, ": ", why);
+    log.debug(cat("could not fetch ", shown, ": ", why));
+    if (failed.empty() || failed.back().why != why) {
+      failed.push_back({shown, why});
+    } else {
+      failed.back().urls += cat(", ", shown);
+    }
   }
-  fail(Status::kNetwork, cat("no mirror gave '", download.name, "' (", failures,
+  fail(Status::kNetwork, cat("no mirror gave '", download.name, "' (", in_one_line(failed),
                              "): check the network, set dataset_mirrors, or give a folder as dataset"));
 }
 

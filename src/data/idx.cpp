@@ -188,6 +188,12 @@ ByteValues read_idx_labels(std::span<const std::byte> bytes, const std::string& 
     refuse(origin, cat("its shape is ", shape_text(array), ", that of labels [labels], or QMNIST's [labels][8]"), 3);
   }
   const std::size_t stride = product(std::span(shape).subspan(1));
+  if (stride == kQmnistColumns && array.type != IdxType::kInt32) {
+    refuse(origin,
+           cat("its shape is ", shape_text(array), " and its values are of type ", static_cast<int>(array.type),
+               ", where QMNIST's labels are 32-bit integers (12): store one label an image"),
+           2);
+  }
   if (array.type == IdxType::kUint8 && stride == 1) return bytes_of(array);
   return to_bytes(array, stride, 1, origin, "the labels from 0 to 255", stop);
 }

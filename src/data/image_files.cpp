@@ -1,11 +1,13 @@
 #include "data/image_files.h"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <fcntl.h>
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <utility>
 
 #include "base/file.h"
 #include "base/status.h"
@@ -17,8 +19,8 @@ namespace {
 namespace fs = std::filesystem;
 
 struct Part {
-  std::vector<std::string_view> splits;  ///< any of these names it
-  std::string_view kind;                 ///< "images" or "labels"
+  std::array<std::string_view, 2> splits;  ///< either of these names it
+  std::string_view kind;                   ///< "images" or "labels"
   std::string_view example;
 };
 
@@ -69,8 +71,24 @@ std::vector<Entry> entries_of(const fs::path& folder) {
   return entries;
 }
 
-ImageFiles::Candidates find_part(const fs::path& folder, const std::vector<Entry>& entries, const Part& part) {
-  ImageFiles::Candidates here, within;
+using Parts = std::array<ImageFiles::Candidates, 4>;
+
+constexpr Part kParts[] = {{{"train", "train"}, "images", "train-images-idx3-ubyte"},
+                           {{"train", "train"}, "labels", "train-labels-idx1-ubyte"},
+                           {{"t10k", "test"}, "images", "t10k-images-idx3-ubyte"},
+                           {{"t10k", "test"}, "labels", "t10k-labels-idx1-ubyte"}};
+
+bool is_there(const ImageFiles::Candidates& found) {
+  return !found.empty();
+}
+
+bool is_complete(const Parts& parts) {
+  return std::ranges::all_of(parts, is_there);
+}
+
+/// Adds the files of one part: those that lie in the folder itself to `here`, those of folders within it to `within`.
+void find_part(const std::vector<Entry>& entries, const Part& part, ImageFiles::Candidates& here,
+               ImageFiles::Candidates& within) {
   for (const Entry& entry : entries) {
     if (!entry.is_folder) {
       if (names_part(entry.name, part)) here.push_back(entry.path);
@@ -86,26 +104,44 @@ ImageFiles::Candidates find_part(const fs::path& folder, const std::vector<Entry
       // A folder that may not be read is not the user's dataset.
     }
   }
-  ImageFiles::Candidates& found = here.empty() ? within : here;
-  if (found.empty()) {
-    fail(Status::kNotFound, cat("there is no '", part.example, "' (or .gz) in dataset folder '", folder.string(),
-                                "', nor in a folder within it"));
-  }
+}
+
+/// Neither place has all parts, though both together do: what lies there may be of two datasets.
+[[noreturn]] void refuse_mixture(const fs::path& folder, const Parts& here, const Parts& within) {
+  const auto held = std::ranges::find_if(here, is_there);
+  const auto missing = static_cast<std::size_t>(std::ranges::find_if_not(here, is_there) - here.begin());
+  fail(Status::kData, cat("dataset folder '", folder.string(), "' has '", held->front().string(), "' but no '",
+                          kParts[missing].example, "', and '", within[missing].front().string(),
+                          "' may be of another dataset: put the four files of one dataset into one folder"));
+}
+
+ImageFiles::Candidates by_likelihood(ImageFiles::Candidates found) {
   const auto rank = [](const fs::path& path) {
     return std::tuple(path.extension() == ".gz", path.string().size(), path.string());
   };
   std::sort(found.begin(), found.end(), [&](const fs::path& a, const fs::path& b) { return rank(a) < rank(b); });
-  return std::move(found);
+  return found;
 }
 
 }  // namespace
 
 ImageFiles find_image_files(const fs::path& folder) {
   const std::vector<Entry> entries = entries_of(folder);
-  return {.train_images = find_part(folder, entries, {{"train"}, "images", "train-images-idx3-ubyte"}),
-          .train_labels = find_part(folder, entries, {{"train"}, "labels", "train-labels-idx1-ubyte"}),
-          .test_images = find_part(folder, entries, {{"t10k", "test"}, "images", "t10k-images-idx3-ubyte"}),
-          .test_labels = find_part(folder, entries, {{"t10k", "test"}, "labels", "t10k-labels-idx1-ubyte"})};
+  Parts here, within;
+  for (std::size_t i = 0; i < here.size(); ++i) {
+    find_part(entries, kParts[i], here[i], within[i]);
+    if (!here[i].empty() || !within[i].empty()) continue;
+    fail(Status::kNotFound, cat("there is no '", kParts[i].example, "' (or .gz) in dataset folder '", folder.string(),
+                                "', nor in a folder within it"));
+  }
+  Parts& parts = is_complete(here) ? here : within;
+  if (!is_complete(parts)) refuse_mixture(folder, here, within);
+  for (std::size_t i = 0; i < here.size(); ++i) {
+    // A stray file beside a folder that has all parts must hold the same as the one within.
+    if (&parts == &within) parts[i].insert(parts[i].end(), here[i].begin(), here[i].end());
+    parts[i] = by_likelihood(std::move(parts[i]));
+  }
+  return {std::move(parts[0]), std::move(parts[1]), std::move(parts[2]), std::move(parts[3])};
 }
 
 }  // namespace spot

@@ -1,13 +1,13 @@
 #include "interrupt/aws.h"
 
 #include <algorithm>
-#include <cctype>
 #include <cstdlib>
 #include <limits>
 #include <utility>
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/lower_case.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "interrupt/rfc3339.h"
@@ -40,12 +40,6 @@ constexpr const char* kDisabledCure =
 constexpr const char* kTokenRequired =
     "the metadata service requires a session token (HTTP status 401) but gives none: in a container, run 'aws ec2 "
     "modify-instance-metadata-options --http-put-response-hop-limit 2 --instance-id ID'";
-
-std::string lower_case(std::string_view text) {
-  std::string result(text);
-  std::ranges::transform(result, result.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return result;
-}
 
 std::string_view variable(const char* name) {
   const char* value = std::getenv(name);
@@ -184,9 +178,11 @@ AwsSource::Answer AwsSource::get(const char* path) {
     }
     if (response.status == 200) return {.body = std::move(response.body), .now_ns = nanoseconds_of(response.date())};
     if (response.status == 404) return {};
-    if (response.status == 401 && attempt == 0 && !token_.empty()) {
-      renew_token_at_ns_ = 0;  // it has forgotten the token
-      continue;
+    if (response.status == 401) {
+      // It has forgotten the token, or wants one where none was to be had: one is asked for at once, or with the next
+      // question.
+      renew_token_at_ns_ = 0;
+      if (attempt == 0) continue;
     }
     if (response.status == 401 && token_.empty()) return {.unknown = kTokenRequired, .unreachable = true};
     if (response.status == 403) return {.unknown = kDisabledCure, .unreachable = true};

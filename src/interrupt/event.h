@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -14,6 +15,10 @@ enum class NoticeAction : std::int32_t {
   kRequest = 5,    ///< the embedding program or the file source asked to stop
 };
 
+/// Bytes that a notice's words are cut to. With the three dots that mark the cut and a final zero byte they fit
+/// spot_notice's field.
+constexpr std::size_t kDetailLimit = 252;
+
 /// That this machine will vanish, as a source told it, or that it will not after all.
 struct Notice {
   std::uint64_t id = 0;  ///< of the event; the notice and its withdrawal have the same
@@ -24,7 +29,7 @@ struct Notice {
   std::int64_t seen_ns = 0;                   ///< monotonic clock when it was first seen
   std::optional<std::int64_t> deadline_ns{};  ///< monotonic clock at which the machine may be gone; nothing: not known
   bool stale = false;                         ///< its own time had passed when it was first seen
-  bool left_over = false;                     ///< stale, and there before the poller began
+  bool left_over = false;                     ///< stale, and from before the poller began
   bool withdrawn = false;                     ///< it is over: the source tells of it no longer
 };
 

@@ -10,7 +10,6 @@ namespace spot {
 namespace {
 
 constexpr std::int64_t kSlideNs = std::chrono::nanoseconds(std::chrono::minutes(10)).count();
-constexpr std::size_t kDetailLimit = 255;
 
 }  // namespace
 
@@ -22,7 +21,7 @@ Notice KnownEvents::notice_of(const Sighting& sighting) const {
   const std::int64_t now = clock_.monotonic_ns();
   Notice notice{.source = sighting.source,
                 .action = sighting.action,
-                .detail = printable(sighting.detail, kDetailLimit - 3),
+                .detail = printable(sighting.detail, kDetailLimit),
                 .seen_ns = now,
                 .stale = sighting.left_over,
                 .left_over = sighting.left_over};
@@ -34,14 +33,20 @@ Notice KnownEvents::notice_of(const Sighting& sighting) const {
     const std::int64_t left = *sighting.stated_ns - now_of(sighting);
     notice.stale = notice.stale || left < 0;
     if (left >= 0) notice.deadline_ns = std::min(*notice.deadline_ns, now + left);
+    const bool may_be_old = is_from_before(sighting) && !clear_before_.contains(sighting.group);
+    notice.left_over = notice.left_over || may_be_old;
   }
-  notice.left_over = notice.left_over || (notice.stale && !clear_before_.contains(sighting.group));
   if (notice.left_over) notice.deadline_ns.reset();
   return notice;
 }
 
-bool KnownEvents::is_another(const Event& known, const Sighting& sighting, bool stale) const {
-  if (known.left_over && !stale) return true;
+bool KnownEvents::is_from_before(const Sighting& sighting) const {
+  const std::int64_t watched_ns = clock_.monotonic_ns() - began_ns_;
+  return sighting.left_over || (sighting.stated_ns && *sighting.stated_ns < now_of(sighting) - watched_ns);
+}
+
+bool KnownEvents::is_another(const Event& known, const Sighting& sighting) const {
+  if (known.left_over && !is_from_before(sighting)) return true;
   if (known.action == NoticeAction::kTerminate || !known.stated_ns || !sighting.stated_ns) return false;
   return *sighting.stated_ns - *known.stated_ns >= kSlideNs && *known.stated_ns < now_of(sighting);
 }
@@ -50,7 +55,7 @@ void KnownEvents::meet(const Sighting& sighting) {
   const auto known = std::ranges::find_if(
       events_, [&](const Event& event) { return event.group == sighting.group && event.action == sighting.action; });
   const Notice notice = notice_of(sighting);
-  if (known != events_.end() && !is_another(*known, sighting, notice.stale)) {
+  if (known != events_.end() && !is_another(*known, sighting)) {
     if (notice.deadline_ns) log_.hasten(known->id, *notice.deadline_ns);
     return;
   }

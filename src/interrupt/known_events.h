@@ -17,14 +17,17 @@ namespace spot {
 /// it lasts its time may slide: it is still one, and its earliest deadline counts. An event that is absent and comes
 /// back is a new one, and so is one that states a time ten minutes or more behind the one told, when that has passed:
 /// a second hibernation, or a second rebalance recommendation, of which no look saw the first one go. A termination
-/// has no second one. A left-over notice that is no longer stale is a new one, too.
+/// has no second one. A notice in the place of a left-over one that states a time since the watching began is a new
+/// one, too.
 ///
 /// Stated times are compared with the clock of whoever states them, where that is told, and else with the machine's,
-/// which may be wrong. A notice is stale when the time that it states has passed at first sight, and left over when
-/// moreover no earlier look at its group was clear: it may be from before this process.
+/// which may be wrong. A notice is stale when the time that it states has passed at first sight. It is left over, and
+/// may be one that an earlier process obeyed, when by that same clock this time came before the watching began, and no
+/// earlier look at its group was clear.
 class KnownEvents {
  public:
-  KnownEvents(NoticeLog& log, const Clock& clock) : log_(log), clock_(clock) {}
+  /// The watching begins now.
+  KnownEvents(NoticeLog& log, const Clock& clock) : log_(log), clock_(clock), began_ns_(clock.monotonic_ns()) {}
 
   /// Puts into the log what is new since the look before.
   void compare(const Observation& observation);
@@ -39,12 +42,14 @@ class KnownEvents {
   };
 
   void meet(const Sighting& sighting);
-  [[nodiscard]] bool is_another(const Event& known, const Sighting& sighting, bool stale) const;
+  [[nodiscard]] bool is_another(const Event& known, const Sighting& sighting) const;
+  [[nodiscard]] bool is_from_before(const Sighting& sighting) const;
   [[nodiscard]] std::int64_t now_of(const Sighting& sighting) const;
   [[nodiscard]] Notice notice_of(const Sighting& sighting) const;
 
   NoticeLog& log_;
   const Clock& clock_;
+  std::int64_t began_ns_;
   std::vector<Event> events_;
   std::set<std::string_view> clear_before_;  ///< groups that an earlier look was clear about
 };

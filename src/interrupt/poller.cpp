@@ -21,7 +21,6 @@ namespace {
 using std::chrono::nanoseconds;
 
 constexpr nanoseconds kLongestBackOff = std::chrono::seconds(10);
-constexpr std::size_t kDetailLimit = 255;
 constexpr std::size_t kErrorLimit = 511;
 
 }  // namespace
@@ -74,7 +73,7 @@ class Poller::Impl {
     const std::int64_t now = clock_.monotonic_ns();
     Notice notice{.source = printable(source, kDetailLimit),
                   .action = action,
-                  .detail = printable(detail, kDetailLimit - 3),
+                  .detail = printable(detail, kDetailLimit),
                   .seen_ns = now};
     if (left) notice.deadline_ns = now + left->count();
     return notices_.add(std::move(notice));

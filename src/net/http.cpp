@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <cctype>
 #include <csignal>
 #include <exception>
 #include <memory>
@@ -11,6 +10,7 @@
 #include <curl/curl.h>
 
 #include "base/held_signal.h"
+#include "base/lower_case.h"
 #include "base/status.h"
 #include "base/text.h"
 
@@ -25,12 +25,6 @@ void initialise_libcurl() {
   // Once a process, and never undone: other parts of the host may use libcurl too.
   static const CURLcode code = curl_global_init(CURL_GLOBAL_DEFAULT);
   if (code != CURLE_OK) fail(Status::kInternal, "libcurl cannot be initialised");
-}
-
-std::string lower_case(std::string_view text) {
-  std::string result(text);
-  std::ranges::transform(result, result.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return result;
 }
 
 using HeaderList = std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)>;

@@ -18,6 +18,7 @@
 namespace spot {
 namespace {
 
+constexpr std::int64_t kWriteEveryNs = 100'000'000;
 constexpr std::string_view kEpochHeader =
     "run_id,epoch,step,train_loss,train_accuracy,validation_loss,validation_accuracy,test_loss,"
     "test_accuracy,learning_rate\n";
@@ -94,10 +95,7 @@ CsvLog::CsvLog(const std::filesystem::path& directory, const Fd& staging, const 
 
 void CsvLog::open_epochs(const Fd& staging, const std::vector<EpochRecord>& history) {
   std::string content(kEpochHeader);
-  for (const EpochRecord& record : history) {
-    format(record);
-    content += row_;
-  }
+  for (const EpochRecord& record : history) append_row(content, record);
   open(epochs_, staging, content);
 }
 
@@ -114,36 +112,58 @@ void CsvLog::open(File& file, const Fd& staging, const std::string& content) {
   file.size = content.size();
 }
 
-void CsvLog::start_row(std::uint64_t epoch, std::uint64_t step) {
-  row_ = run_id_;
-  row_ += ',';
-  append_number(row_, epoch);
-  row_ += ',';
-  append_number(row_, step);
+void CsvLog::start_row(std::string& rows, std::uint64_t epoch, std::uint64_t step) const {
+  rows += run_id_;
+  rows += ',';
+  append_number(rows, epoch);
+  rows += ',';
+  append_number(rows, step);
 }
 
-void CsvLog::format(const EpochRecord& record) {
-  start_row(record.epoch, record.step);
-  finish_row(row_, {record.train_loss, record.train_accuracy, record.validation_loss, record.validation_accuracy,
+void CsvLog::append_row(std::string& rows, const EpochRecord& record) const {
+  start_row(rows, record.epoch, record.step);
+  finish_row(rows, {record.train_loss, record.train_accuracy, record.validation_loss, record.validation_accuracy,
                     record.test_loss, record.test_accuracy, record.learning_rate});
 }
 
+void CsvLog::append_row(std::string& rows, const StepRecord& record) const {
+  start_row(rows, record.epoch, record.step);
+  finish_row(rows, {record.loss, record.accuracy(), record.learning_rate, record.gradient_norm});
+}
+
+CsvLog::~CsvLog() {
+  try {
+    write_out();
+  } catch (...) {
+    // The receiver of the warning threw: whatever ends the run is more important than its last rows.
+  }
+}
+
 void CsvLog::add(const EpochRecord& record) {
-  format(record);
-  append(epochs_);
+  write_out();
+  std::string row;
+  append_row(row, record);
+  append(epochs_, row);
 }
 
-void CsvLog::add(const StepRecord& record) {
-  start_row(record.epoch, record.step);
-  finish_row(row_, {record.loss, record.accuracy(), record.learning_rate, record.gradient_norm});
-  append(steps_);
+void CsvLog::add(std::span<const StepRecord> records, std::int64_t now_ns) {
+  for (const StepRecord& record : records) append_row(waiting_, record);
+  if (now_ns - written_ns_ < kWriteEveryNs) return;
+  written_ns_ = now_ns;
+  write_out();
 }
 
-void CsvLog::append(File& file) {
+void CsvLog::write_out() {
+  if (waiting_.empty()) return;
+  append(steps_, waiting_);
+  waiting_.clear();
+}
+
+void CsvLog::append(File& file, const std::string& rows) {
   if (!file.fd.valid()) return;
-  const int error = write_all(file.fd.get(), row_.data(), row_.size());
+  const int error = write_all(file.fd.get(), rows.data(), rows.size());
   if (error == 0) {
-    file.size += row_.size();
+    file.size += rows.size();
     file.failing = false;
     return;
   }

@@ -67,17 +67,22 @@ OptimizerSpec optimizer_spec(const Config& config) {
   return optimizer;
 }
 
-std::uint64_t total_steps(const Config& config, std::uint64_t steps_per_epoch) {
-  const std::uint64_t by_epochs = count(config, "epochs") * steps_per_epoch;
-  const std::uint64_t limit = count(config, "steps");
-  return limit == 0 ? by_epochs : std::min(by_epochs, limit);
-}
-
 bool stops_when_diverged(const Config& config) {
   return config.text("on_nan") == "stop";
 }
 
 }  // namespace
+
+std::uint64_t total_steps(const ConfigValues& values, std::uint64_t steps_per_epoch) {
+  const auto number = [&](std::string_view name) {
+    const auto found = values.find(name);
+    const std::string_view text =
+        found == values.end() ? find_config_key(name).default_value : std::string_view(found->second);
+    return parse_number<std::uint64_t>(text).value_or(0);
+  };
+  const std::uint64_t by_epochs = number("epochs") * steps_per_epoch, limit = number("steps");
+  return limit == 0 ? by_epochs : std::min(by_epochs, limit);
+}
 
 DatasetRequest dataset_request(const Config& config, const Volume& volume) {
   DatasetRequest request;
@@ -121,7 +126,7 @@ TrainingPlan training_plan(const Config& config, const Dataset& dataset) {
   plan.seed = count(config, "seed");
   plan.stop_when_diverged = stops_when_diverged(config);
   const std::uint64_t steps_per_epoch = (dataset.train.count + plan.batch_size - 1) / plan.batch_size;
-  plan.total_steps = total_steps(config, steps_per_epoch);
+  plan.total_steps = total_steps(config.values(), steps_per_epoch);
   plan.schedule = {.kind = schedule_kind(config.text("schedule")),
                    .base_rate = real_or_customary(config, "learning_rate"),
                    .warmup_steps = count(config, "warmup_steps"),

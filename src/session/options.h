@@ -15,6 +15,8 @@ namespace spot {
 // What each room wants to know, from the configuration's keys. A 0 that stands for "customary" is
 // resolved by customary_value().
 
+/// Steps after which a run is done. A key that is missing, as in the values of an old checkpoint, has its default.
+std::uint64_t total_steps(const ConfigValues& values, std::uint64_t steps_per_epoch);
 DatasetRequest dataset_request(const Config& config, const Volume& volume);
 /// How many threads compute, and why: "2, one for each processor".
 Processors thread_choice(const Config& config);

@@ -7,6 +7,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "session/effective_value.h"
+#include "session/options.h"
 #include "session/state_fit.h"
 #include "train/schedule.h"
 
@@ -37,17 +38,6 @@ bool differs(const ConfigValues& then, const ConfigValues& now, const ConfigKey&
   const auto before = then.find(key.name), present = now.find(key.name);
   const std::string_view old = before == then.end() ? key.default_value : std::string_view(before->second);
   return old != present->second && effective_value(then, key) != effective_value(now, key);
-}
-
-std::uint64_t total_steps(const ConfigValues& values, std::uint64_t steps_per_epoch) {
-  const auto number = [&](std::string_view name) {
-    const auto found = values.find(name);
-    const std::string_view text =
-        found == values.end() ? find_config_key(name).default_value : std::string_view(found->second);
-    return parse_number<std::uint64_t>(text).value_or(0);
-  };
-  const std::uint64_t by_epochs = number("epochs") * steps_per_epoch, limit = number("steps");
-  return limit == 0 ? by_epochs : std::min(by_epochs, limit);
 }
 
 /// Keys that may not differ between a checkpoint and the present configuration, but do.

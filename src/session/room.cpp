@@ -32,10 +32,11 @@ Fit Room::fit() const {
 Room measure_room(const Config& config, const StateLayout& layout, int folder, std::uint64_t reusable) {
   Room room;
   room.checkpoint = checkpoint_bytes(layout.size() * sizeof(float));
+  room.tensors = layout.size() * sizeof(float);
   room.model = exported_bytes(layout);
   room.files = static_cast<std::uint64_t>(config.integer("keep_last") + config.integer("keep_best")) + kFilesBeside;
   room.available = free_space(folder);
-  if (room.available) *room.available += reusable * room.checkpoint;
+  if (room.available) *room.available += reusable;
   return room;
 }
 
@@ -50,9 +51,10 @@ std::string describe(const Room& room, const Config& config) {
   }
   const std::string need = cat(room.files, " checkpoints of ", megabytes(room.checkpoint), " and a model of ",
                                megabytes(room.model), " need ", megabytes(room.wanted()), ", and ", there, " are free");
-  if (room.fit() == Fit::kAll) return cat(name, " has room for the run: at most ", need);
+  const char* beside = config.integer("keep_every") > 0 ? " (beside what keep_every keeps)" : "";
+  if (room.fit() == Fit::kAll) return cat(name, " has room for the run: at most ", need, beside);
   return cat(name, " has no room for what keep_last=", config.integer("keep_last"),
-             " and keep_best=", config.integer("keep_best"), " keep: ", need,
+             " and keep_best=", config.integer("keep_best"), " keep: ", need, beside,
              ": lower keep_last or keep_best, choose a smaller model, or make room; until then checkpoints are removed "
              "early, but for the last two and the best");
 }

@@ -51,12 +51,16 @@ class Run {
   void begin();
   /// Some steps, or the evaluation that is due.
   void advance();
+  /// Begins a save of the present state, and of what the log says of it. Returns its ticket.
+  std::uint64_t save(SaveReason reason);
   void save_if_due();
   bool must_stop();
   void hear(const Notice& notice);
   void hear_withdrawal(const Notice& notice);
   void save_early();
   void tell(const Notice& notice) const;
+  void tell_endings() const;
+  [[nodiscard]] std::optional<std::int64_t> earliest_deadline_ns() const;
   void stop_at_notice();
   void stop_at_cancel();
   void finish();
@@ -83,10 +87,10 @@ class Run {
 };
 
 RunResult Run::execute() {
-  // Nothing was computed yet, so there is nothing that a stop could lose.
   if (!take_over()) {
     result_.reason = !endings_.empty() ? RunReason::kInterrupted : RunReason::kCancelled;
-    result_.durable = true;
+    // A stop loses nothing before the first step; steps that the host asked for before this call are not saved.
+    result_.durable = trainer_.step() == 0;
     return complete_result();
   }
   begin();
@@ -128,7 +132,7 @@ bool Run::take_over() {
   } catch (const Error& error) {
     if (error.status() != Status::kCancelled) throw;
     session_.log().warning(error.what());
-    if (!endings_.empty()) tell(endings_.front());
+    tell_endings();
   }
   return is_writer_;
 }
@@ -165,13 +169,19 @@ void Run::advance() {
   if (!trainer_.evaluation_due()) {
     const std::uint64_t most =
         std::min(trainer_.total_steps() - trainer_.step(), policy_.steps_until_due(trainer_.step()));
-    for (const StepRecord& record : trainer_.train_some(most)) csv_->add(record);
+    csv_->add(trainer_.train_some(most), clock_.monotonic_ns());
     trainer_.report_steps();
     return;
   }
+  csv_->write_out();  // an evaluation may take long
   const std::size_t epochs = trainer_.history().size();
   trainer_.evaluate_position([this] { return must_stop(); });
   if (trainer_.history().size() > epochs) csv_->add(trainer_.history().back());
+}
+
+std::uint64_t Run::save(SaveReason reason) {
+  if (csv_) csv_->write_out();
+  return session_.save_soon(reason);
 }
 
 void Run::save_if_due() {
@@ -181,7 +191,7 @@ void Run::save_if_due() {
   const std::optional<SaveReason> reason =
       policy_.due(trainer_.step(), trainer_.steps_per_epoch(), now - last_save_ns_);
   if (!reason) return;
-  session_.save_soon(*reason);
+  save(*reason);
   last_save_ns_ = now;
 }
 
@@ -214,7 +224,7 @@ void Run::hear_withdrawal(const Notice& notice) {
 
 void Run::save_early() {
   if (!is_writer_) return;
-  session_.save_soon(SaveReason::kNotice);
+  save(SaveReason::kNotice);
   last_save_ns_ = clock_.monotonic_ns();
 }
 
@@ -234,24 +244,36 @@ void Run::tell(const Notice& notice) const {
                             .run_id = session_.run_id().c_str()});
 }
 
+void Run::tell_endings() const {
+  for (const Notice& notice : endings_) tell(notice);
+}
+
+/// Of the notices that end this run; nothing when none of them has one.
+std::optional<std::int64_t> Run::earliest_deadline_ns() const {
+  std::optional<std::int64_t> earliest;
+  for (const Notice& notice : endings_) {
+    if (notice.deadline_ns) earliest = std::min(earliest.value_or(*notice.deadline_ns), *notice.deadline_ns);
+  }
+  return earliest;
+}
+
 void Run::stop_at_notice() {
-  const Notice notice = endings_.front();
   result_.reason = RunReason::kInterrupted;
   // The writer starts first: whatever an observer does now costs none of the time that is left.
-  const std::uint64_t ticket = session_.save_soon(SaveReason::kNotice);
-  tell(notice);
+  const std::uint64_t ticket = save(SaveReason::kNotice);
+  tell_endings();
   const SaveOutcome outcome = session_.finish_save(ticket);
   throw_if_hopeless(outcome);  // "not durable: run me again" would be the wrong answer
   result_.durable = !outcome.error;
   if (!result_.durable) return;
   const std::int64_t durable_at = outcome.report.durable_at_ns;
-  result_.notice_to_durable_ms = to_milliseconds(durable_at - notice.seen_ns);
-  if (notice.deadline_ns) result_.margin_s = to_seconds(*notice.deadline_ns - durable_at);
+  result_.notice_to_durable_ms = to_milliseconds(durable_at - endings_.front().seen_ns);
+  if (const auto deadline = earliest_deadline_ns()) result_.margin_s = to_seconds(*deadline - durable_at);
 }
 
 void Run::stop_at_cancel() {
   result_.reason = RunReason::kCancelled;
-  const SaveOutcome outcome = session_.finish_save(session_.save_soon(SaveReason::kRequest));
+  const SaveOutcome outcome = session_.finish_save(save(SaveReason::kRequest));
   throw_if_hopeless(outcome);  // "not durable: run me again" would be the wrong answer
   result_.durable = !outcome.error;
 }
@@ -262,7 +284,7 @@ bool Run::is_as_resumed() const {
 
 void Run::finish() {
   if (!is_as_resumed()) {
-    const SaveOutcome outcome = session_.finish_save(session_.save_soon(SaveReason::kFinal));
+    const SaveOutcome outcome = session_.finish_save(save(SaveReason::kFinal));
     if (outcome.error && outcome.error->status() == Status::kNoSpace) {
       // The model is smaller. Should there be no room for it either, the checkpoint is what matters.
       try {

@@ -8,7 +8,7 @@
 #include "checkpoint/checkpoint_file.h"
 #include "checkpoint/decoder.h"
 #include "checkpoint/rehearsal.h"
-#include "checkpoint/verify.h"
+#include "checkpoint/restore_attempts.h"
 #include "session/checkpoint_meta.h"
 #include "session/code_version.h"
 #include "session/options.h"
@@ -36,10 +36,17 @@ std::string choose_code_version(const Config& config) {
 }
 
 /// The dataset of the run that would go on here. The checkpoints know it: whatever else were written down could be lost
-/// or belong to another run. Empty when there is none that is whole, which resume() will answer.
+/// or belong to another run. Empty when there is none to be read, which resume() will answer.
 std::string dataset_of_run(const Volume& volume, const StopCheck& stop) {
   try {
-    return find_checkpoint(volume.checkpoints(), stop).checkpoint.meta.dataset_name;
+    RestoreAttempts attempts;
+    attempts.load(volume.checkpoints());
+    for (const StoredFile& file : list_by_lineage(volume.checkpoints(), stop)) {
+      if (attempts.of(file.path.filename().string()) >= kMaxRestoreAttempts) continue;
+      // Only a glance: one whose content ends whoever reads it is found out, and set aside, by resume() alone.
+      if (const auto meta = glance_at_checkpoint(file.path)) return meta->dataset_name;
+    }
+    return {};
   } catch (const Error& error) {
     if (error.status() == Status::kCancelled) throw;
     return {};
@@ -125,15 +132,19 @@ CommitPromise Session::rehearse() const {
     // What a writer before has left may make room yet.
     if (error.status() != Status::kNoSpace) throw;
     log_.warning(cat("a save could not be rehearsed: ", error.what()));
+    // Nobody knows what the file system lacks, so where it may lack something nothing is promised.
+    if (config_.text("durability") == "weak") return {.file_sync = false, .folder_sync = false, .no_replace = false};
     return {};
   }
 }
 
 Room Session::measure_room() const {
   const Fd folder = open_directory(volume_.checkpoints());
-  const std::uint64_t reusable =
-      store_ ? store_->reusable_files(run_id_) : list_checkpoints(volume_.checkpoints()).size();
-  return spot::measure_room(config_, engine_->layout(), folder.get(), reusable);
+  // A run that did not resume yet would go on with the newest file's.
+  const std::string run_id = store_ ? run_id_ : config_.text("run_id");
+  const auto keep_every = static_cast<std::uint64_t>(config_.integer("keep_every"));
+  return spot::measure_room(config_, engine_->layout(), folder.get(),
+                            reusable_bytes(volume_.checkpoints(), run_id, keep_every));
 }
 
 void Session::check_room() const {
@@ -160,7 +171,7 @@ void Session::check_lease() const {
 void Session::prepare_save() {
   open_store();
   engine_->reserve_frozen_states(kMostSaves);
-  writer_->prepare();
+  writer_->prepare(run_id_);
 }
 
 bool Session::resume(const StopCheck& stop) {

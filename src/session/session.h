@@ -29,7 +29,7 @@ void throw_if_hopeless(const SaveOutcome& outcome);
 /// thread at a time.
 class Session {
  public:
-  /// Opens the volume and the dataset and builds the engine at step 0. Writes no checkpoint, and reads one only to
+  /// Opens the volume and the dataset and builds the engine at step 0. Writes no checkpoint, and glances at one only to
   /// learn what dataset "auto" was when its run began. `clock` must outlive it. Throws kCancelled when `stop` said so.
   Session(const Config& config, std::span<const Backend> backends, const Clock& clock, Log log,
           const StopCheck& stop = {});
@@ -87,7 +87,7 @@ class Session {
 
  private:
   void adopt(const Checkpoint& checkpoint);
-  /// The first thing that is done on the volume: whether a commit can keep what the key durability asks for.
+  /// Before anything of a writer is done on the volume: whether a commit can keep what the key durability asks for.
   [[nodiscard]] CommitPromise rehearse() const;
   void tell(const SaveOutcome& outcome) const;
   [[nodiscard]] CheckpointMeta describe() const;

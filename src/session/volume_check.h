@@ -5,7 +5,6 @@
 
 #include "base/config.h"
 #include "base/status.h"
-#include "checkpoint/commit_steps.h"
 #include "session/session.h"
 
 namespace spot {

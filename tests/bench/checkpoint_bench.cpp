@@ -59,7 +59,7 @@ void save_and_wait(benchmark::State& state) {
   std::vector<double> encode, write, fsync, durable;
   spot::CheckpointStore store(folder.path(), {}, spot::system_clock(), spot::Log());
   spot::AsyncWriter writer(store, values.size() * sizeof(float), spot::system_clock(), spot::Log());
-  writer.prepare();
+  writer.prepare("run");
   writer.wait_all();
   for (auto _ : state) {
     const std::int64_t asked_ns = spot::system_clock().monotonic_ns();

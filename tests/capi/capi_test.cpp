@@ -327,7 +327,17 @@ TEST_CASE("statistics show each parameter, with gradients once there are some") 
 
 TEST_CASE("a checkpoint is saved, described, verified, exported and restored") {
   const Place place;
-  const Trainer trainer = make_trainer(place.config("v"));
+  const Config written = place.config("v");
+  for (const auto& [key, value] : {std::pair{"volume_mode", "group"},
+                                   {"durability", "weak"},
+                                   {"takeover", "true"},
+                                   {"metadata_v1", "true"},
+                                   {"allow_config_change", "true"},
+                                   {"lease_wait_seconds", "7"},
+                                   {"poll_seconds", "3600"}}) {
+    set(written, key, value);
+  }
+  const Trainer trainer = make_trainer(written);
   CHECK(spot_trainer_restore(trainer.get(), nullptr, nullptr, nullptr) == SPOT_E_NOT_FOUND);
   REQUIRE(spot_trainer_step(trainer.get(), 13, nullptr, nullptr, nullptr) == SPOT_OK);
   auto report = sized<spot_save_report>();
@@ -378,8 +388,17 @@ TEST_CASE("a checkpoint is saved, described, verified, exported and restored") {
   spot_config* stored = nullptr;
   check_ok(spot_checkpoint_config(opened, &stored, error), error);
   const Config config(stored);
-  // Where things are is the caller's business, not the file's.
-  for (const auto& [key, unset] : {std::pair{"volume", "spot-volume"}, {"dataset", "auto"}, {"metadata", "auto"}}) {
+  // Where things are, who may read them and how safe that is is the caller's business, not the file's.
+  for (const auto& [key, unset] : {std::pair{"volume", "spot-volume"},
+                                   {"dataset", "auto"},
+                                   {"metadata", "auto"},
+                                   {"volume_mode", "private"},
+                                   {"durability", "full"},
+                                   {"takeover", "false"},
+                                   {"metadata_v1", "false"},
+                                   {"allow_config_change", "false"},
+                                   {"lease_wait_seconds", "120"},
+                                   {"poll_seconds", "5"}}) {
     char* value = nullptr;
     check_ok(spot_config_get_str(config.get(), key, &value, error), error);
     CHECK(take(value) == unset);

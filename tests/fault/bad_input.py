@@ -5,10 +5,10 @@ import hashlib
 import http.server
 import os
 import pathlib
-import struct
 import threading
 
 import spotctl
+from idx import idx
 
 checks = spotctl.Checks()
 BASE = ["--dataset", "synthetic", "--model", "lenet-5", "--steps", 3, "--optimizer", "adam"]
@@ -26,10 +26,6 @@ def refused(what, result, code, *words):
 def contents(folder):
     """The checkpoints; each process that opens a volume has a folder of its own beside them."""
     return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(folder.glob("ckpt-*"))}
-
-
-def idx(extents, values, kind=8):
-    return struct.pack(">BBBB", 0, 0, kind, len(extents)) + struct.pack(f">{len(extents)}I", *extents) + values
 
 
 def dataset_files(count=40):

@@ -1,4 +1,5 @@
 """A run of the real spotctl on a small dataset, for what happens around it: its streams and its signals."""
+import contextlib
 import json
 import os
 import pathlib
@@ -7,8 +8,7 @@ import threading
 import time
 
 import harness
-
-PATIENCE = 60  # seconds until a process that should have ended counts as stuck, on a loaded machine
+from harness import PATIENCE
 
 
 class Cli:
@@ -34,7 +34,8 @@ class Cli:
 
     def start(self, command, environment=None, **streams):
         streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **streams}
-        return subprocess.Popen([*map(str, command)], env={**os.environ, **(environment or {})}, **streams)
+        self.last_started = harness.start(command, env={**os.environ, **(environment or {})}, **streams)
+        return self.last_started
 
     def run(self, *arguments, **streams):
         return self.end(self.start([self.spotctl, *arguments], **streams))
@@ -45,14 +46,23 @@ class Cli:
             out, err = process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.communicate()
+            # A shell's children may hold the streams open.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.communicate(timeout=1)
             raise harness.Failure(f"it is stuck: {process.args}") from None
         return Ended(process.returncode, (out or b"").decode(), (err or b"").decode())
 
     def wait_for_steps(self, volume):
-        """Until training is under way."""
-        begun = harness.wait_until(lambda: any(p.stat().st_size > 500 for p in volume.glob("logs/*.steps.csv")))
-        self.context.check(begun, "training begins")
+        """Until the run that was started last trains."""
+        run = self.last_started
+
+        def trains():
+            return any(p.stat().st_size > 500 for p in volume.glob("logs/*.steps.csv"))
+
+        harness.wait_until(lambda: trains() or run.poll() is not None)
+        if not trains():
+            run.kill()
+            raise harness.Failure(f"training does not begin: {self.end(run)}")
 
     def check_saved(self, volume, what):
         """A whole checkpoint is there that a run would go on from."""

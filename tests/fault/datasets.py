@@ -9,14 +9,11 @@ import struct
 import threading
 
 import spotctl
+from idx import idx
 
 checks = spotctl.Checks()
 IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
 NOWHERE = {"http_proxy": "http://127.0.0.1:1", "https_proxy": "http://127.0.0.1:1"}  # no request leaves this machine
-
-
-def idx(extents, values, kind=8):
-    return struct.pack(">4B", 0, 0, kind, len(extents)) + struct.pack(f">{len(extents)}I", *extents) + bytes(values)
 
 
 def pixels(count, shift=0):

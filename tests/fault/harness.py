@@ -7,12 +7,13 @@ import pathlib
 import random
 import shutil
 import signal
-import struct
 import subprocess
 import tempfile
 import time
 
-SCALES = ("short", "long")
+from idx import idx
+
+PATIENCE = 120  # seconds until what should have happened counts as missing; a loaded machine is slow
 
 
 class Skip(Exception):
@@ -62,32 +63,47 @@ class Context:
             self.skipped.append(str(reason))
 
 
+_started = []
+
+
+def start(command, **options):
+    """A process that is killed when the scratch folder in use goes, so that a test that fails leaves none behind."""
+    _started.append(subprocess.Popen([*map(str, command)], **options))
+    return _started[-1]
+
+
 @contextlib.contextmanager
 def scratch(parent=None):
     folder = pathlib.Path(tempfile.mkdtemp(prefix="spot-fault-", dir=parent))
+    before = len(_started)
     try:
         yield folder
     finally:
+        for process in _started[before:]:
+            kill(process)
+            process.wait()
+        del _started[before:]
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def memory():
-    """Where files cost nothing, for what needs no real disk."""
-    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+def memory(megabytes=100):
+    """Where files cost nothing, for what needs no real disk. None, the temporary folder, where there is less room."""
+    shared = "/dev/shm"
+    roomy = os.access(shared, os.W_OK) and shutil.disk_usage(shared).free > megabytes * 10**6
+    return shared if roomy else None
 
 
 def write_dataset(folder, train=1600, test=40, side=12):
     """Small IDX files: class c is a bright column c on a fixed pattern."""
     folder.mkdir(parents=True, exist_ok=True)
     for part, count in (("train", train), ("t10k", test)):
-        images = bytearray(struct.pack(">4I", 0x803, count, side, side))
+        images = bytearray()
         for i in range(count):
             for pixel in range(side * side):
                 noise = (i * 7919 + pixel * 104729) % 251 // 2
                 images.append(128 + noise if pixel % side == i % 10 else noise)
-        (folder / f"{part}-images-idx3-ubyte").write_bytes(images)
-        labels = struct.pack(">2I", 0x801, count) + bytes(i % 10 for i in range(count))
-        (folder / f"{part}-labels-idx1-ubyte").write_bytes(labels)
+        (folder / f"{part}-images-idx3-ubyte").write_bytes(idx([count, side, side], images))
+        (folder / f"{part}-labels-idx1-ubyte").write_bytes(idx([count], (i % 10 for i in range(count))))
 
 
 def write_model(path, *hidden):
@@ -154,9 +170,8 @@ class Bench:
         return Told(process.stdout, process.returncode, process.stderr)
 
     def start(self, volume, steps, *options, settings=(), injector=(), environment=None):
-        return subprocess.Popen([*injector, *self.command(volume, steps, *options, settings=settings)],
-                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                env={**os.environ, **(environment or {})})
+        return start([*injector, *self.command(volume, steps, *options, settings=settings)], stdin=subprocess.PIPE,
+                     stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})})
 
     def expected(self, step):
         """The state's hash after `step` steps that nothing disturbed."""
@@ -235,7 +250,7 @@ def kill(process):
         process.send_signal(signal.SIGKILL)
 
 
-def wait_until(condition, seconds=30):
+def wait_until(condition, seconds=PATIENCE):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if condition():

@@ -2,18 +2,17 @@
 import contextlib
 import gzip
 import http.server
-import json
-import os
 import pathlib
+import shutil
 import signal
-import struct
-import subprocess
 import threading
 import time
 
 import harness
+from idx import idx
+from program import Program
 
-PATIENCE = 10  # seconds; on an idle machine it takes a tenth of one
+SOON = 30  # seconds; on an idle machine it takes a tenth of one, and what is waited for here takes longer than this
 NOTHING_LOST = "interrupted before the first step; nothing was lost; run the same command again"
 
 
@@ -24,8 +23,8 @@ def kmnist_files():
         images = bytearray(count * 784)
         for i in range(count):
             images[i * 784 + i % 10 * 28:i * 784 + i % 10 * 28 + 28] = bytes([200]) * 28
-        files[f"{split}-images-idx3-ubyte.gz"] = struct.pack(">4I", 0x803, count, 28, 28) + images
-        files[f"{split}-labels-idx1-ubyte.gz"] = struct.pack(">2I", 0x801, count) + bytes(i % 10 for i in range(count))
+        files[f"{split}-images-idx3-ubyte.gz"] = idx([count, 28, 28], images)
+        files[f"{split}-labels-idx1-ubyte.gz"] = idx([count], (i % 10 for i in range(count)))
     return {name: gzip.compress(content, 1) for name, content in files.items()}
 
 
@@ -34,7 +33,7 @@ class Mirror(http.server.ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, files, rate):
-        self.files, self.rate = files, rate
+        self.files, self.rate, self.sent = files, rate, []
         super().__init__(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.serve_forever, daemon=True).start()
         self.url = f"http://127.0.0.1:{self.server_port}/"
@@ -53,6 +52,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             for at in range(begin, len(content), 400):
                 self.wfile.write(content[at:at + 400])
                 time.sleep(400 / self.server.rate)
+            self.server.sent.append(self.path.strip("/"))
 
     def log_message(self, *_):
         pass
@@ -81,44 +81,10 @@ class Runs:
                             "--metadata", f"file:{volume}.notice", "--poll-seconds", 0.05, *flags)
 
     def start(self, command, **environment):
-        return Process(self.context, command, environment)
+        return Program(command, {name: str(value) for name, value in environment.items()})
 
-
-class Process:
-    def __init__(self, context, command, environment):
-        self.context, self.out, self.err = context, "", ""
-        self.process = subprocess.Popen([*map(str, command)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE, text=True,
-                                        env={**os.environ, **{k: str(v) for k, v in environment.items()}})
-        self.threads = [threading.Thread(target=self._read, args=name) for name in (("stdout", "out"), ("stderr", "err"))]
-        for thread in self.threads:
-            thread.start()
-
-    def _read(self, stream, name):
-        for line in getattr(self.process, stream):
-            setattr(self, name, getattr(self, name) + line)
-
-    def wait_for(self, text):
-        found = harness.wait_until(lambda: text in self.err or text in self.out or self.process.poll() is not None, 60)
-        self.context.check(found and self.process.poll() is None, f"it says '{text}': {self}")
-
-    def end(self, seconds=60):
-        try:
-            self.process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            raise harness.Failure(f"it does not end: {self.process.args} {self}") from None
-        finally:
-            for thread in self.threads:
-                thread.join()
-        return self.process.returncode
-
-    @property
-    def events(self):
-        return [json.loads(line) for line in self.out.splitlines() if line.startswith("{")]
-
-    def __str__(self):
-        return f"code {self.process.poll()}, stdout {self.out[-300:]!r}, stderr {self.err[-600:]!r}"
+    def wait_for(self, process, text):
+        self.context.check(process.says(text) and process.code is None, f"it says '{text}': {process}")
 
 
 def by_signal(*numbers):
@@ -143,7 +109,7 @@ def check_interrupted(context, process, volume, interrupt, what):
     code = process.end()
     took = time.monotonic() - begin
     context.check(code == 75, f"{what}: 75: {process}")
-    context.check(took < PATIENCE, f"{what}: ended after {took:.1f} s")
+    context.check(took < SOON, f"{what}: ended after {took:.1f} s")
     context.check(NOTHING_LOST in process.err, f"{what}: {process}")
     end = process.events[-1]
     context.check(end["event"] == "end" and end["reason"] == "interrupted" and end["durable"] is True, f"{what}: {end}")
@@ -158,7 +124,7 @@ def interrupted_downloads(context, runs, files):
         for name, interrupt in INTERRUPTIONS.items():
             volume = runs.volume()
             process = runs.start(runs.train(volume, "--dataset-mirrors", mirror.url, data="kmnist"))
-            process.wait_for(words)
+            runs.wait_for(process, words)
             time.sleep(0.4)
             check_interrupted(context, process, volume, interrupt, f"{what}, {name}")
         for command in ("eval", "doctor", "bench") if rate else ():
@@ -173,7 +139,7 @@ def interrupted_downloads(context, runs, files):
             process.process.terminate()
             code = process.end()
             context.check(code in (-signal.SIGTERM, 128 + signal.SIGTERM), f"{command}, {what}: {process}")
-            context.check(time.monotonic() - begin < PATIENCE, f"{command}, {what}: ends at once")
+            context.check(time.monotonic() - begin < SOON, f"{command}, {what}: ends at once")
         mirror.shutdown()
 
 
@@ -196,19 +162,17 @@ def interrupted_lease_wait(context, runs):
     for name, interrupt in INTERRUPTIONS.items():
         volume = runs.volume()
         frozen = runs.start(runs.train(volume, "--json-step-seconds", 0))
-        frozen.wait_for('"event":"step"')
+        runs.wait_for(frozen, '"event":"step"')
         frozen.process.send_signal(signal.SIGSTOP)
         process = runs.start(runs.train(volume, "--lease-wait-seconds", 1000))
-        process.wait_for("waiting for")
+        runs.wait_for(process, "waiting for")
         check_interrupted(context, process, volume, interrupt, f"waiting for a frozen writer, {name}")
-        frozen.process.kill()
-        frozen.process.send_signal(signal.SIGCONT)
-        frozen.end()
+        frozen.kill()
 
 
 def interrupted_restore(context, runs):
-    """A disk that takes half a second a MiB: ten seconds and more for the file."""
-    slow = {"LD_PRELOAD": context.program("slow_read.so"), "SLOW_READ_MS": "500"}
+    """A disk that takes seconds for a MiB: a minute and more for the file."""
+    slow = {"LD_PRELOAD": context.program("slow_read.so"), "SLOW_READ_MS": 3000}
     volume = runs.volume()
     first = runs.start(runs.train(volume, "--model", "keras-cnn", "--dataset", "synthetic", steps=2))
     context.check(first.end() == 0, f"something to restore: {first}")
@@ -225,7 +189,7 @@ def interrupted_restore(context, runs):
 
 
 def row_28(context):
-    with harness.scratch(harness.memory()) as folder:
+    with harness.scratch(harness.memory(500)) as folder:
         runs, files = Runs(context, folder), kmnist_files()
         interrupted_downloads(context, runs, files)
         goes_on_with_a_download(context, runs, files)
@@ -241,34 +205,109 @@ def durable_step(process):
     return max(steps, default=0)
 
 
+class Life:
+    """One run of 100 steps with a mirror and a disk of its own speed, and what can be seen of it from outside."""
+    STEPS = 100
+
+    def __init__(self, runs, volume, files, rate, steps):
+        self.volume, self.mirror = volume, Mirror(files, rate)
+        (volume / "checkpoints" / "restoring").unlink(missing_ok=True)  # of a life that ended while it restored
+        slow = volume / "slow"  # from the start on
+        slow.touch()
+        libraries = ":".join(runs.context.program(name) for name in ("slow_read.so", "slow_sync.so"))
+        self.run = runs.start(
+            runs.train(volume, "--dataset-mirrors", self.mirror.url, "--checkpoint-steps", 20, data="kmnist", steps=steps),
+            LD_PRELOAD=libraries, SLOW_READ_MS=100, SLOW_SYNC_MS=100, SLOW_SYNC_FROM=slow)
+
+    def holds(self, pattern):
+        return any(self.volume.glob(pattern))
+
+    def said(self, text):
+        return any(text in line for line in self.run.lines["stdout"])
+
+    def ends(self):
+        return self.run.code is not None
+
+    def close(self):
+        self.run.kill()
+        self.mirror.shutdown()
+
+
+# How each phase of a life is seen to begin, in their order. A life on a new volume restores nothing; one on a volume
+# that was used fetches nothing.
+PHASES = {
+    "start-up": lambda life: True,
+    "download": lambda life: life.holds("datasets/*.part"),
+    "unpacking": lambda life: "train-images-idx3-ubyte.gz" in life.mirror.sent,
+    "restore": lambda life: life.holds("checkpoints/restoring"),
+    "training": lambda life: life.said(b'"event":"start"'),
+    "save": lambda life: life.holds("checkpoints/writer-*/save-*"),
+    "training after a save": lambda life: life.said(b'"event":"checkpoint"'),
+    "exit": lambda life: life.said(b'"reason":"final"'),
+}
+ON_A_NEW_VOLUME = [phase for phase in PHASES if phase != "restore"]
+ON_A_USED_VOLUME = [phase for phase in PHASES if phase not in ("download", "unpacking")]
+
+
+def pass_through(life, phases):
+    """Follows a life up to the beginning of the last of the phases; when each began."""
+    began = []
+    for phase in phases:
+        harness.wait_until(lambda phase=phase: PHASES[phase](life) or life.ends())
+        began.append(time.monotonic())
+    return began
+
+
+def lengths(context, life, phases):
+    """How long each phase takes in a life that nobody disturbs."""
+    began = pass_through(life, phases)
+    context.check(life.run.code is None, f"an undisturbed life goes through {phases}: {life.run}")
+    context.check(life.run.end() == 0, f"an undisturbed life: {life.run}")
+    life.close()
+    return dict(zip(phases, (end - begin for begin, end in zip(began, [*began[1:], time.monotonic()]))))
+
+
+def check_ended(context, life, phase, took, what):
+    code = life.run.code
+    # Before main() nobody hears signals yet.
+    unheard = phase == "start-up" and code == -signal.SIGTERM and not life.run.out + life.run.err
+    context.check(code in (0, 75) or unheard, what)
+    context.check(took < SOON, f"ended after {took:.1f} s, {what}")
+    context.count(f"TERM drawn in {phase}: exit code {code}")
+
+
 def any_moment(context):
-    """TERM at random moments of a run's life, from exec to exit, with a slow mirror and a slow disk."""
-    with harness.scratch(harness.memory()) as folder:
-        runs, mirror = Runs(context, folder), Mirror(kmnist_files(), 150000)
-        slow = {"LD_PRELOAD": context.program("slow_read.so"), "SLOW_READ_MS": "100"}
-        volume, durable, longest = runs.volume(), 0, 4.0
-        for moment in range(context.amount(12, 100)):
-            process = runs.start(runs.train(volume, "--dataset-mirrors", mirror.url, "--checkpoint-steps", 20,
-                                            data="kmnist", steps=400), **slow)
-            delay = context.random.uniform(0, longest)
-            time.sleep(delay)
-            begin = time.monotonic()
-            process.process.terminate()
-            code = process.end()
-            took = time.monotonic() - begin
-            what = f"TERM after {delay:.2f} s, moment {moment}: {process}"
-            # Before main() nobody hears signals yet.
-            context.check(code in (0, 75) or (code == -signal.SIGTERM and not process.out + process.err), what)
-            context.check(took < 2 + PATIENCE, f"ended after {took:.1f} s, {what}")
-            start = [e for e in process.events if e["event"] == "start"]
-            if start:
-                context.check(start[0]["step"] >= durable, f"step {durable} was durable, {what}")
-            durable = max(durable, durable_step(process))
-            context.count(f"exit codes {code}")
-            if code == 0:
-                volume, durable = runs.volume(), 0
-                context.count("runs that came to their end")
+    """TERM at random moments of every phase of a run's life, with a slow mirror and a slow disk."""
+    slow, fast = 150_000, 10**9  # bytes a second
+    with harness.scratch(harness.memory(500)) as folder:
+        runs, files = Runs(context, folder), kmnist_files()
+        used = runs.volume()
+        new_volume = lengths(context, Life(runs, used, files, slow, Life.STEPS), ON_A_NEW_VOLUME)
+        durable = Life.STEPS
+        used_volume = lengths(context, Life(runs, used, files, fast, durable + Life.STEPS), ON_A_USED_VOLUME)
+        durable += Life.STEPS
+        for _ in range(context.amount(2, 12)):
+            for phase in PHASES:
+                is_new = phase in ("start-up", "download", "unpacking")
+                phases, measured = (ON_A_NEW_VOLUME, new_volume) if is_new else (ON_A_USED_VOLUME, used_volume)
+                volume, before = (runs.volume(), 0) if is_new else (used, durable)
+                life = Life(runs, volume, files, slow if phase == "download" else fast, before + Life.STEPS)
+                pass_through(life, phases[:phases.index(phase) + 1])
+                delay = context.random.uniform(0, measured[phase])
+                time.sleep(delay)
+                life.run.process.terminate()
+                sent = time.monotonic()
+                life.run.end()
+                what = f"TERM {delay:.3f} s after {phase} began: {life.run}"
+                check_ended(context, life, phase, time.monotonic() - sent, what)
+                start = life.run.last("start")
+                context.check(not start or start["step"] >= before, f"step {before} was durable, {what}")
+                if is_new:
+                    shutil.rmtree(volume)
+                else:
+                    durable = max(durable, durable_step(life.run))
+                life.close()
 
 
 ROWS = {"28": ("an interruption before the first step", row_28),
-        "28b": ("TERM at any moment", any_moment)}
+        "28b": ("TERM at a random moment of every phase", any_moment)}

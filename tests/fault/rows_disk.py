@@ -5,7 +5,6 @@ import errno
 import os
 import pathlib
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -151,29 +150,27 @@ def filled_by_somebody_else(folder):
                      f"a full disk is pruned and tried again: {result.code} {result.err}")
         checks.check(len(list((volume / "checkpoints").glob("*.spck"))) >= 2, "two whole ones stay")
     with tmpfs(folder, "filled-at-once", 60) as volume:
-        process = subprocess.Popen(train_command(volume, "--epochs", 1000, "--checkpoint-steps", 40),
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        lines_until(process.stdout, '"event":"start"')
-        fill(volume)  # before there are two checkpoints, so that nothing may go
-        failed = lines_until(process.stdout, "SPOT_E_NO_SPACE")
-        (volume / "filler").unlink()
-        worked = lines_until(process.stdout, '"status":"SPOT_OK"')
-        process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=60)
-        checks.check(failed and worked and process.returncode == 75,
-                     f"training survives a disk without room and saves again when there is some: {process.returncode} "
-                     f"{errors[-500:]}")
-        checks.check("was not saved" in errors and "No space left" in errors, f"and says so: {errors[-500:]}")
+        with spotctl.start(train_command(volume, "--epochs", 1000, "--checkpoint-steps", 40)) as run:
+            run.next("start")
+            fill(volume)  # before there are two checkpoints, so that nothing may go
+            failed = next_save(run, "SPOT_E_NO_SPACE")
+            (volume / "filler").unlink()
+            worked = next_save(run, "SPOT_OK")
+            run.process.terminate()
+            run.end()
+        checks.check(failed and worked and run.code == 75,
+                     f"training survives a disk without room and saves again when there is some: {run}")
+        checks.check("was not saved" in run.err and "No space left" in run.err, f"and says so: {run}")
 
 
-def lines_until(stream, text):
-    """The lines of the stream up to one with that text; nothing when it never comes."""
-    lines = []
-    for line in stream:
-        lines.append(line)
-        if text in line.replace(" ", ""):
-            return lines
-    return []
+def next_save(run, status):
+    """Whether a save of that status comes, within a minute and a few of the other kind."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        event = run.next("checkpoint", 60)
+        if event is None or event["status"] == status:
+            return event is not None
+    return False
 
 
 def final_model_without_its_checkpoint(folder):
@@ -195,11 +192,9 @@ def killed_filled_restarted(folder):
         with make(folder, f"killed-{kind}", 64) as volume:
             if volume is None:
                 continue
-            process = subprocess.Popen(train_command(volume, "--epochs", 1000, "--checkpoint-steps", 1, "--keep-last", 4),
-                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            found = spotctl.wait_until(lambda: len(list((volume / "checkpoints").glob("*.spck"))) > 3, 60)
-            process.kill()
-            process.wait()
+            with spotctl.start(train_command(volume, "--epochs", 1000, "--checkpoint-steps", 1,
+                                             "--keep-last", 4)):
+                found = spotctl.wait_until(lambda: len(list((volume / "checkpoints").glob("*.spck"))) > 3, 120)
             checks.check(found, f"the run had saved ({kind})")
             fill(volume)
             step = max(int(p.name[5:17]) for p in (volume / "checkpoints").glob("*.spck"))
@@ -282,35 +277,34 @@ def two_users(folder):
         checks.check(mode == (0o2770 if path.is_dir() else 0o660), f"{path} has mode {mode:o}")
 
 
+def remove(path, volume):
+    """At once, though somebody makes files in it meanwhile."""
+    away = volume / f"removed-{path.name}"
+    path.rename(away)
+    shutil.rmtree(away, ignore_errors=True)
+
+
 def vanishing_folders(folder):
-    cases = {"checkpoints is removed": (lambda v: shutil.rmtree(v / "checkpoints", ignore_errors=True), "checkpoints"),
+    cases = {"checkpoints is removed": (lambda v: remove(v / "checkpoints", v), "checkpoints"),
              "checkpoints is renamed": (lambda v: (v / "checkpoints").rename(v / "elsewhere"), "checkpoints"),
              "the writer's folder is removed":
-                 (lambda v: [shutil.rmtree(p, ignore_errors=True) for p in (v / "checkpoints").glob("writer-*")],
+                 (lambda v: [remove(p, v) for p in (v / "checkpoints").glob("writer-*")],
                   "checkpoints/writer-"),
              "the volume is renamed": (lambda v: v.rename(v.with_name(v.name + "-moved")), "")}
     for number, (what, (spoil, name)) in enumerate(cases.items()):
         volume = spotctl.new_volume(folder, f"vanishing-{number}")
-        process = subprocess.Popen(train_command(volume, "--epochs", 1000, "--checkpoint-steps", 20),
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        spotctl.wait_until(lambda: list((volume / "checkpoints").glob("*.spck")), 60)
-        spoil(volume)
-        try:
-            _, errors = process.communicate(timeout=60)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            _, errors = process.communicate()
-        checks.check(process.returncode == 74 and "is missing" in errors and str(volume / name) in errors,
-                     f"{what}: {process.returncode} {errors[-600:]}")
-        checks.check("taken over" not in errors, f"{what}: nobody has taken over: {errors[-600:]}")
+        with spotctl.start(train_command(volume, "--epochs", 1000, "--checkpoint-steps", 20)) as run:
+            run.next("checkpoint")
+            spoil(volume)
+            run.end()
+        checks.check(run.code == 74 and "is missing" in run.err and str(volume / name) in run.err, f"{what}: {run}")
+        checks.check("taken over" not in run.err, f"{what}: nobody has taken over: {run}")
     volume = spotctl.new_volume(folder, "no-models")
-    process = subprocess.Popen(train_command(volume, "--steps", 300, "--checkpoint-steps", 20),
-                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    spotctl.wait_until(lambda: list((volume / "checkpoints").glob("*.spck")), 60)
-    (volume / "models").rmdir()
-    _, errors = process.communicate(timeout=120)
-    checks.check(process.returncode == 74 and f"'{volume}/models' is missing" in errors,
-                 f"models is removed: {process.returncode} {errors[-600:]}")
+    with spotctl.start(train_command(volume, "--steps", 300, "--checkpoint-steps", 20)) as run:
+        run.next("start")
+        (volume / "models").rmdir()
+        run.end()
+    checks.check(run.code == 74 and f"'{volume}/models' is missing" in run.err, f"models is removed: {run}")
     again = train(volume, "--steps", 300)
     checks.check(again.code == 0 and list((volume / "models").glob("*.json")), f"the next run writes it: {again.err}")
 

@@ -168,7 +168,8 @@ def file_size_limit(context, folder):
     volume = bench.volume("limited")
     bench.run(volume, 3)
     limit = 8 << 10
-    process = subprocess.run(bench.command(volume, 8), capture_output=True, text=True, check=False, timeout=60,
+    process = subprocess.run(bench.command(volume, 8), capture_output=True, text=True, check=False,
+                             timeout=harness.PATIENCE,
                              preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
     told = harness.Told(process.stdout, process.returncode)
     failed = told.all("failed")

@@ -4,11 +4,8 @@ from before, and who asks whom."""
 import contextlib
 import json
 import os
-import queue
 import signal
 import socket
-import subprocess
-import threading
 import urllib.parse
 import urllib.request
 
@@ -21,54 +18,8 @@ PATIENCE = 60  # seconds; a loaded machine is slow
 checks = spotctl.Checks()
 
 
-class Lines:
-    """A program whose lines of JSON are read while it runs."""
-
-    def __init__(self, *arguments, env=None):
-        self.process = subprocess.Popen([spotctl.SPOTCTL, *map(str, arguments)], stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE, text=True, env={**os.environ, **(env or {})})
-        self.lines = queue.Queue()
-        self.errors = ""
-        threading.Thread(target=self._read, daemon=True).start()
-        threading.Thread(target=self._read_errors, daemon=True).start()
-
-    def _read(self):
-        for line in self.process.stdout:
-            self.lines.put(json.loads(line))
-        self.lines.put(None)
-
-    def _read_errors(self):
-        for line in self.process.stderr:
-            self.errors += line
-
-    def next(self, event, seconds=PATIENCE):
-        """The next line of that event; None when the program ended without one."""
-        try:
-            while True:
-                line = self.lines.get(timeout=seconds)
-                if line is None or line["event"] == event:
-                    return line
-        except queue.Empty:
-            return None
-
-    def wait_for_step(self):
-        return self.next("step")
-
-    def end(self):
-        return self.process.wait(PATIENCE)
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-
-
-@contextlib.contextmanager
 def program(*arguments, env=None):
-    lines = Lines(*arguments, env=env)
-    try:
-        yield lines
-    finally:
-        lines.kill()
+    return spotctl.start([spotctl.SPOTCTL, *arguments], env)
 
 
 def watch(endpoint, *flags, env=None):
@@ -77,16 +28,6 @@ def watch(endpoint, *flags, env=None):
 
 def train(volume, *flags, metadata="none", env=None):
     return program("train", "--volume", volume, "--metadata", metadata, "--json", *POLL, *flags, env=env)
-
-
-@contextlib.contextmanager
-def service_lines(*flags):
-    service = Lines("simulate", "aws", *flags)
-    try:
-        yield service
-    finally:
-        service.process.send_signal(signal.SIGTERM)
-        service.end()
 
 
 def doctor(volume, *flags, env=None):
@@ -108,8 +49,8 @@ def token_never_answered(folder):
         with watch(endpoint, "--metadata-v1", "true", "--once") as watcher:
             notice = watcher.next("notice")
             checks.check(notice and notice["action"] == "terminate",
-                         f"with metadata_v1 a service whose token never comes is asked without one: {watcher.errors}")
-    with service_lines(*hop, "--v1") as service:
+                         f"with metadata_v1 a service whose token never comes is asked without one: {watcher.err}")
+    with program("simulate", "aws", *hop, "--v1") as service:
         endpoint = service.next("listening")["endpoint"]
         with watch(endpoint, "--metadata-v1", "true"):
             methods = [(service.next("request") or {}).get("method") for _ in range(24)]
@@ -121,8 +62,8 @@ def token_never_answered(folder):
                          and "--http-put-response-hop-limit 2" in detail and code == (69 if metadata == "aws" else 0),
                          f"{metadata}: doctor names the hop limit and its cure: {code} {status} {detail}")
         with train(volume, *ENDLESS, "--metadata-endpoint", endpoint, metadata="aws") as lines:
-            checks.check(spotctl.wait_until(lambda: "hop-limit" in lines.errors, PATIENCE),
-                         f"a run's log names the hop limit: {lines.errors}")
+            checks.check(lines.says("hop-limit"),
+                         f"a run's log names the hop limit: {lines.err}")
             lines.process.terminate()
             checks.check(lines.end() == 75, "and the run trains on")
     with spotctl.metadata_service("--token-fault", "403") as (endpoint, _):
@@ -141,7 +82,7 @@ def times_in_every_form():
             with watch(endpoint, "--once") as watcher:
                 notice = watcher.next("notice")
                 checks.check(notice and notice["action"] == "terminate" and notice["ends_run"],
-                             f"time '{form}': the action is obeyed: {notice} {watcher.errors}")
+                             f"time '{form}': the action is obeyed: {notice} {watcher.err}")
                 checks.check(notice and 50 < notice["deadline_s"] <= (61 if bounded else 120)
                              and (bounded or notice["deadline_s"] > 70), f"time '{form}': its deadline: {notice}")
     with spotctl.metadata_service("--notice-after", 0, "--action", "evaporate", "--time", "soon") as (endpoint, _):
@@ -153,8 +94,8 @@ def times_in_every_form():
         with spotctl.metadata_service("--notice-after", 0, "--body", body) as (endpoint, _):
             with program("doctor", "--volume", os.devnull + "/none", "--json", "--metadata", "aws",
                          "--metadata-endpoint", endpoint) as lines:
-                out = [lines.lines.get(timeout=PATIENCE) for _ in range(5)]
-            finding = next(line for line in out if line and line["check"] == "metadata")
+                lines.end()
+            finding = next(line for line in lines.events if line["check"] == "metadata")
             checks.check(finding["status"] == "fail" and "unreadable" in finding["detail"],
                          f"'{body}' is unknown and no notice: {finding}")
 
@@ -207,7 +148,7 @@ def environment(folder):
         with program("watch", "--metadata", "aws", "--once", *POLL, env=variables) as watcher:
             checks.check(watcher.next("notice") is not None, "metadata=aws wins over AWS_EC2_METADATA_DISABLED")
             watcher.end()
-            checks.check("AWS_EC2_METADATA_DISABLED" in watcher.errors, f"with a warning: {watcher.errors}")
+            checks.check("AWS_EC2_METADATA_DISABLED" in watcher.err, f"with a warning: {watcher.err}")
     for mode in ("IPv6", "ipv6", "IPV6"):
         _, _, detail = doctor(volume, "--metadata", "aws", env={"AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE": mode})
         checks.check("fd00:ec2::254" in detail, f"mode {mode}: the service's address of IPv6 is asked: {detail}")
@@ -244,9 +185,9 @@ def left_over(folder):
     # Written anew, the file counts; vanished, it does not.
     volume = spotctl.new_volume(folder, "written-anew")
     with train(volume, *ENDLESS, "--json-step-seconds", 0, metadata=f"file:{stop}") as lines:
-        lines.wait_for_step()
+        lines.next("step")
         stop.write_text("and now")
-        checks.check(lines.end() == 75, f"a file that is written again ends the run: {lines.errors}")
+        checks.check(lines.end() == 75, f"a file that is written again ends the run: {lines.err}")
     with program("watch", "--metadata", f"file:{stop}") as watcher:
         first = watcher.next("notice")
         stop.unlink()
@@ -266,9 +207,9 @@ def left_over(folder):
     with spotctl.metadata_service("--notice-seconds", -7200) as (endpoint, service):
         with train(volume, *ENDLESS, "--json-step-seconds", 0, "--metadata-endpoint", endpoint,
                    metadata="aws") as lines:
-            lines.wait_for_step()
+            lines.next("step")
             # The first look is over when the log says so.
-            spotctl.wait_until(lambda: "source answers" in lines.errors, PATIENCE)
+            lines.says("source answers")
             service.send_signal(signal.SIGUSR1)
             told = lines.next("interruption")
             end = lines.next("end")

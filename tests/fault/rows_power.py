@@ -168,7 +168,7 @@ def control(context, bench, disk, kind):
 
 def row(context):
     for kind in FILE_SYSTEMS:
-        with context.part(), harness.scratch(harness.memory()) as folder:
+        with context.part(), harness.scratch(harness.memory(500)) as folder:
             bench = harness.Bench(context, folder)
             with LoopVolume(kind, folder) as disk:
                 control(context, bench, disk, "file")

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import resource
+import shutil
 import subprocess
 
 import spotctl
@@ -49,18 +50,12 @@ def notices_that_are_no_text(scratch):
     for number, content in enumerate((b"w\xe4rtung", b"\xe2\x82", b"\0\x01\n\xff", cut)):
         volume = spotctl.new_volume(scratch, f"notice-{number}")
         notice = scratch / f"notice-{number}.txt"
-        process = subprocess.Popen(
-            spotctl.command(volume, *QUICK, "--epochs", 100000, "--json-step-seconds", 0, "--poll-seconds", 0.05,
-                            metadata=f"file:{notice}"),
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        while b'"step"' not in process.stdout.readline():
-            pass
-        notice.write_bytes(content)
-        out, err = process.communicate(timeout=300)
-        lines = [json.loads(line) for line in out.decode("utf-8").splitlines()]
-        told = [line for line in lines if line["event"] == "interruption"]
-        err.decode("utf-8")
-        checks.check(process.returncode == 75 and told, f"the notice {content[:6]} is obeyed: {process.returncode}")
+        with spotctl.start(spotctl.command(volume, *QUICK, "--epochs", 100000, "--json-step-seconds", 0,
+                                           "--poll-seconds", 0.05, metadata=f"file:{notice}")) as run:
+            run.next("step")
+            notice.write_bytes(content)
+            run.end()
+        checks.check(run.code == 75 and run.last("interruption"), f"the notice {content[:6]} is obeyed: {run}")
 
 
 def long_paths(scratch):
@@ -78,6 +73,25 @@ def long_paths(scratch):
     checks.check(code == 74 and "File name too long" in err, f"a path that cannot be is an error: {code} {err[-200:]}")
 
 
+def latin1_installation(scratch):
+    """The loader's words name the folder of the library, which then is in the description of the build."""
+    listed = subprocess.run(["ldd", spotctl.SPOTCTL], capture_output=True, text=True, check=True).stdout.split()
+    paths = [pathlib.Path(word) for word in listed if word.startswith("/")]
+    library = next((path for path in paths if path.name.startswith("libspot_trainer.so")), None)
+    if library is None:
+        print("skipped: the program is linked with no shared library of ours")
+        return
+    folder = os.fsencode(scratch) + b"/l\xe4b"
+    os.mkdir(folder)
+    shutil.copy(library, folder + b"/" + os.fsencode(library.name))
+    # With a driver the module is looked for. Any shared object does for one.
+    os.symlink(next(path for path in paths if path.name.startswith("libc.so")), folder + b"/libcuda.so.1")
+    code, out, err = run("version", "--json", env={**os.environb, b"LD_LIBRARY_PATH": folder})
+    build = json.loads(out)
+    checks.check(code == 0 and any("l\ufffdb" in backend["detail"] for backend in build.get("backends", [])),
+                 f"a library in a folder whose name is Latin-1 describes itself: {code} {out} {err}")
+
+
 def refused_threads(scratch):
     if os.geteuid() != 0:
         print("skipped: the limit of processes, which only root can put on another user")
@@ -91,9 +105,12 @@ def refused_threads(scratch):
         return become_nobody
 
     scratch.chmod(0o777)
-    reachable = run("version", preexec_fn=limit(1000))[0] == 0
+    try:
+        reachable = run("version", preexec_fn=limit(1000))[0] == 0
+    except (subprocess.SubprocessError, OSError):  # as in a user namespace, which need not have that user
+        reachable = False
     if not reachable:
-        print("skipped: another user cannot reach the program")
+        print("skipped: no process can become another user here, or that user cannot reach the program")
         return
     for count in range(1, 8):
         folder = scratch / f"threads-{count}"
@@ -114,5 +131,6 @@ with spotctl.scratch() as folder:
     latin1_volume(folder)
     notices_that_are_no_text(folder)
     long_paths(folder)
+    latin1_installation(folder)
     refused_threads(folder)
 checks.exit()

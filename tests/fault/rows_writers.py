@@ -24,7 +24,7 @@ class Frozen:
             self.where = line.split()[1]
 
     def thaw(self):
-        text, errors = self.process.communicate("\n", timeout=60)
+        text, errors = self.process.communicate("\n", timeout=harness.PATIENCE)
         return harness.Told(text, self.process.returncode, errors)
 
 
@@ -149,7 +149,7 @@ def second_waits(context, bench):
         else:
             harness.kill(first)
             first.communicate()
-        text, errors = second.communicate(timeout=60)
+        text, errors = second.communicate(timeout=harness.PATIENCE)
         told = harness.Told(text, second.returncode, errors)
         context.check(told.code == 0 and told.at[0] == 3, f"it goes on where the first one {way}: {told}")
         context.check(time.monotonic() - before < 3, f"it goes on soon after the first one {way}")
@@ -200,7 +200,7 @@ def locks_lost(context, bench):
         for workspace in (volume / "checkpoints").glob("writer-*"):
             spoil(workspace)
         new = bench.run(volume, 100, settings=("lease_wait_seconds=0",))
-        text, errors = old.communicate(timeout=60)
+        text, errors = old.communicate(timeout=harness.PATIENCE)
         told = harness.Told(text, old.returncode, errors)
         context.check(new.code == 0, f"lock {what}: the second writer gets the volume: {new}")
         context.check(told.code == FENCED, f"lock {what}: the first is fenced: {told}")
@@ -217,7 +217,7 @@ def many_at_once(context, bench, force):
         crowd = [bench.start(volume, 10 + 5 * number, settings=settings) for number in range(4)]
         told = []
         for process in crowd:
-            text, errors = process.communicate(timeout=90)
+            text, errors = process.communicate(timeout=harness.PATIENCE)
             told.append(harness.Told(text, process.returncode, errors))
         floor = max(t.acknowledged[0] for t in told if t.acknowledged)
         what = f"four writers at once, {'by force' if force else 'waiting'}, case {case}"
@@ -239,7 +239,7 @@ def whole_programs(context, folder):
         command = [spotctl, "train", "--volume", str(volume), "--metadata", "none", "--dataset",
                    str(folder / "digits"), "--model", "mlp", "--batch-size", "16", "--threads", "1",
                    "--checkpoint-steps", "2", "--run-id", "run"]
-        old = subprocess.Popen([*command, "--epochs", "40"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        old = harness.start([*command, "--epochs", "40"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         harness.wait_until(lambda: len(harness.published(volume)) > 1)
         time.sleep(context.random.uniform(0, 0.3))
         old.send_signal(signal.SIGSTOP)
@@ -247,7 +247,7 @@ def whole_programs(context, folder):
                              check=False)
         before = harness.contents(volume)
         old.send_signal(signal.SIGCONT)
-        _, errors = old.communicate(timeout=60)
+        _, errors = old.communicate(timeout=harness.PATIENCE)
         what = f"two spotctl, case {case}"
         context.check(new.returncode == 0, f"{what}: the second takes over and finishes: {new.stderr[-300:]}")
         context.check(old.returncode == FENCED, f"{what}: the first exits {old.returncode}: {errors.decode()[-300:]}")

@@ -1,14 +1,12 @@
 """How the fault tests drive the real program: every run is a process of its own, on a real volume."""
 import contextlib
-import json
 import os
-import pathlib
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
-import time
+
+import program
+from harness import scratch, wait_until  # noqa: F401, for whoever imports this
 
 SPOTCTL = os.environ.get("SPOTCTL") or sys.exit("set SPOTCTL to the path of the spotctl program")
 
@@ -16,15 +14,6 @@ SPOTCTL = os.environ.get("SPOTCTL") or sys.exit("set SPOTCTL to the path of the 
 def dataset():
     """The real digits where the caller has them, else synthetic ones."""
     return os.environ.get("SPOT_TEST_MNIST") or "synthetic"
-
-
-@contextlib.contextmanager
-def scratch():
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="spot-fault-"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder)
 
 
 def new_volume(folder, name):
@@ -36,14 +25,14 @@ def command(volume, *flags, metadata="none"):
     return [SPOTCTL, "train", "--volume", str(volume), "--metadata", metadata, "--json", *map(str, flags)]
 
 
-class Result:
+class Result(program.Said):
     def __init__(self, process, out, err):
         self.code, self.out, self.err = process.returncode, out, err
-        self.events = [json.loads(line) for line in out.splitlines() if line.startswith("{") and line.endswith("}")]
 
-    def last(self, event):
-        found = [e for e in self.events if e["event"] == event]
-        return found[-1] if found else None
+
+def start(arguments, env=None):
+    """Runs meanwhile: `with spotctl.start(spotctl.command(...)) as run:`."""
+    return program.Program(arguments, env)
 
 
 def run(arguments, timeout=300, env=None):
@@ -53,6 +42,7 @@ def run(arguments, timeout=300, env=None):
         out, err = process.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:
         process.kill()
+        process.communicate()
         raise
     return Result(process, out, err)
 
@@ -60,16 +50,10 @@ def run(arguments, timeout=300, env=None):
 @contextlib.contextmanager
 def metadata_service(*flags):
     """`spotctl simulate aws` on a free port; yields its endpoint and process."""
-    process = subprocess.Popen([SPOTCTL, "simulate", "aws", *map(str, flags)], stdout=subprocess.PIPE, text=True)
-    try:
-        endpoint = json.loads(process.stdout.readline())["endpoint"]
-        # Its request log must be read, or it would block.
-        import threading
-        threading.Thread(target=lambda: [None for _ in process.stdout], daemon=True).start()
-        yield endpoint, process
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(10)
+    with start([SPOTCTL, "simulate", "aws", *flags]) as service:
+        yield service.next("listening")["endpoint"], service.process
+        service.process.send_signal(signal.SIGTERM)
+        service.end()
 
 
 class Checks:
@@ -88,12 +72,3 @@ class Checks:
     def exit(self):
         print(f"{self.passed} checks held, {self.failed} failed")
         sys.exit(1 if self.failed else 0)
-
-
-def wait_until(condition, seconds):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return True
-        time.sleep(0.01)
-    return False

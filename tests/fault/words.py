@@ -109,6 +109,16 @@ with spotctl.scratch() as folder:
     says("a host that is no address", ["simulate", "aws", "--host", "999.1.1.1"], 64, "999.1.1.1", "IPv4")
     says("another machine's address", ["simulate", "aws", "--host", "192.0.2.1"], 69, "192.0.2.1")
 
+    # Without a network: what became of it, why and what to do, once.
+    nowhere = {"https_proxy": "http://127.0.0.1:1", "HTTPS_PROXY": "http://127.0.0.1:1"}
+    result = spotctl.run(spotctl.command(spotctl.new_volume(folder, "offline"), "--model", "lenet-5", "--steps", 2), env=nowhere)
+    warned = [line for line in result.err.splitlines() if "warning" in line]
+    checks.check(result.code == 0 and len(warned) == 1 and len(warned[0]) < 300, f"one warning: {warned}")
+    checks.check("connect" not in result.err, f"no details unless asked: {result.err}")
+    result = spotctl.run(spotctl.command(spotctl.new_volume(folder, "refused"), "--dataset", "mnist"), env=nowhere)
+    checks.check(result.code == 69 and result.err.count("Couldn't connect") <= 1 and "dataset_mirrors" in result.err,
+                 f"the reason once: {result.err}")
+
     # Nobody asked for a card that this machine has not.
     result = spotctl.run(spotctl.command(volume, "--dataset", "synthetic", "--model", "lenet-5", "--steps", 4))
     if not os.path.exists("/proc/driver/nvidia"):

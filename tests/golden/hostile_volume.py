@@ -34,9 +34,12 @@ CHECKS = checks.Checks()
 check = CHECKS.check
 
 
+UMASK = 0o027
+
+
 def run(*arguments, env=None, memory=None):
     def limit():
-        os.umask(0)  # modes are the program's own doing
+        os.umask(UMASK)
         if memory:
             resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     try:
@@ -73,10 +76,16 @@ def everything(folder):
     return {str(p.relative_to(folder)): p.read_bytes() if p.is_file() else None for p in sorted(folder.rglob("*"))}
 
 
-def too_open(folder):
-    """Files and folders that others may use."""
+def other_modes(folder, for_others=("logs", "models")):
+    """Files and folders that have another mode than they should: folders are private, and so are files but those
+    within `for_others`, which follow the umask."""
+    def expected(path):
+        if path.is_dir():
+            return 0o700
+        return 0o666 & ~UMASK if path.parent.name in for_others else 0o600
+
     return [str(path.relative_to(folder)) for path in folder.rglob("*")
-            if stat.S_IMODE(path.lstat().st_mode) != (0o700 if path.is_dir() else 0o600)]
+            if stat.S_IMODE(path.lstat().st_mode) != expected(path)]
 
 
 def edited(folder, change, generation=2):
@@ -110,14 +119,17 @@ def test_permissions(folder):
     check(result.returncode == 0 and all(any(name.startswith(kind) for name, content in files.items() if content)
                                          for kind in ("checkpoints/", "datasets/", "logs/", "models/")),
           f"a run writes files of every kind: {result.stderr}")
-    check(too_open(volume) == [], f"files are 0600 and folders 0700: {too_open(volume)}")
+    check(other_modes(volume) == [], f"checkpoints and datasets are 0600, folders 0700, logs and models follow the "
+                                     f"umask: {other_modes(volume)}")
     exported = folder / "exported"
     exported.mkdir(mode=0o700)
     run("export", volume, "--output", exported / "model")
-    check(len(list(exported.iterdir())) == 2 and too_open(exported) == [], "exported models are 0600")
-    (volume / "logs" / "open").touch()
-    (volume / "logs" / "open").chmod(0o644)
-    check(too_open(volume) == ["logs/open"], "control: an open file is noticed")
+    check(len(list(exported.iterdir())) == 2 and other_modes(exported, ("exported",)) == [],
+          "exported models follow the umask")
+    for name in ("checkpoints/open", "datasets/open"):
+        (volume / name).touch()
+        (volume / name).chmod(0o640)
+    check(sorted(other_modes(volume)) == ["checkpoints/open", "datasets/open"], "control: an open file is noticed")
 
 
 def test_links(folder):

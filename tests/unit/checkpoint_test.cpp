@@ -1,4 +1,5 @@
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <cmath>
 #include <csignal>
@@ -16,6 +17,7 @@
 #include <doctest/doctest.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "base/file.h"
@@ -33,6 +35,23 @@
 using namespace spot;
 using spot::test::KeptState, spot::test::status_of, spot::test::TemporaryDirectory;
 namespace fs = std::filesystem;
+
+namespace {
+
+/// Folders cannot be synced while it is not 0: errno.
+std::atomic<int> folder_sync_error = 0;
+
+}  // namespace
+
+/// Takes the place of the C library's.
+extern "C" int fsync(int fd) {
+  struct stat info {};
+  if (folder_sync_error != 0 && fstat(fd, &info) == 0 && S_ISDIR(info.st_mode)) {
+    errno = folder_sync_error;
+    return -1;
+  }
+  return static_cast<int>(syscall(SYS_fsync, fd));
+}
 
 namespace {
 
@@ -84,6 +103,15 @@ std::vector<std::byte> encoded(const CheckpointMeta& meta, const State& state) {
 
 CheckpointStore open_store(const fs::path& folder, Retention retention = {}, LeaseOptions lease = {}) {
   return {folder, {retention, lease}, system_clock(), Log()};
+}
+
+/// Bytes that this process has read from files so far.
+std::uint64_t bytes_read() {
+  std::ifstream file("/proc/self/io");
+  std::string word;
+  std::uint64_t bytes = 0;
+  file >> word >> bytes;
+  return word == "rchar:" ? bytes : 0;
 }
 
 std::vector<std::uint64_t> steps_in(const fs::path& folder) {
@@ -322,6 +350,105 @@ TEST_CASE("retention leaves other runs' checkpoints and milestones alone") {
   CHECK(steps_in(folder.path() / "c") == std::vector<std::uint64_t>{8, 7, 6, 3, 1});
 }
 
+TEST_CASE("a folder that can never be synced ends each save with its error, and nothing acknowledged is lost") {
+  const TemporaryDirectory folder;
+  const fs::path path = folder.path() / "c";
+  auto store = open_store(path, {.keep_last = 2, .keep_best = 0});
+  store.commit(meta_at(1), State().view());
+  store.commit(meta_at(2), State().view());
+  for (const int error : {ENOSPC, EDQUOT, EIO}) {
+    folder_sync_error = error;
+    for (std::uint64_t step = 3; step <= 5; ++step) {
+      const Status status = status_of([&] { store.commit(meta_at(step), State().view()); });
+      CHECK(status == (error == EIO ? Status::kIo : Status::kNoSpace));
+    }
+    folder_sync_error = 0;
+    const auto left = steps_in(path);
+    CHECK(std::ranges::find(left, 1) != left.end());
+    CHECK(std::ranges::find(left, 2) != left.end());
+  }
+  store.commit(meta_at(6), State().view());
+  store.prune("run", [] { return false; });
+  CHECK(steps_in(path) == std::vector<std::uint64_t>{6, 2});
+}
+
+TEST_CASE("a save reads nothing of other runs' files, nor more of its own run's than is kept") {
+  const TemporaryDirectory folder;
+  const fs::path path = folder.path() / "c";
+  StateLayout layout;
+  layout.add("w", {1 << 20}, TensorRole::kParameter);
+  const std::vector<float> values(layout.size());
+  const StateView large{&layout, values};
+  {
+    auto store = open_store(path, {.keep_last = 100, .keep_best = 0});
+    CheckpointMeta other = meta_at(1);
+    other.run_id = "other";
+    for (other.step = 1; other.step <= 10; ++other.step) store.commit(other, large);
+    for (std::uint64_t step = 11; step <= 20; ++step) store.commit(meta_at(step), large);
+  }
+  auto store = open_store(path, {.keep_last = 2, .keep_best = 0});
+  const std::uint64_t before = bytes_read();
+  store.commit(meta_at(21), State().view());
+  const std::uint64_t read = bytes_read() - before;
+  // The last two of the run are verified before the rest of it goes; of all others the tables are enough.
+  CHECK(read < 2 * values.size() * sizeof(float) + 20 * (kGlance + 4096));
+  store.prune("run", [] { return false; });
+  CHECK(steps_in(path) == std::vector<std::uint64_t>{21, 20, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1});
+}
+
+TEST_CASE("what a checkpoint says of itself is known without its tensors") {
+  const TemporaryDirectory folder;
+  auto store = open_store(folder.path() / "c");
+  StateLayout layout;
+  layout.add("w", {1 << 18}, TensorRole::kParameter);
+  const std::vector<float> values(layout.size());
+  CheckpointMeta meta = meta_at(3, 0.5);
+  meta.dataset_name = "synthetic";
+  const fs::path path = store.commit(meta, StateView{&layout, values}).path;
+  std::fstream(path, std::ios::in | std::ios::out | std::ios::binary).seekp(1 << 19).put('x');
+  CHECK(status_of([&] { load_checkpoint(path, Links::kRefuse); }) == Status::kCorrupt);
+  const auto glance = glance_at_checkpoint(path);
+  REQUIRE(glance);
+  CHECK(glance->dataset_name == "synthetic");
+  CHECK(glance->history.back().test_accuracy == 0.5);
+  CHECK_FALSE(glance_at_checkpoint(folder.path()));
+  CHECK_FALSE(glance_at_checkpoint(folder.path() / "nothing"));
+  fs::resize_file(path, 100);
+  CHECK_FALSE(glance_at_checkpoint(path));
+}
+
+TEST_CASE("checkpoints that recovery would pass over are kept in place of no other, and go first") {
+  const TemporaryDirectory folder;
+  const fs::path path = folder.path() / "c";
+  State diverged;
+  diverged.values[0] = NAN;
+  {
+    auto store = open_store(path, {.keep_last = 100, .keep_best = 0});
+    for (std::uint64_t step = 1; step <= 3; ++step) store.commit(meta_at(step), State().view());
+    for (std::uint64_t step = 4; step <= 7; ++step) store.commit(meta_at(step, 0.9), diverged.view());
+  }
+  CheckpointStore store(path, {{.keep_last = 3, .keep_best = 1}, {}, AllowedValues::kFinite}, system_clock(), Log());
+  CHECK(store.recover()->meta.step == 3);
+  store.commit(meta_at(4, 0.1), State().view());
+  store.prune("run", [] { return false; });
+  CHECK(steps_in(path) == std::vector<std::uint64_t>{4, 3, 2});
+}
+
+TEST_CASE("files whose room a run has again are its own, without its milestones") {
+  const TemporaryDirectory folder;
+  const fs::path path = folder.path() / "c";
+  auto store = open_store(path, {.keep_last = 100, .keep_best = 0});
+  CheckpointMeta other = meta_at(1);
+  other.run_id = "other";
+  store.commit(other, State().view());
+  std::uint64_t bytes = 0;
+  for (std::uint64_t step = 2; step <= 6; ++step) bytes = store.commit(meta_at(step), State().view()).bytes;
+  CHECK(reusable_bytes(path, "run", 0) == 5 * bytes);
+  CHECK(reusable_bytes(path, "run", 3) == 3 * bytes);
+  CHECK(reusable_bytes(path, "", 3) == 3 * bytes);
+  CHECK(reusable_bytes(path, "third", 0) == 0);
+}
+
 TEST_CASE("lineage decides what is resumed, not the step") {
   const TemporaryDirectory folder;
   const fs::path path = folder.path() / "c";
@@ -499,6 +626,22 @@ TEST_CASE("two saves are under way at most: a third waits, which is its stall, a
   for (std::size_t i = 0; i < 3; ++i) CHECK(outcomes[i].report.step == i + 1);
   CHECK(outcomes[0].report.stall_ns < 50'000'000);
   CHECK(outcomes[2].report.stall_ns > 40'000'000);
+}
+
+TEST_CASE("whoever is asked whether to go on waiting may throw") {
+  const TemporaryDirectory folder;
+  auto store = open_store(folder.path() / "c");
+  GatedState::Gate gate;
+  AsyncWriter writer(store, State().bytes(), system_clock(), Log());
+  const std::uint64_t ticket = writer.submit(meta_at(1), SaveReason::kRequest, std::make_unique<GatedState>(gate),
+                                             system_clock().monotonic_ns());
+  for (int i = 0; i < 3; ++i) {
+    CHECK(status_of([&] { writer.wait(ticket, []() -> bool { fail(Status::kCallback, "no"); }); }) ==
+          Status::kCallback);
+  }
+  gate.open.set_value();
+  writer.wait(ticket);
+  CHECK_FALSE(writer.take_outcomes().front().error);
 }
 
 TEST_CASE("a save that runs out of memory says so, and the next one works") {

@@ -1,5 +1,7 @@
 #include "session/csv_log.h"
 
+#include <algorithm>
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -30,14 +32,14 @@ TEST_CASE("the logs have one header and no row twice, whatever they held beyond 
   };
   {
     CsvLog log(directory.path(), staging, "r1", {}, 0, {});
-    for (const std::uint64_t number : {1U, 2U, 3U, 4U}) log.add(step(number));
+    for (const std::uint64_t number : {1U, 2U, 3U, 4U}) log.add(std::array{step(number)}, 0);
     log.add(history[0]);
     log.add(history[0]);
   }
   std::ofstream(directory / "r1.steps.csv", std::ios::app) << "r1,1,5,0.1";  // killed while writing
   {
     CsvLog log(directory.path(), staging, "r1", history, 2, {});
-    log.add(step(3));
+    log.add(std::array{step(3)}, 0);
   }
   CHECK(read(directory / "r1.csv") ==
         "run_id,epoch,step,train_loss,train_accuracy,validation_loss,validation_accuracy,test_loss,"
@@ -65,7 +67,7 @@ TEST_CASE("hostile files in a log's place: links stay unfollowed, endless rows a
   std::filesystem::create_symlink(directory / "precious", directory / "r1.csv");
   std::filesystem::create_symlink(directory / "precious", directory / "r1.steps.csv");
   const Fd staging = open_directory(directory.path());
-  CsvLog(directory.path(), staging, "r1", {}, 0, {}).add(StepRecord{.step = 1, .samples = 1});
+  CsvLog(directory.path(), staging, "r1", {}, 0, {}).add(std::array{StepRecord{.step = 1, .samples = 1}}, 0);
   CHECK(read(directory / "precious") == "precious");
   // A row that is longer than memory, in a file that takes no place on the disk.
   std::ofstream(directory / "r2.steps.csv") << header << "r2,1,1,0,0,0,0\n";
@@ -82,7 +84,32 @@ TEST_CASE("a log that cannot be written is a warning and nothing else") {
     if (level == LogLevel::kWarning) warnings.emplace_back(text);
   });
   CsvLog csv(directory / "no such folder", staging, "r1", {}, 0, log);
-  csv.add(StepRecord{.step = 1, .epoch = 1, .samples = 1});
+  csv.add(std::array{StepRecord{.step = 1, .epoch = 1, .samples = 1}}, 0);
+  csv.write_out();
   REQUIRE(warnings.size() == 1);
   CHECK(contains(warnings[0], "no such folder"));
+}
+
+TEST_CASE("steps that follow each other quickly are written together, and all of them before a save") {
+  const TemporaryDirectory directory;
+  const Fd staging = open_directory(directory.path());
+  CsvLog csv(directory.path(), staging, "r1", {}, 0, {});
+  const std::filesystem::path path = directory / "r1.steps.csv";
+  const auto rows = [&] { return std::ranges::count(read(path), '\n') - 1; };
+  constexpr std::int64_t kSecond = 1'000'000'000;
+  const auto step = [](std::uint64_t number) {
+    return std::array{StepRecord{.step = number, .epoch = 1, .samples = 1}};
+  };
+  csv.add(step(1), kSecond);
+  CHECK(rows() == 1);
+  csv.add(step(2), kSecond + kSecond / 20);
+  CHECK(rows() == 1);
+  csv.add(step(3), 2 * kSecond);
+  CHECK(rows() == 3);
+  csv.add(step(4), 2 * kSecond);
+  csv.write_out();
+  CHECK(rows() == 4);
+  csv.add(step(5), 2 * kSecond);
+  csv.add(EpochRecord{.epoch = 1, .step = 5});
+  CHECK(rows() == 5);
 }

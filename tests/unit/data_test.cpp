@@ -3,7 +3,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
-#include <functional>
 #include <numeric>
 #include <string>
 #include <zlib.h>
@@ -22,22 +21,19 @@
 #include "data/image_files.h"
 #include "data/sampler.h"
 #include "data/synthetic.h"
+#include "support/failure.h"
 #include "support/temporary_directory.h"
 
 using namespace spot;
-using spot::test::TemporaryDirectory;
+using spot::test::message_of, spot::test::TemporaryDirectory;
 namespace fs = std::filesystem;
 
 namespace {
 
-std::string message_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    CHECK(error.status() == Status::kData);
-    return error.what();
-  }
-  return "";
+/// What the action says of unfit data.
+template <typename Action>
+std::string refusal_of(const Action& action) {
+  return message_of(Status::kData, action);
 }
 
 std::string idx(std::vector<std::uint32_t> extents, const std::string& values, char type = 8) {
@@ -114,7 +110,7 @@ TEST_CASE("an IDX file is read, and every lie of its header is caught by name") 
   CHECK(array.values[7] == std::byte{'h'});
 
   const auto refusal = [](const std::string& bytes) {
-    return message_of([&] { read_idx_images(bytes_of(bytes), "f", {}); });
+    return refusal_of([&] { read_idx_images(bytes_of(bytes), "f", {}); });
   };
   CHECK(refusal("\1" + good.substr(1)).find("two zero bytes") != std::string::npos);
   CHECK(refusal(idx({2, 2, 2}, "abcdefgh", 10)).find("type 10") != std::string::npos);
@@ -150,13 +146,13 @@ TEST_CASE("images of one channel and of any type are read when their values are 
   CHECK(pixels(idx({2, 1, 2}, big_endian<float>({0, 1 / 255.F, 128 / 255.F, 1}), 13)) == expected);
   CHECK(pixels(idx({2, 1, 2}, big_endian<double>({0, 1 / 255.0, 128 / 255.0, 1}), 14)) == expected);
   const auto refusal = [](const std::string& bytes) {
-    return message_of([&] { read_idx_images(bytes_of(bytes), "f", {}); });
+    return refusal_of([&] { read_idx_images(bytes_of(bytes), "f", {}); });
   };
   CHECK(refusal(idx({2, 1, 2}, big_endian<float>({0, 0.4999F, 1, 1}), 13)).find("0.4999") != std::string::npos);
   CHECK(refusal(idx({2, 1, 2}, big_endian<float>({-1, 0, 1, 1}), 13)).find("value -1") != std::string::npos);
   CHECK(refusal(idx({2, 1, 2}, big_endian<std::int32_t>({0, 1, 2, 256}), 12)).find("256 is none of") !=
         std::string::npos);
-  CHECK(refusal(idx({2, 1, 2}, "abcd", 9)).empty());
+  CHECK_NOTHROW(read_idx_images(bytes_of(idx({2, 1, 2}, "abcd", 9)), "f", {}));
   CHECK(refusal(idx({2, 1, 2}, "abc\xff", 9)).find("value -1") != std::string::npos);
 }
 
@@ -171,10 +167,13 @@ TEST_CASE("labels of any type are read, the first of QMNIST's eight columns too"
   CHECK(labels(idx({2}, big_endian<std::int32_t>({3, 8}), 12)) == expected);
   CHECK(labels(idx({2, 8}, big_endian<std::int32_t>({3, 4, 700, 0, 0, 0, -1, 0, 8, 1, 1, 1, 1, 1, 1, 99999}), 12)) ==
         expected);
-  const auto refusal = [&](const std::string& bytes) { return message_of([&] { labels(bytes); }); };
+  const auto refusal = [&](const std::string& bytes) { return refusal_of([&] { labels(bytes); }); };
   CHECK(refusal(idx({2}, big_endian<std::int32_t>({3, 300}), 12)).find("300 is none of the labels") !=
         std::string::npos);
   CHECK(refusal(idx({2, 10}, std::string(20, '\0'))).find("[2][10]") != std::string::npos);
+  // Eight classes, one of them hot, are no QMNIST.
+  CHECK(refusal(idx({2, 8}, std::string(16, '\1'))).find("[2][8] and its values are of type 8") != std::string::npos);
+  CHECK(refusal(idx({2, 8}, big_endian<float>(std::vector<float>(16, 1)), 13)).find("type 13") != std::string::npos);
   CHECK(refusal(idx({1, 2, 2}, "abcd")).find("exchanged") != std::string::npos);
 }
 
@@ -189,15 +188,15 @@ TEST_CASE("gzip content comes back, and damage of any kind does not") {
   CHECK(unpacked(good + zipped("more") + zipped("")) == content + "more");
   CHECK(unpacked(good + std::string(1000, '\0')) == content);
   for (std::size_t size = 0; size < good.size(); ++size) {
-    CHECK_FALSE(message_of([&] { unpacked(good.substr(0, size)); }).empty());
-    if (size > 0) CHECK_FALSE(message_of([&] { unpacked(good + good.substr(0, size)); }).empty());
+    refusal_of([&] { unpacked(good.substr(0, size)); });
+    if (size > 0) refusal_of([&] { unpacked(good + good.substr(0, size)); });
   }
   std::string damaged = good;
   damaged[damaged.size() - 6] ^= 1;  // the checksum
-  CHECK_FALSE(message_of([&] { unpacked(damaged); }).empty());
-  CHECK(message_of([&] { unpacked(good + "x"); }).find("1 bytes follow") != std::string::npos);
+  refusal_of([&] { unpacked(damaged); });
+  CHECK(refusal_of([&] { unpacked(good + "x"); }).find("1 bytes follow") != std::string::npos);
   const std::string bomb = zipped(std::string(std::size_t{8} << 20, '\0'));
-  CHECK(message_of([&] { unpacked(bomb); }).find("more than") != std::string::npos);
+  CHECK(refusal_of([&] { unpacked(bomb); }).find("more than") != std::string::npos);
 }
 
 TEST_CASE("a folder of IDX files is a dataset; what does not fit together is refused") {
@@ -215,7 +214,7 @@ TEST_CASE("a folder of IDX files is a dataset; what does not fit together is ref
 
   const fs::path labels = folder.path() / "d" / "train-labels-idx1-ubyte";
   write_file_atomically(labels, idx({11}, std::string(11, '\0')));
-  CHECK(message_of([&] { open(folder.path() / "d", folder.path()); }).find("do not belong together") !=
+  CHECK(refusal_of([&] { open(folder.path() / "d", folder.path()); }).find("do not belong together") !=
         std::string::npos);
 }
 
@@ -250,9 +249,10 @@ TEST_CASE("the files of a dataset are found however they are named and wherever 
     fs::create_directories((folder.path() / name).parent_path());
     write_file_atomically(folder.path() / name, std::string("x"));
   };
-  for (const char* name : {"emnist-letters-train-images-idx3-ubyte.gz", "._train-labels-idx1-ubyte",
-                           "train-labels.idx1-ubyte/train-labels.idx1-ubyte", "inner/train-labels-idx1-ubyte",
-                           "inner/test_images.idx3-ubyte", "qmnist-test-labels-idx2-int.gz", "Train-images.txt"}) {
+  for (const char* name :
+       {"emnist-letters-train-images-idx3-ubyte.gz", "._train-labels-idx1-ubyte",
+        "train-labels.idx1-ubyte/train-labels.idx1-ubyte", "inner/train-labels-idx1-ubyte", "test_images.idx3-ubyte",
+        "inner/test_images.idx3-ubyte", "qmnist-test-labels-idx2-int.gz", "Train-images.txt"}) {
     touch(name);
   }
   const auto names = [&](const ImageFiles::Candidates& paths) {
@@ -264,7 +264,7 @@ TEST_CASE("the files of a dataset are found however they are named and wherever 
   ImageFiles files = find_image_files(folder.path());
   CHECK(names(files.train_images) == Names{"emnist-letters-train-images-idx3-ubyte.gz"});
   CHECK(names(files.train_labels) == Names{"train-labels.idx1-ubyte/train-labels.idx1-ubyte"});
-  CHECK(names(files.test_images) == Names{"inner/test_images.idx3-ubyte"});
+  CHECK(names(files.test_images) == Names{"test_images.idx3-ubyte"});
   CHECK(names(files.test_labels) == Names{"qmnist-test-labels-idx2-int.gz"});
   // The plain file comes first.
   touch("train-images-idx3-ubyte");
@@ -280,6 +280,35 @@ TEST_CASE("the files of a dataset are found however they are named and wherever 
   }
 }
 
+TEST_CASE("the four files are taken from one place: images of one dataset never get the labels of another") {
+  const TemporaryDirectory folder;
+  const fs::path data = folder.path() / "d", inner = data / "inner";
+  write_dataset(data);
+  write_dataset(inner);
+  write_file_atomically(inner / "train-labels-idx1-ubyte", idx({12}, std::string(12, '\2')));
+  const std::string fingerprint = open(data, folder.path()).fingerprint;
+  fs::remove(data / "train-labels-idx1-ubyte");
+  // The one within is whole; what lies here holds the same.
+  CHECK(open(data, folder.path()).fingerprint != fingerprint);
+  write_file_atomically(data / "train-images-idx3-ubyte", idx({12, 2, 3}, std::string(72, 'q')));
+  CHECK(message_of([&] { open(data, folder.path()); }).find("keep one dataset a folder") != std::string::npos);
+  // Neither is whole.
+  fs::remove(inner / "t10k-images-idx3-ubyte");
+  const std::string message = message_of([&] { open(data, folder.path()); });
+  CHECK(message.find("'" + (data / "train-images-idx3-ubyte").string() + "'") != std::string::npos);
+  CHECK(message.find("'" + (inner / "train-labels-idx1-ubyte").string() + "'") != std::string::npos);
+  // Nobody mixes folders for images and for labels with anything.
+  fs::remove_all(inner);
+  write_dataset(data);
+  for (const char* kind : {"images-idx3-ubyte", "labels-idx1-ubyte"}) {
+    fs::create_directories(data / kind);
+    for (const char* split : {"train-", "t10k-"}) {
+      fs::rename(data / (std::string(split) + kind), data / kind / (std::string(split) + kind));
+    }
+  }
+  CHECK(open(data, folder.path()).train.count == 12);
+}
+
 TEST_CASE("of several files for one part any will do when they hold the same; else both are named") {
   const TemporaryDirectory folder;
   const fs::path data = folder.path() / "d", plain = data / "train-images-idx3-ubyte";
@@ -292,7 +321,7 @@ TEST_CASE("of several files for one part any will do when they hold the same; el
   write_file_atomically(packed, zipped(images).substr(0, 30));
   CHECK(open(data, folder.path()).fingerprint == fingerprint);
   write_file_atomically(packed, zipped(idx({12, 2, 3}, std::string(72, 'q'))));
-  const std::string message = message_of([&] { open(data, folder.path()); });
+  const std::string message = refusal_of([&] { open(data, folder.path()); });
   CHECK(message.find("'" + plain.string() + "'") != std::string::npos);
   CHECK(message.find("'" + packed.string() + "'") != std::string::npos);
   // Content decides, not the name.
@@ -340,6 +369,36 @@ TEST_CASE("what a killed process left half-written in the cache is swept, what i
   CHECK_FALSE(fs::exists(folder.path() / ".tmp-old"));
   CHECK(fs::exists(folder.path() / ".tmp-new"));
   CHECK(fs::exists(folder.path() / "kept"));
+}
+
+TEST_CASE("unpacked copies that nobody used for a week are swept, what is used or was fetched is not") {
+  const TemporaryDirectory folder;
+  const ContentCache cache(folder.path(), Log());
+  const std::string content = "content";
+  const auto age = [&] {
+    for (const auto& entry : fs::directory_iterator(folder.path())) {
+      fs::last_write_time(entry, fs::file_time_type::clock::now() - std::chrono::hours(24 * 8));
+    }
+  };
+  for (const char* key : {"unpacked-used", "unpacked-replaced", "mnist-train"}) cache.put(key, bytes_of(content), {});
+  age();
+  REQUIRE(cache.find("unpacked-used", {}));
+  cache.sweep();
+  CHECK(cache.find("unpacked-used", {}));
+  CHECK(cache.find("mnist-train", {}));
+  CHECK_FALSE(cache.find("unpacked-replaced", {}));
+}
+
+TEST_CASE("what is cached on a volume of a group is the group's") {
+  const TemporaryDirectory folder;
+  const ContentCache cache(folder.path(), Log());
+  const std::string content = "content";
+  const auto mode = [&] { return fs::status(fs::directory_iterator(folder.path())->path()).permissions(); };
+  cache.put("k", bytes_of(content), {});
+  CHECK(mode() == fs::perms(0600));
+  fs::permissions(folder.path(), fs::perms(02770));
+  cache.put("k", bytes_of(content), {});
+  CHECK(mode() == fs::perms(0660));
 }
 
 TEST_CASE("everything about a dataset that takes long is given up when it is asked to, at any moment") {

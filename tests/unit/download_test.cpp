@@ -8,6 +8,7 @@
 #include <string>
 #include <thread>
 #include <unistd.h>
+#include <utility>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -222,6 +223,15 @@ TEST_CASE("a download that is cancelled at any moment leaves a part that the nex
     }
     CHECK(fetch.from({"good"}) == kContent);
     CHECK(std::filesystem::is_empty(fetch.folder.path()));
+  }
+}
+
+TEST_CASE("another user of the volume's group can go on with a download") {
+  for (const auto& [folder_mode, file_mode] : {std::pair{0700, 0600}, {02770, 0660}}) {
+    Fetch fetch;
+    std::filesystem::permissions(fetch.folder.path(), std::filesystem::perms(folder_mode));
+    CHECK_THROWS(fetch.from({"endless"}));
+    CHECK(std::filesystem::status(fetch.part).permissions() == std::filesystem::perms(file_mode));
   }
 }
 

@@ -1,3 +1,4 @@
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <functional>
@@ -180,6 +181,30 @@ TEST_CASE("a token whose answer never comes is done without, or the cure is name
   PollerOptions lenient = service.options();
   lenient.metadata_v1 = true;
   CHECK(Watched(lenient).wait(15s));
+}
+
+TEST_CASE("a service that refuses one request for a token and then answers only with one is not given up") {
+  std::atomic<int> asked{0};
+  const auto answer = [&](const spotctl::ServerRequest& request) {
+    spotctl::ServerResponse response;
+    if (request.method == "PUT") {
+      response.status = asked++ == 0 ? 403 : 200;
+      response.body = "token";
+    } else if (!request.headers.contains("x-aws-ec2-metadata-token")) {
+      response.status = 401;
+    } else if (request.path.ends_with("/spot/instance-action")) {
+      response.body = R"({"action": "terminate"})";
+    } else {
+      response.status = 404;
+    }
+    return response;
+  };
+  spotctl::HttpServer server("127.0.0.1", 0, answer);
+  Watched poller({.metadata = "aws",
+                  .endpoint = "http://127.0.0.1:" + std::to_string(server.port()),
+                  .metadata_v1 = true,
+                  .period = 20ms});
+  CHECK(poller.wait(5s));
 }
 
 TEST_CASE("a token that runs out is renewed, and no notice is missed") {

@@ -18,11 +18,6 @@ namespace {
 /// A source's looks, one after the other, and what is told of them.
 class Looks {
  public:
-  Looks() {
-    clock_.set_wall_ns(nanoseconds(1000h).count());
-    clock_.advance(1h);
-  }
-
   void advance(nanoseconds by) { clock_.advance(by); }
   FakeClock& clock() { return clock_; }
 
@@ -61,9 +56,15 @@ class Looks {
   }
 
  private:
+  FakeClock& set_clock() {
+    clock_.set_wall_ns(nanoseconds(1000h).count());
+    clock_.advance(1h);
+    return clock_;
+  }
+
   FakeClock clock_;
   NoticeLog log_;
-  KnownEvents events_{log_, clock_};
+  KnownEvents events_{log_, set_clock()};
   std::uint64_t position_ = 0;
   Notice last_;
 };
@@ -164,6 +165,24 @@ TEST_CASE("a notice of the first clear look whose time is past is left over; a l
     looks.clock().set_wall_ns(looks.clock().wall_ns() - nanoseconds(2h).count());
     looks.see(kTerminate, 1h);
     CHECK(looks.told() == "1- 3! ");
+  }
+}
+
+TEST_CASE("what was announced while no look was clear is obeyed, although its time is past when it is seen") {
+  Looks looks;
+  looks.see_unclear();
+  SUBCASE("at the first clear look") {
+    looks.advance(130s);
+    looks.see(kTerminate, -10s);
+    CHECK(looks.told() == "1~! ");
+  }
+  SUBCASE("in the place of a left-over one") {
+    looks.see(kTerminate, -1h);
+    CHECK(looks.told() == "1~ ");
+    looks.see_unclear();
+    looks.advance(130s);
+    looks.see(kTerminate, -10s);
+    CHECK(looks.told() == "1- 3~! ");
   }
 }
 

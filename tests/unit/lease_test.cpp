@@ -1,5 +1,7 @@
 #include "checkpoint/lease.h"
 
+#include <atomic>
+#include <cerrno>
 #include <csignal>
 #include <fcntl.h>
 #include <filesystem>
@@ -11,6 +13,8 @@
 #include <unistd.h>
 
 #include <doctest/doctest.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "base/file.h"
@@ -25,6 +29,23 @@ using namespace spot;
 using spot::test::message_of, spot::test::status_of, spot::test::TemporaryDirectory;
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
+
+namespace {
+
+/// So many folders more can be made; negative: any number.
+std::atomic<int> folders_left = -1;
+
+}  // namespace
+
+/// Takes the place of the C library's.
+extern "C" int mkdirat(int folder, const char* name, mode_t mode) noexcept {
+  if (folders_left == 0) {
+    errno = ENOSPC;
+    return -1;
+  }
+  if (folders_left > 0) --folders_left;
+  return static_cast<int>(syscall(SYS_mkdirat, folder, name, mode));
+}
 
 namespace {
 
@@ -305,6 +326,33 @@ TEST_CASE("a rehearsed commit finds a local disk fit and leaves nothing behind")
   CHECK(status_of([&] { check_promise(less, false, folder.path); }) == Status::kIo);
   CHECK_NOTHROW(check_promise(less, true, folder.path));
   CHECK(less.left_out() == "folder-sync");
+}
+
+TEST_CASE("on a full disk a writer that lives loses nothing to one that could not take over") {
+  Folder folder;
+  const auto full = [&](LeaseOptions options) {
+    bool asked = false;
+    folders_left = 0;
+    const Status status = status_of([&] {
+      WriterLease::acquire(folder.fd, folder.path, 0, options, system_clock(), Log(), {}, [&] {
+        asked = true;
+        return false;
+      });
+    });
+    folders_left = -1;
+    CHECK(status == Status::kNoSpace);
+    return asked;
+  };
+  {
+    const WriterLease first = folder.acquire();
+    std::ofstream(folder.path / "writer-00000001/save-1") << "half";
+    CHECK_FALSE(full({.takeover = true}));
+    CHECK(fs::exists(folder.path / "writer-00000001/save-1"));
+    first.check();
+  }
+  std::ofstream(folder.path / "writer-00000001/save-1") << "half";
+  CHECK(full({}));
+  CHECK_FALSE(fs::exists(folder.path / "writer-00000001/save-1"));
 }
 
 TEST_CASE("names of workspaces") {

@@ -1,3 +1,4 @@
+#include <chrono>
 #include <cmath>
 #include <functional>
 #include <memory>
@@ -131,6 +132,36 @@ TEST_CASE("a notice is answered by a durable checkpoint with time and margin") {
   CHECK(result.notice_to_durable_ms > 0);
   CHECK(std::isfinite(result.margin_s));
   CHECK(heard == "8:host 7:notice 2:interrupted ");
+}
+
+TEST_CASE("of several notices all are told, and the earliest deadline is the margin's") {
+  const Place place;
+  const auto session = open(place.config("v"));
+  const auto poller = quiet_poller();
+  std::string heard;
+  session->trainer().set_observer(
+      {bit(Stage::kInterruption), [&](const Event& event) { heard += cat(event.message, " "); }});
+  poller->notify(NoticeAction::kTerminate, "late", "host", std::chrono::seconds(1000));
+  poller->notify(NoticeAction::kStop, "early", "host", std::chrono::seconds(500));
+  const RunResult result = run(*session, poller.get(), nullptr);
+  CHECK(result.durable);
+  CHECK(heard == "late early ");
+  CHECK(result.margin_s < 500);
+}
+
+TEST_CASE("steps that no save has seen are not durable when the run ends while it waits for another writer") {
+  const Place place;
+  const auto holder = open(place.config("v"));
+  holder->open_store();
+  CancelToken cancel;
+  cancel.trigger();
+  const auto waiting = open(place.config("v"));
+  CHECK(run(*waiting, nullptr, &cancel).durable);
+  waiting->trainer().train_steps(5, {});
+  const RunResult result = run(*waiting, nullptr, &cancel);
+  CHECK(result.reason == RunReason::kCancelled);
+  CHECK(result.step == 5);
+  CHECK_FALSE(result.durable);
 }
 
 TEST_CASE("a notice during an evaluation abandons it, and the resumed run does it again") {

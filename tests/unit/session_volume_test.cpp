@@ -11,6 +11,7 @@
 
 #include "checkpoint/checkpoint_file.h"
 #include "checkpoint/decoder.h"
+#include "checkpoint/restore_attempts.h"
 #include "session/run.h"
 #include "support/session_place.h"
 
@@ -160,6 +161,39 @@ TEST_CASE("a resumed run keeps the checkpoint's run_id, and its parent is that c
   CHECK(first->run_id() == run_id);
   const auto files = list_checkpoints(place / "v" / "checkpoints");
   CHECK(load_checkpoint(files.front().path.string(), Links::kRefuse).meta.parent_hash == begun.state_hash);
+}
+
+TEST_CASE("what dataset auto was is learned by a glance, not from what ended its restorers") {
+  const Place place;
+  Config config = place.config("v");
+  config.set_text("dataset", "auto");
+  config.set_text("dataset_mirrors", "http://127.0.0.1:9/");
+  StateLayout layout;
+  layout.add("w", {1 << 23}, TensorRole::kParameter);
+  const std::vector<float> values(layout.size());
+  const fs::path folder = place / "v" / "checkpoints";
+  const auto save = [&](std::uint64_t step, const char* dataset) {
+    CheckpointMeta meta;
+    meta.step = step;
+    meta.run_id = "r1";
+    meta.dataset_name = dataset;
+    CheckpointStore store(folder, {}, system_clock(), Log());
+    return store.commit(meta, StateView{&layout, values}).path;
+  };
+  save(1, "synthetic");
+  const fs::path deadly = save(2, "kmnist");
+  const std::string boot = read_text_file("/proc/sys/kernel/random/boot_id", 100);
+  write_file_atomically(folder / kAttemptsName, deadly.filename().string() + " 3 " + boot);
+  const auto bytes_read = [] {
+    std::ifstream file("/proc/self/io");
+    std::string word;
+    std::uint64_t bytes = 0;
+    file >> word >> bytes;
+    return bytes;
+  };
+  const std::uint64_t before = bytes_read();
+  CHECK(open(config)->dataset().name == "synthetic");
+  CHECK(bytes_read() - before < values.size() * sizeof(float) / 2);
 }
 
 TEST_CASE("a checkpoint of another configuration is refused with the key's name, state unchanged") {
