@@ -13,6 +13,9 @@
 namespace spot {
 namespace {
 
+/// So that a shortage is never printed as 0.0 MB.
+constexpr std::uint64_t kRounding = 50'000;
+
 std::string megabytes(std::uint64_t bytes) {
   std::array<char, 32> text{};
   std::snprintf(text.data(), text.size(), "%.1f MB", static_cast<double>(bytes) / 1e6);
@@ -42,8 +45,9 @@ std::string describe(const Room& room, const Config& config) {
   const std::string there = room.available ? megabytes(*room.available) : "unknown";
   if (room.fit() == Fit::kNone) {
     return cat(name, " is too small: the last two checkpoints and the one that is being saved, ",
-               megabytes(room.checkpoint), " each, need ", megabytes(room.least()), ", and ", there,
-               " are free: make room or choose a smaller model (no key keeps fewer than two)");
+               megabytes(room.checkpoint), " each, need ", megabytes(room.least()), ", and ", there, " are free, ",
+               megabytes(room.least() - *room.available + kRounding),
+               " too few: make room or choose a smaller model (no key keeps fewer than two)");
   }
   const std::string need = cat(room.files, " checkpoints of ", megabytes(room.checkpoint), " and a model of ",
                                megabytes(room.model), " need ", megabytes(room.wanted()), ", and ", there, " are free");

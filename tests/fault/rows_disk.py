@@ -192,23 +192,25 @@ def killed_filled_restarted(folder):
         with make(folder, f"killed-{kind}", 64) as volume:
             if volume is None:
                 continue
-            with spotctl.start(train_command(volume, "--epochs", 1000, "--checkpoint-steps", 1)):
+            with spotctl.start(train_command(volume, "--epochs", 1000, "--checkpoint-steps", 1,
+                                             "--keep-last", 4)):
                 found = spotctl.wait_until(lambda: len(list((volume / "checkpoints").glob("*.spck"))) > 3, 120)
             checks.check(found, f"the run had saved ({kind})")
             fill(volume)
             step = max(int(p.name[5:17]) for p in (volume / "checkpoints").glob("*.spck"))
-            result = train(volume, "--steps", step + 3, "--checkpoint-steps", 1)
+            result = train(volume, "--steps", step + 3, "--checkpoint-steps", 1, "--keep-last", 4)
             checks.check(result.code == 0 and saves(result),
                          f"a run that was killed goes on although its disk is full ({kind}): {result.code} {result.err}")
             checks.check(result.last("start")["step"] == step, f"from its last checkpoint: {step}")
             # The harder case: the dead writer left nothing in its folder.
             (volume / "filler").unlink()
+            train(volume, "--steps", step + 8, "--checkpoint-steps", 1, "--keep-last", 4)
             for left in (volume / "checkpoints").glob("writer-*/save-*"):
                 left.unlink()
             # Just the room that a run needs: three checkpoints, and some for the rows of the log.
             there = [p.stat().st_size for p in (volume / "checkpoints").glob("*.spck")]
             fill(volume, leave=max(0, 3 - len(there)) * there[0] + (1 << 16))
-            result = train(volume, "--steps", step + 6, "--checkpoint-steps", 1)
+            result = train(volume, "--steps", step + 11, "--checkpoint-steps", 1, "--keep-last", 4)
             checks.check(result.code == 0 and saves(result),
                          f"nor does it need anything that a dead writer left ({kind}): {result.code} {result.err}")
 
