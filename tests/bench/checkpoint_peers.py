@@ -21,7 +21,8 @@ class SaveReport(ctypes.Structure):
     _fields_ = [("struct_size", ctypes.c_uint32), ("reserved", ctypes.c_int32), ("step", ctypes.c_uint64),
                 ("generation", ctypes.c_uint64), ("bytes", ctypes.c_uint64), ("stall_ms", ctypes.c_double),
                 ("encode_ms", ctypes.c_double), ("commit_ms", ctypes.c_double), ("durable_ms", ctypes.c_double),
-                ("path", ctypes.c_char * 1024), ("write_ms", ctypes.c_double), ("fsync_ms", ctypes.c_double)]
+                ("path", ctypes.c_char_p), ("write_ms", ctypes.c_double), ("fsync_ms", ctypes.c_double),
+                ("not_promised", ctypes.c_char * 64)]
 
 
 class TensorInfo(ctypes.Structure):

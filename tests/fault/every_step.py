@@ -24,8 +24,8 @@ def call(name, *arguments):
 class RunResult(ctypes.Structure):
     _fields_ = [("struct_size", ctypes.c_uint32), ("reason", ctypes.c_int32), ("resumed", ctypes.c_int32),
                 ("durable", ctypes.c_int32), ("step", ctypes.c_uint64), ("epoch", ctypes.c_uint64),
-                ("numbers", ctypes.c_double * 5), ("state_hash", ctypes.c_char * 33),
-                ("model_path", ctypes.c_char * 1024)]
+                ("numbers", ctypes.c_double * 5), ("model_path", ctypes.c_char_p),
+                ("state_hash", ctypes.c_char * 33), ("reserved", ctypes.c_char * 7)]
 
 
 def run(volume, stop_at=None):
