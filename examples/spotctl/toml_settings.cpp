@@ -7,17 +7,7 @@
 #include <string_view>
 
 #include "exit_code.h"
-
-#define TOML_HEADER_ONLY 1
-#define TOML_EXCEPTIONS 0
-// clang-format off: the order counts
-#include <toml++/impl/preprocessor.h>
-// Version 3.3 declares unreachable what letters from U+00A1 to U+0499 outside of strings do reach, which is undefined
-// behaviour. They are no white space: false is right there.
-#undef TOML_UNREACHABLE
-#define TOML_UNREACHABLE return {}
-#include <toml++/toml.h>
-// clang-format on
+#include "toml_parser.h"
 
 namespace spotctl {
 namespace {
