@@ -19,9 +19,10 @@ namespace spot {
 spot_status report_exception(spot_error** error) noexcept;
 
 /// Where exceptions stop: runs the body of an exported function. What pthread_exit() and pthread_cancel() unwind a
-/// thread with, in a callback for instance, is no exception and goes on: glibc ends the process where it is kept.
+/// thread with, in a callback for instance, is no exception and goes on: glibc ends the process where it is kept. What
+/// is caught then is a reference to nothing, which UBSan would complain of.
 template <typename Body>
-spot_status guard(spot_error** error, Body&& body) {
+[[gnu::noinline, gnu::no_sanitize("null")]] spot_status guard(spot_error** error, Body&& body) {
   if (error != nullptr) *error = nullptr;
   try {
     std::forward<Body>(body)();
