@@ -6,6 +6,7 @@
 #include <spot_trainer.h>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include <doctest/doctest.h>
 
@@ -217,11 +218,12 @@ TEST_CASE("a cancellation ends a wait, and freeing the poller ends every wait") 
   CHECK(watcher.wait(-1, cancel.get()) == SPOT_E_CANCELLED);
   canceller.join();
 
-  std::thread owner([&] {
+  spot_poller* raw = poller.get();
+  std::thread owner([owned = std::move(poller)]() mutable {
     std::this_thread::sleep_for(milliseconds(100));
-    poller.reset();
+    owned.reset();
   });
-  std::thread other([raw = poller.get()] {
+  std::thread other([raw] {
     Watcher second{raw, 1};
     CHECK(second.wait(-1) == SPOT_E_CANCELLED);
   });
