@@ -83,8 +83,12 @@ Content open_candidate(const ImageFiles::Candidates& paths, const ContentCache& 
 }  // namespace
 
 ImageSet ImageSet::part(std::uint32_t first, std::uint32_t length) const {
-  const std::size_t size = std::size_t{rows} * columns;
-  return {images.subspan(first * size, length * size), labels.subspan(first, length), length, rows, columns};
+  const std::size_t size = image_bytes();
+  ImageSet result = *this;
+  result.images = images.subspan(first * size, length * size);
+  result.labels = labels.subspan(first, length);
+  result.count = length;
+  return result;
 }
 
 namespace {

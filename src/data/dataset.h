@@ -9,17 +9,22 @@
 
 #include "base/cancel.h"
 #include "base/log.h"
+#include "base/pixel_type.h"
 
 namespace spot {
 
-/// Labelled 8-bit images: image i is rows x columns bytes, row by row, at images[i * rows * columns].
+/// Labelled images: image i is [rows][columns][channels] values of `type`, the bytes at images[i * image_bytes()].
+/// Floats are finite, in the byte order of the machine, and may lie at any address.
 struct ImageSet {
   std::span<const std::uint8_t> images;
   std::span<const std::uint8_t> labels;
   std::uint32_t count = 0;
   std::uint32_t rows = 0;
   std::uint32_t columns = 0;
+  std::uint32_t channels = 1;
+  PixelType type = PixelType::kUint8;
 
+  [[nodiscard]] std::size_t image_bytes() const { return std::size_t{rows} * columns * channels * size_of(type); }
   /// Images first … first + length - 1.
   [[nodiscard]] ImageSet part(std::uint32_t first, std::uint32_t length) const;
 };

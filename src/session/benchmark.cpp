@@ -78,7 +78,7 @@ std::vector<OperatorTime> profile(Session& session) {
   std::vector<std::uint32_t> indices(
       std::min<std::size_t>(static_cast<std::size_t>(session.spec().batch_size), train.count));
   std::iota(indices.begin(), indices.end(), 0U);
-  return session.engine().profile({train.images.data(), train.labels.data(), indices}, kProfiledSteps);
+  return session.engine().profile(batch_of(train, indices), kProfiledSteps);
 }
 
 }  // namespace

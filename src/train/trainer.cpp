@@ -48,9 +48,7 @@ std::span<const StepRecord> Trainer::train_some(std::uint64_t most) {
   group_began_ns_ = clock_.monotonic_ns();
   steps_.clear();
   for (std::uint64_t i = 0; i < count; ++i) {
-    steps_.push_back(
-        {{dataset_.train.images.data(), dataset_.train.labels.data(), sampler_.batch(step_ + i), dataset_.train.count},
-         plan_.schedule.rate(step_ + i)});
+    steps_.push_back({batch_of(dataset_.train, sampler_.batch(step_ + i)), plan_.schedule.rate(step_ + i)});
   }
   metrics_.resize(count);
   engine_.train_steps(steps_, step_, metrics_);
@@ -224,7 +222,7 @@ bool Trainer::for_each_batch(const ImageSet& set, const StopCheck& stop, const V
     if (stop && stop()) return false;
     indices_.resize(std::min(plan_.batch_size, set.count - first));
     std::iota(indices_.begin(), indices_.end(), first);
-    visit(BatchView{set.images.data(), set.labels.data(), indices_, set.count}, first);
+    visit(batch_of(set, indices_), first);
   }
   return true;
 }
@@ -283,6 +281,12 @@ bool Trainer::count_confusion(Split split, const StopCheck& stop, std::span<std:
 }
 
 bool Trainer::predict(const ImageSet& images, const StopCheck& stop, std::span<float> probabilities) {
+  const ImageSet& shape = dataset_.train;
+  if (images.rows != shape.rows || images.columns != shape.columns || images.channels != shape.channels) {
+    fail(Status::kInvalidArgument,
+         cat("images of ", images.rows, " x ", images.columns, " x ", images.channels, ", where the dataset's are of ",
+             shape.rows, " x ", shape.columns, " x ", shape.channels, " (rows, columns, channels)"));
+  }
   const std::size_t classes = dataset_.classes;
   return for_each_batch(images, stop, [&](const BatchView& batch, std::uint32_t first) {
     engine_.predict(batch, probabilities.subspan(first * classes, batch.indices.size() * classes));

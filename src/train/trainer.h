@@ -28,6 +28,11 @@ struct TrainingPlan {
   bool stop_when_diverged = true;  ///< at a loss or gradient norm that is not finite; else warn once
 };
 
+/// Those images of the set.
+inline BatchView batch_of(const ImageSet& set, std::span<const std::uint32_t> indices) {
+  return {set.images.data(), set.labels.data(), indices, set.count, set.type};
+}
+
 /// Means over one split of the dataset.
 struct Evaluation {
   std::uint64_t samples = 0;
@@ -92,7 +97,8 @@ class Trainer {
   std::optional<Evaluation> evaluate(Split split, const StopCheck& stop);
   /// Adds hits to counts[label * classes + prediction]; false when `stop` said so.
   bool count_confusion(Split split, const StopCheck& stop, std::span<std::uint64_t> counts);
-  /// Class probabilities, [count][classes], of any number of images; false when `stop` said so.
+  /// Class probabilities, [count][classes], of any number of images of the dataset's shape, of either type; false when
+  /// `stop` said so.
   bool predict(const ImageSet& images, const StopCheck& stop, std::span<float> probabilities);
 
   [[nodiscard]] TrainingPosition position() const { return {step_, steps_per_epoch(), running_, history_}; }
