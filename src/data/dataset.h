@@ -49,18 +49,22 @@ struct DatasetRequest {
 };
 
 /// Training, validation and test images, all checked. A class that no sample has is one all the same. Keeps the memory
-/// behind its sets alive.
+/// behind its sets alive; copies share it.
 class Dataset {
  public:
   std::string name;         ///< "mnist", "synthetic", or the folder's path
-  std::uint32_t classes{};  ///< the largest label of both files plus one
+  std::uint32_t classes{};  ///< at most 256
   ImageSet train;
   ImageSet validation;  ///< empty unless asked for
-  ImageSet test;
+  ImageSet test;        ///< empty when there is none
   /// XXH3-128 in hex of counts, shapes and contents, before the validation set is split off.
   std::string fingerprint;
   /// Loaded because nothing better could be had: the caller should say so.
   bool fallback = false;
+
+  /// Makes the last `size` of the samples that are not for testing the validation set, whatever it was before. Throws
+  /// kConfig when that leaves none to train on.
+  void split_off_validation(std::uint32_t size);
 
  private:
   friend class DatasetBuilder;

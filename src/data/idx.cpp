@@ -198,4 +198,18 @@ ByteValues read_idx_labels(std::span<const std::byte> bytes, const std::string& 
   return to_bytes(array, stride, 1, origin, "the labels from 0 to 255", stop);
 }
 
+DatasetPart read_idx_part(const Content& images, const Content& labels, const StopCheck& stop) {
+  IdxImages pixels = read_idx_images(images.bytes, images.origin, stop);
+  ByteValues classes = read_idx_labels(labels.bytes, labels.origin, stop);
+  return {.set = {.images = pixels.pixels.view,
+                  .labels = classes.view,
+                  .count = pixels.count,
+                  .rows = pixels.rows,
+                  .columns = pixels.columns},
+          .memory = {pixels.pixels.memory ? std::move(pixels.pixels.memory) : images.memory,
+                     classes.memory ? std::move(classes.memory) : labels.memory},
+          .images = images.origin,
+          .labels = labels.origin};
+}
+
 }  // namespace spot

@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "base/cancel.h"
+#include "data/content.h"
+#include "data/dataset_builder.h"
 
 namespace spot {
 
@@ -34,12 +36,6 @@ struct IdxArray {
 /// Checks every claim of the header against the bytes. Throws kData, naming `origin` and the byte offset.
 IdxArray parse_idx(std::span<const std::byte> bytes, const std::string& origin);
 
-/// One byte a value: those of the file, or a copy of them in `memory` when they had another type.
-struct ByteValues {
-  std::span<const std::uint8_t> view;
-  std::shared_ptr<const void> memory;
-};
-
 struct IdxImages {
   std::uint32_t count = 0, rows = 0, columns = 0;
   ByteValues pixels;
@@ -51,5 +47,8 @@ IdxImages read_idx_images(std::span<const std::byte> bytes, const std::string& o
 
 /// Labels, [n] or QMNIST's [n][8], whose first column is the class; of any type, from 0 to 255. Throws likewise.
 ByteValues read_idx_labels(std::span<const std::byte> bytes, const std::string& origin, const StopCheck& stop);
+
+/// Both together, as they may be found. Throws likewise.
+DatasetPart read_idx_part(const Content& images, const Content& labels, const StopCheck& stop);
 
 }  // namespace spot

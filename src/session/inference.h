@@ -23,10 +23,15 @@ class Inference {
   [[nodiscard]] const ModelSpec& model() const { return spec_.model; }
   [[nodiscard]] const Engine& engine() const { return *engine_; }
 
-  /// Class probabilities, [images][classes], of images, [images][rows][columns]. Throws kCancelled.
-  void predict(std::span<const std::uint8_t> images, std::span<float> probabilities, const StopCheck& stop);
+  /// Class probabilities, [images][classes], of images, [images][rows][columns][channels], given as their bytes. Throws
+  /// kInvalidArgument when these are no whole number of images or there is no room for the probabilities, kData for
+  /// floats that are not finite, kCancelled.
+  void predict(std::span<const std::uint8_t> images, std::span<float> probabilities, const StopCheck& stop,
+               PixelType type = PixelType::kUint8);
 
  private:
+  [[nodiscard]] std::size_t count_of(std::span<const std::uint8_t> images, PixelType type) const;
+
   EngineSpec spec_;
   std::unique_ptr<Engine> engine_;
   std::mutex mutex_;  ///< an engine takes one call at a time

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -32,6 +33,10 @@ class Session {
   /// Opens the volume and the dataset and builds the engine at step 0. Writes no checkpoint, and glances at one only to
   /// learn what dataset "auto" was when its run began. `clock` must outlive it. Throws kCancelled when `stop` said so.
   Session(const Config& config, std::span<const Backend> backends, const Clock& clock, Log log,
+          const StopCheck& stop = {});
+  /// The same on a dataset that is there already, whatever the key `dataset` says; the key `validation_size` says how
+  /// it is split.
+  Session(const Config& config, Dataset dataset, std::span<const Backend> backends, const Clock& clock, Log log,
           const StopCheck& stop = {});
 
   [[nodiscard]] const Config& config() const { return config_; }
@@ -86,6 +91,11 @@ class Session {
   void report_saves();
 
  private:
+  /// Makes the dataset, for a run on that volume.
+  using OpenDataset = std::function<Dataset(const Volume& volume, const Log& log)>;
+  Session(const Config& config, const OpenDataset& open, std::span<const Backend> backends, const Clock& clock, Log log,
+          const StopCheck& stop);
+
   void adopt(const Checkpoint& checkpoint);
   /// Before anything of a writer is done on the volume: whether a commit can keep what the key durability asks for.
   [[nodiscard]] CommitPromise rehearse() const;

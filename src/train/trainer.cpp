@@ -155,26 +155,23 @@ bool Trainer::evaluation_due() const {
 }
 
 bool Trainer::evaluate_position(const StopCheck& stop) {
-  Evaluation validation;
-  if (dataset_.validation.count > 0) {
-    const auto measured = measure(dataset_.validation, stop);
-    if (!measured) return false;
-    validation = *measured;
-  }
+  const auto validation = measure(dataset_.validation, stop);
+  if (!validation) return false;
   const auto test = measure(dataset_.test, stop);
   if (!test) return false;
 
+  const bool has_validation = dataset_.validation.count > 0, has_test = dataset_.test.count > 0;
   Event evaluation = event(Stage::kEvaluation);
-  evaluation.validation_loss = validation.loss;
-  evaluation.validation_accuracy = validation.accuracy;
+  evaluation.validation_loss = validation->loss;
+  evaluation.validation_accuracy = validation->accuracy;
   evaluation.test_loss = test->loss;
   evaluation.test_accuracy = test->accuracy;
-  observer_.tell(evaluation);
-  check_finite(test->loss, "test loss", step_);
-  if (dataset_.validation.count > 0) check_finite(validation.loss, "validation loss", step_);
+  if (has_validation || has_test) observer_.tell(evaluation);
+  if (has_test) check_finite(test->loss, "test loss", step_);
+  if (has_validation) check_finite(validation->loss, "validation loss", step_);
   last_test_ = *test;
   evaluated_step_ = step_;
-  if (at_unrecorded_epoch_end()) record_epoch(validation, *test);
+  if (at_unrecorded_epoch_end()) record_epoch(*validation, *test);
   return true;
 }
 
@@ -211,7 +208,11 @@ const ImageSet& Trainer::set_of(Split split) const {
         fail(Status::kOrder, "there is no validation set: set validation_size to have one");
       }
       return dataset_.validation;
-    case Split::kTest: return dataset_.test;
+    case Split::kTest:
+      if (dataset_.test.count == 0) {
+        fail(Status::kOrder, "there is no test set: the dataset has none");
+      }
+      return dataset_.test;
   }
   fail(Status::kInvalidArgument, "there is no such split of the dataset");
 }
@@ -228,6 +229,7 @@ bool Trainer::for_each_batch(const ImageSet& set, const StopCheck& stop, const V
 }
 
 std::optional<Evaluation> Trainer::measure(const ImageSet& set, const StopCheck& stop) {
+  if (set.count == 0) return Evaluation{};
   EvaluationMetrics total;
   const bool complete = for_each_batch(set, stop, [&](const BatchView& batch, std::uint32_t) {
     const EvaluationMetrics part = engine_.evaluate(batch);
@@ -304,8 +306,14 @@ void Trainer::restore(TrainingPosition position, std::span<const float> state) {
   evaluated_step_ = UINT64_MAX;
   if (!history_.empty()) {
     last_test_ = {dataset_.test.count, history_.back().test_loss, history_.back().test_accuracy};
-    if (history_.back().step == step_ && std::isfinite(last_test_.loss)) evaluated_step_ = step_;
+    if (history_.back().step == step_ && is_evaluated(history_.back())) evaluated_step_ = step_;
   }
+}
+
+/// An epoch that steps asked for one by one passed is recorded without its evaluation.
+bool Trainer::is_evaluated(const EpochRecord& record) const {
+  if (dataset_.test.count > 0) return std::isfinite(record.test_loss);
+  return dataset_.validation.count == 0 || std::isfinite(record.validation_loss);
 }
 
 }  // namespace spot

@@ -87,10 +87,11 @@ class Trainer {
   [[nodiscard]] bool evaluation_due() const;
   /// Every step is done and the last state is evaluated.
   [[nodiscard]] bool done() const { return step_ >= plan_.total_steps && !evaluation_due(); }
-  /// Does the evaluation that is due and, at an epoch's end, records the epoch. False when `stop`
-  /// said so: nothing has changed then. Throws kDiverged when a loss is not finite.
+  /// Does the evaluation that is due, on the validation and the test set where they are there, and, at an epoch's end,
+  /// records the epoch. False when `stop` said so: nothing has changed then. Throws kDiverged when a loss is not
+  /// finite.
   bool evaluate_position(const StopCheck& stop);
-  /// The last epoch's or run end's evaluation on the test set; NaN before the first.
+  /// The last epoch's or run end's evaluation on the test set; NaN before the first, and without a test set.
   [[nodiscard]] const Evaluation& last_test() const { return last_test_; }
 
   /// Nothing when `stop` said so. Throws kOrder for an empty split.
@@ -107,8 +108,10 @@ class Trainer {
 
  private:
   [[nodiscard]] bool at_unrecorded_epoch_end() const;
+  [[nodiscard]] bool is_evaluated(const EpochRecord& record) const;
   [[nodiscard]] const ImageSet& set_of(Split split) const;
   [[nodiscard]] Event event(Stage stage) const;
+  /// NaN for an empty set.
   std::optional<Evaluation> measure(const ImageSet& set, const StopCheck& stop);
   /// Calls visit(BatchView, first sample) for each batch of the set, in order; false when `stop`
   /// said so.
