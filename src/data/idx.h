@@ -10,6 +10,7 @@
 #include "base/cancel.h"
 #include "data/content.h"
 #include "data/dataset_builder.h"
+#include "data/image_shape.h"
 
 namespace spot {
 
@@ -37,12 +38,13 @@ struct IdxArray {
 IdxArray parse_idx(std::span<const std::byte> bytes, const std::string& origin);
 
 struct IdxImages {
-  std::uint32_t count = 0, rows = 0, columns = 0;
+  ImageShape shape;
   ByteValues pixels;
 };
 
-/// Images, [n][rows][columns], also with one channel before or behind rows and columns. Pixels of any type that are
-/// whole numbers from 0 to 255, or floating-point numbers k / 255. Throws kData, kCancelled when `stop` said so.
+/// Images, [n][rows][columns] or [n][rows][columns][channels]; one channel may stand before the rows, too. Pixels of
+/// any type that are whole numbers from 0 to 255, or floating-point numbers k / 255. Throws kData, kCancelled when
+/// `stop` said so.
 IdxImages read_idx_images(std::span<const std::byte> bytes, const std::string& origin, const StopCheck& stop);
 
 /// Labels, [n] or QMNIST's [n][8], whose first column is the class; of any type, from 0 to 255. Throws likewise.
