@@ -125,9 +125,10 @@ constexpr auto kKeys = std::to_array<ConfigKey>({
     integer("keep_last", "3", 2, 1e6, kFree,
             "Newest checkpoints of the run that are kept; those of other runs on the volume are left alone. The volume "
             "needs room for keep_last + keep_best + 2 checkpoints; on a full one fewer are kept, at least two"),
-    integer("keep_best", "1", 0, 1e6, kFree,
-            "Best checkpoints (by validation accuracy, or test accuracy without a validation set) that "
-            "are kept beside the newest; on a full volume fewer are kept, at least one"),
+    integer(
+        "keep_best", "1", 0, 1e6, kFree,
+        "Best checkpoints (by validation accuracy, or test accuracy without a validation set; without either none is "
+        "the best) that are kept beside the newest; on a full volume fewer are kept, at least one"),
     integer(
         "keep_every", "0", 0, 1e12, kFree,
         "Checkpoints at multiples of so many steps are kept for ever, on a full volume too; 0: none for that reason"),

@@ -83,8 +83,26 @@ Content open_candidate(const ImageFiles::Candidates& paths, const ContentCache& 
 }  // namespace
 
 ImageSet ImageSet::part(std::uint32_t first, std::uint32_t length) const {
-  const std::size_t size = std::size_t{rows} * columns;
-  return {images.subspan(first * size, length * size), labels.subspan(first, length), length, rows, columns};
+  const std::size_t size = image_bytes();
+  ImageSet result = *this;
+  result.images = images.subspan(first * size, length * size);
+  result.labels = labels.subspan(first, length);
+  result.count = length;
+  return result;
+}
+
+void Dataset::split_off_validation(std::uint32_t size) {
+  ImageSet whole = train;
+  // The validation set lies right behind.
+  whole.count += validation.count;
+  whole.images = {train.images.data(), whole.count * train.image_bytes()};
+  whole.labels = {train.labels.data(), whole.count};
+  if (size >= whole.count) {
+    fail(Status::kConfig,
+         cat("validation_size ", size, " leaves none of the ", whole.count, " training samples to train on"));
+  }
+  train = whole.part(0, whole.count - size);
+  validation = whole.part(whole.count - size, size);
 }
 
 namespace {
@@ -93,7 +111,8 @@ Dataset open_folder(const DatasetRequest& request, const ContentCache& cache, co
   const ImageFiles files = find_image_files(request.name);
   const auto open = [&](const ImageFiles::Candidates& paths) { return open_candidate(paths, cache, stop, log); };
   DatasetBuilder builder(request.name, stop, log);
-  builder.add(open(files.train_images), open(files.train_labels), open(files.test_images), open(files.test_labels));
+  builder.add_train(read_idx_part(open(files.train_images), open(files.train_labels), stop));
+  builder.add_test(read_idx_part(open(files.test_images), open(files.test_labels), stop));
   return builder.build(request.validation_size);
 }
 
@@ -161,7 +180,8 @@ Dataset open_named(const NamedDataset& named, const DatasetRequest& request, con
     contents.push_back(open_named_file(named, file, request, cache, stop, log));
   }
   DatasetBuilder builder(std::string(named.name), stop, log);
-  builder.add(contents[0], contents[1], contents[2], contents[3]);
+  builder.add_train(read_idx_part(contents[0], contents[1], stop));
+  builder.add_test(read_idx_part(contents[2], contents[3], stop));
   return builder.build(request.validation_size);
 }
 
@@ -195,7 +215,8 @@ Dataset open_synthetic(const DatasetRequest& request, const ContentCache& cache,
   const auto train = open_synthetic(request, "train", 0, request.synthetic_train, cache, stop);
   const auto test = open_synthetic(request, "test", request.synthetic_train, request.synthetic_test, cache, stop);
   DatasetBuilder builder("synthetic", stop, log);
-  builder.add(train.first, train.second, test.first, test.second);
+  builder.add_train(read_idx_part(train.first, train.second, stop));
+  builder.add_test(read_idx_part(test.first, test.second, stop));
   return builder.build(request.validation_size);
 }
 
