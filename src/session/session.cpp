@@ -100,10 +100,6 @@ Session::Session(const Config& config, const OpenDataset& open, std::span<const 
       engine_(create(backends, config.text("device"), spec_, stop, log_)),
       trainer_(*engine_, dataset_, training_plan(config, dataset_), clock, log_) {
   log_.info(cat("threads: ", spec_.threads, ", ", thread_choice(config).reason));
-  if (dataset_.test.count == 0 && dataset_.validation.count == 0) {
-    log_.info(
-        "the dataset has no test set: nothing is evaluated and keep_best keeps nothing, unless validation_size is set");
-  }
 }
 
 void throw_if_hopeless(const SaveOutcome& outcome) {
