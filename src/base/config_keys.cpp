@@ -43,7 +43,8 @@ constexpr auto kKeys = std::to_array<ConfigKey>({
            "Values for all keys that are not set otherwise: fastest reaches 99 % on MNIST's test set within seconds, "
            "fastest-keras-cnn about as much with the model keras-cnn"),
     text("dataset", "", kFree,
-         "Images: a folder of IDX files, mnist, fashion-mnist, kmnist, synthetic, or auto: mnist when it "
+         "Images: a folder of IDX or NumPy files, an .npz file, mnist, fashion-mnist, kmnist, synthetic, or auto: "
+         "mnist when it "
          "is cached or can be downloaded, else synthetic; it stays that for the whole run"),
     text("dataset_mirrors", "", kFree, "Base URLs tried before the built-in mirrors, separated by commas"),
     text("volume", "", kFree,

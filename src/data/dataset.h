@@ -30,7 +30,7 @@ struct ImageSet {
 };
 
 struct DatasetRequest {
-  /// A folder of IDX files, "mnist", "fashion-mnist", "kmnist", "synthetic" or "auto".
+  /// A folder of IDX or NumPy files, an .npz file, "mnist", "fashion-mnist", "kmnist", "synthetic" or "auto".
   std::string name;
   /// What "auto" stood for when the run began that is to go on; empty: it begins now. It stays that.
   std::string begun_with;

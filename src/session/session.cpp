@@ -95,10 +95,6 @@ Session::Session(const Config& config, const OpenDataset& open, std::span<const 
     progress.run_id = run_id_;
     progress.loss = progress.samples_per_second = Event::kNone;
   });
-  if (dataset_.test.count == 0 && dataset_.validation.count == 0) {
-    log_.info(
-        "the dataset has no test set: nothing is evaluated and keep_best keeps nothing, unless validation_size is set");
-  }
 }
 
 Dataset open_configured_dataset(const Config& config, const StopCheck& stop, const Log& log) {
