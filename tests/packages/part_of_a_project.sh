@@ -9,7 +9,8 @@ unset DESTDIR
 
 cmake --fresh -S "$parent" -B "$folder/added" -DSPOT_SOURCE="$source" -DBY=add_subdirectory "$@" >/dev/null
 cmake --fresh -S "$parent" -B "$folder" -DSPOT_SOURCE="$source" -DBY=FetchContent "$@" >/dev/null
-nice cmake --build "$folder" -j "${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}" >"$folder/log" 2>&1 || { tail -n 30 "$folder/log"; exit 1; }
+nice cmake --build "$folder" -j "${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}" >"$folder/log" 2>&1 ||
+  { tail -n 30 "$folder/log"; exit 1; }
 for kind in shared static; do
   rm -rf "$folder/volume" && mkdir "$folder/volume"
   "$folder/host_$kind" "$folder/volume" dataset=synthetic model=lenet-5 steps=2 metadata=none | tee "$folder/$kind.txt"
