@@ -33,7 +33,7 @@ cd "$(dirname "$0")/.."
 install_packages $build_packages doctest-dev libbenchmark-dev python3 python3-numpy curl
 # Formatting and lint are judged by one version: others see other things.
 install_packages --optional clang-format-14 clang-tidy-14
-install_packages --optional e2fsprogs xfsprogs g++-aarch64-linux-gnu
+install_packages --optional e2fsprogs xfsprogs g++-aarch64-linux-gnu abigail-tools
 if [ $mode != quick ]; then
   install_packages --optional python3-torch python3-flatbuffers clang debootstrap $deb_packages
   # The fuzzers' runtime; its package is named after clang's version.
