@@ -48,7 +48,7 @@ int32_t note(void* user, const spot_event* event) {
     if (event->step <= kWarmUp) return 0;
     seen.steps_ms[event->step % seen.steps_ms.size()].push_back(
         std::chrono::duration<double, std::milli>(now - before).count());
-  } else if (event->step > kWarmUp && std::string(event->reason) == "interval") {
+  } else if (event->step > kWarmUp && event->save_reason == SPOT_SAVE_INTERVAL) {
     seen.stalls.push_back(event->stall_ms);
     seen.durables.push_back(event->durable_ms);
   }
@@ -83,8 +83,8 @@ void run(Seen& seen, const char* dataset, int steps) {
   for (const auto& [key, value] : settings) check(spot_config_set_str(config, key, value, &error), error);
   spot_trainer* trainer = nullptr;
   check(spot_trainer_create(config, nullptr, nullptr, &trainer, &error), error);
-  constexpr std::uint32_t kStages = SPOT_EVENT_STEP | SPOT_EVENT_CHECKPOINT;
-  check(spot_trainer_set_callback(trainer, kStages, note, &seen, &error), error);
+  constexpr std::uint32_t kEvents = SPOT_EVENT_STEP | SPOT_EVENT_CHECKPOINT;
+  check(spot_trainer_set_callback(trainer, kEvents, note, &seen, nullptr, &error), error);
   spot_run_result result{};
   result.struct_size = sizeof result;
   check(spot_trainer_run(trainer, nullptr, nullptr, &result, &error), error);

@@ -50,7 +50,7 @@ inline Config make_config(const char* volume, char** settings, int count) {
 }
 
 inline Trainer make_trainer(const Config& config) {
-  return must_make<Trainer>("create", spot_trainer_create, config.get(), nullptr);
+  return must_make<Trainer>("create", spot_trainer_create, config.get(), nullptr, nullptr);
 }
 
 inline Poller make_poller(const Config& config) {
