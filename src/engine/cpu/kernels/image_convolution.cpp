@@ -43,7 +43,7 @@ HWY_INLINE void store_pixels(const Vector (&sums)[sizeof...(i)], bool relu, std:
 }
 
 /// `count` pixels of one row and one vector of output channels. `image` is their first pixel under the first tap.
-template <std::size_t count, std::size_t stride>
+template <std::size_t count, std::size_t stride, std::size_t kernel>
 HWY_INLINE void compute_pixels(const ImageShape& shape, const float* image, bool background, const float* weights,
                                const float* bias, float* output) {
   constexpr auto kPixels = std::make_index_sequence<count>();
@@ -51,9 +51,9 @@ HWY_INLINE void compute_pixels(const ImageShape& shape, const float* image, bool
   for (Vector& sum : sums) sum = hn::LoadU(Tag(), bias);
   if (!background) {
     for (std::size_t channel = 0; channel < shape.channels; ++channel) {
-      for (std::size_t row = 0; row < shape.kernel; ++row) {
+      for (std::size_t row = 0; row < kernel; ++row) {
         const float* pixels = image + (channel * shape.rows + row) * shape.columns;
-        for (std::size_t column = 0; column < shape.kernel; ++column) {
+        for (std::size_t column = 0; column < kernel; ++column) {
           add_tap<stride>(sums, hn::LoadU(Tag(), weights), pixels + column, kPixels);
           weights += shape.output_channels;
         }
@@ -63,7 +63,7 @@ HWY_INLINE void compute_pixels(const ImageShape& shape, const float* image, bool
   store_pixels(sums, shape.relu, shape.block, output, kPixels);
 }
 
-template <std::size_t stride>
+template <std::size_t stride, std::size_t kernel>
 void convolve(const ImageShape& shape, const float* image, const std::uint8_t* background, const float* weights,
               const float* bias, float* output) {
   const std::size_t across = shape.output_columns();
@@ -78,10 +78,11 @@ void convolve(const ImageShape& shape, const float* image, const std::uint8_t* b
         const bool empty = std::find(background + at, background + at + count, 0) == background + at + count;
         const float* pixels = image + (y * shape.columns + x) * stride;
         if (count == kTogether) {
-          compute_pixels<kTogether, stride>(shape, pixels, empty, weights + channel, bias + channel,
-                                            plane + at * shape.block);
+          compute_pixels<kTogether, stride, kernel>(shape, pixels, empty, weights + channel, bias + channel,
+                                                    plane + at * shape.block);
         } else {
-          compute_pixels<1, stride>(shape, pixels, empty, weights + channel, bias + channel, plane + at * shape.block);
+          compute_pixels<1, stride, kernel>(shape, pixels, empty, weights + channel, bias + channel,
+                                            plane + at * shape.block);
         }
         x += count;
       }
@@ -91,8 +92,11 @@ void convolve(const ImageShape& shape, const float* image, const std::uint8_t* b
 
 void image_convolution_here(const ImageShape& shape, const float* image, const std::uint8_t* background,
                             const float* weights, const float* bias, float* output) {
-  if (shape.stride == 1) return convolve<1>(shape, image, background, weights, bias, output);
-  convolve<2>(shape, image, background, weights, bias, output);
+  const bool small = shape.kernel == 3;
+  const auto compute = shape.stride == 1 ? (small ? convolve<1, 3> : convolve<1, 5>)
+                       : small           ? convolve<2, 3>
+                                         : convolve<2, 5>;
+  compute(shape, image, background, weights, bias, output);
 }
 
 template <std::size_t kernel, std::size_t... tap>
