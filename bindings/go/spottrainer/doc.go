@@ -13,9 +13,9 @@
 // # Goroutines
 //
 // A Trainer takes one call at a time: a second one answers [ErrBusy] and does nothing. [Trainer.Info],
-// [Trainer.Progress], [Trainer.RequestCheckpoint] and [Trainer.Close] are the exception. Everything else may be used from any number of
-// goroutines at once, but for a [Waiter], which belongs to one. A call occupies a thread of the operating system until it
-// returns. Callbacks arrive on the goroutine that called; the receiver of a log may be called from anywhere.
+// [Trainer.Progress], [Trainer.RequestCheckpoint] and Close are the exception. Everything else may be used from any number
+// of goroutines at once, but for a [Waiter], which belongs to one. A call occupies a thread of the operating system until
+// it returns. Callbacks arrive on the goroutine that called; the receiver of a log may be called from anywhere.
 //
 // # Contexts
 //
@@ -27,7 +27,8 @@
 //
 // Close frees a handle; it may be called more than once, in any order, and while calls are using the handle: the last of
 // them frees it. What was created from a handle keeps what it needs. A handle that is forgotten is freed by the garbage
-// collector some time; a trainer, which holds its volume until then, is better closed.
+// collector some time. Better close a trainer, which holds its volume until then, and for ever when its callback refers to
+// it.
 //
 // # Errors
 //

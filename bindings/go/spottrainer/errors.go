@@ -17,7 +17,7 @@ type Code int32
 // The codes of the header, without its SPOT_E_.
 const (
 	ErrInvalidArgument Code = C.SPOT_E_INVALID_ARGUMENT // a wrong size, index or flag, or a handle that is closed
-	ErrConfig          Code = C.SPOT_E_CONFIG           // unknown key, value out of bounds, keys that contradict each other, key not set
+	ErrConfig          Code = C.SPOT_E_CONFIG           // unknown key, value out of bounds, contradiction, key not set
 	ErrData            Code = C.SPOT_E_DATA             // a dataset or an image is damaged, or not what it claims to be
 	ErrModel           Code = C.SPOT_E_MODEL            // a model that cannot be: unknown layer, impossible shape
 	ErrIO              Code = C.SPOT_E_IO               // the operating system failed to read or write

@@ -9,6 +9,13 @@ func NewDatasetWith[P Pixel, L Label](arrays Arrays[P, L], released func()) (*Da
 	return createDataset(&out, arrays.Name, releaserThen{copies, released})
 }
 
+// KeepEvents sets how many events a Run keeps before it leaves out steps, and returns what it was.
+func KeepEvents(count int) int {
+	before := waitingSteps
+	waitingSteps = count
+	return before
+}
+
 type releaserThen struct {
 	arrays releaser
 	then   func()

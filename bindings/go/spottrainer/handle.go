@@ -38,7 +38,9 @@ func (h *handle[P]) acquire() (pointer P, err error) {
 	h.mutex.Lock()
 	defer h.mutex.Unlock()
 	if h.closed || h.free == nil {
-		return pointer, &Error{Code: ErrInvalidArgument, Message: "the " + h.name + " is closed", ByteOffset: -1, cause: os.ErrClosed}
+		closed := &Error{Code: ErrInvalidArgument, Message: "the " + h.name + " is closed", ByteOffset: -1}
+		closed.cause = os.ErrClosed
+		return pointer, closed
 	}
 	h.users++
 	return h.pointer, nil

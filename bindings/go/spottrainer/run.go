@@ -66,7 +66,7 @@ func (t *Trainer) Run(ctx context.Context, poller *Poller) (result RunResult, er
 }
 
 // waitingSteps is how many events a [Run] keeps for a slow reader before it leaves out steps.
-const waitingSteps = 4096
+var waitingSteps = 4096 // but for a test
 
 // A Run is a run on a goroutine of its own, and its events.
 type Run struct {
