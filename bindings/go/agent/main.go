@@ -10,6 +10,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -55,6 +56,9 @@ func train(arguments []string) (result spottrainer.RunResult, err error) {
 	}
 	defer poller.Close()
 	trainer, err := spottrainer.NewTrainer(ctx, config, nil)
+	if errors.Is(err, spottrainer.ErrCancelled) { // while it fetched the dataset: nothing is lost
+		return spottrainer.RunResult{Reason: spottrainer.RunCancelled, Durable: true}, nil
+	}
 	if err != nil {
 		return result, err
 	}

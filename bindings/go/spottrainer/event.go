@@ -51,7 +51,7 @@ const (
 	RunFailed      RunReason = C.SPOT_RUN_FAILED      // Run returned an error; only an event says so
 )
 
-// String is "done", "interrupted", "cancelled", "stopped", "error", or "unknown".
+// String is "done", "interrupted", "cancelled", "stopped", "failed", or "unknown".
 func (r RunReason) String() string { return C.GoString(C.spot_run_reason_name(C.int32_t(r))) }
 
 // Stop is what an event callback returns to end the call at the next step boundary: [Trainer.Run] saves and its reason is
