@@ -7,6 +7,7 @@ import "C"
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"syscall"
 )
@@ -59,12 +60,12 @@ func (e *Error) Error() string {
 	return e.Message + ": " + e.cause.Error()
 }
 
-// Is compares with a Code, and with errors of the system.
+// Is compares with a Code, and with errors of the system; [ErrNotFound] is also fs.ErrNotExist.
 func (e *Error) Is(target error) bool {
 	if code, isCode := target.(Code); isCode {
 		return code == e.Code
 	}
-	return e.OSErrno != 0 && errors.Is(e.OSErrno, target)
+	return e.OSErrno != 0 && errors.Is(e.OSErrno, target) || e.Code == ErrNotFound && target == fs.ErrNotExist
 }
 
 // Unwrap is the error that a callback returned, or the context's, or nil.
