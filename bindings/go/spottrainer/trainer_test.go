@@ -127,9 +127,12 @@ func TestNobodyReadsTheSteps(t *testing.T) {
 	check(t, err)
 	equal(t, run.Dropped(), 20)
 	var last spottrainer.Event
+	kept := 0
 	for event, more := run.Next(); more; event, more = run.Next() {
 		last = event
+		kept++
 	}
+	equal(t, kept, 41)
 	equal(t, last.Kind, spottrainer.EventRunEnd)
 	equal(t, last.RunReason, spottrainer.RunDone)
 }
