@@ -134,7 +134,7 @@ func (c *Config) Int(key string) (int64, error) {
 	return int64(value), err
 }
 
-// Float gets the value of a key that is a number.
+// Float gets the value of a key that is a number or an integer.
 func (c *Config) Float(key string) (float64, error) {
 	name, err := cText(key)
 	if err != nil {
