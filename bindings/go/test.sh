@@ -11,8 +11,8 @@ cd "$(dirname "$0")"
 for tool in go gcc pkg-config; do
   command -v $tool >/dev/null || { echo "skipped: there is no $tool (Debian: golang-go, gcc, pkg-config)"; exit 77; }
 done
-library=$(find "$build" -name libspot_trainer.so -print -quit)
-[ -n "$library" ] || { echo "there is no libspot_trainer.so in $build: build it first"; exit 1; }
+library=$build/src/capi/libspot_trainer.so
+[ -e "$library" ] || { echo "there is no $library: build it first"; exit 1; }
 
 temporary=$(mktemp -d)
 trap 'rm -rf "$temporary"' EXIT
