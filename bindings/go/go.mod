@@ -1,0 +1,3 @@
+module github.com/spot-trainer/spot-trainer/bindings/go
+
+go 1.19
