@@ -34,7 +34,7 @@ fn main() {
 fn flags(folder: Option<&str>, archive: bool) -> String {
     let program = env::var("PKG_CONFIG").unwrap_or_else(|_| "pkg-config".into());
     let mut command = Command::new(&program);
-    command.args(["--libs", "spot_trainer"]);
+    command.args(["--short-errors", "--libs", "spot_trainer"]);
     if archive {
         // rustc looks for an archive in the folders that it is told, and in no others.
         command.arg("--static").env("PKG_CONFIG_ALLOW_SYSTEM_LIBS", "1");

@@ -8,6 +8,7 @@
 
 use spot_trainer::{Cancel, Config, Event, EventKind, Events, LogLevel, Poller, RunReason, RunResult, Status, Trainer};
 use std::error::Error;
+use std::io::{stderr, stdout, Write};
 use std::os::raw::c_int;
 use std::process::exit;
 use std::ptr::null_mut;
@@ -16,9 +17,13 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 fn main() {
     match train() {
         Ok(result) => {
-            println!(
+            let _ = writeln!(
+                stdout(),
                 r#"{{"reason": "{}", "step": {}, "durable": {}, "state_hash": "{}"}}"#,
-                result.reason, result.step, result.durable, result.state_hash
+                result.reason,
+                result.step,
+                result.durable,
+                result.state_hash
             );
             exit(match (result.reason, result.durable) {
                 (RunReason::Done, _) => 0,
@@ -27,7 +32,7 @@ fn main() {
             });
         }
         Err(error) => {
-            eprintln!("agent: {error}");
+            let _ = writeln!(stderr(), "agent: {error}");
             exit(1);
         }
     }
@@ -46,7 +51,7 @@ fn configure() -> Result<Config, Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let volume = arguments.next().ok_or("usage: agent VOLUME [KEY=VALUE ...]")?;
     let mut config = Config::new()?;
-    config.set_log(LogLevel::Warning, |level, message| eprintln!("agent: {level:?}: {message}"))?;
+    config.set_log(LogLevel::Warning, |_, message| drop(writeln!(stderr(), "agent: {message}")))?;
     config.set("volume", volume)?;
     for argument in arguments {
         let (key, value) = argument.split_once('=').ok_or_else(|| format!("'{argument}' is not KEY=VALUE"))?;
@@ -55,31 +60,28 @@ fn configure() -> Result<Config, Box<dyn Error>> {
     Ok(config)
 }
 
+/// A terminal or pipe that takes no more must not end the run.
 fn show(event: &Event) {
     let step = event.step;
-    match &event.kind {
+    let line = match &event.kind {
         EventKind::Step { loss, samples_per_second, .. } if step % 100 == 0 => {
-            eprintln!("step {step}: loss {loss:.4}, {samples_per_second:.0} samples/s");
+            format!("step {step}: loss {loss:.4}, {samples_per_second:.0} samples/s")
         }
         EventKind::EpochEnd { test_accuracy: Some(accuracy), .. } => {
-            eprintln!("epoch {}: test accuracy {accuracy:.4}", event.epoch);
+            format!("epoch {}: test accuracy {accuracy:.4}", event.epoch)
         }
         EventKind::Checkpoint { status: Status::Ok, reason, durable_ms, .. } => {
-            eprintln!("checkpoint of step {step} ({reason}) after {durable_ms:.1} ms");
+            format!("checkpoint of step {step} ({reason}) after {durable_ms:.1} ms")
         }
-        EventKind::Checkpoint { reason, message, .. } => {
-            eprintln!("no checkpoint of step {step} ({reason}): {message}")
-        }
+        EventKind::Checkpoint { reason, message, .. } => format!("no checkpoint of step {step} ({reason}): {message}"),
         EventKind::Notice(notice) => {
-            eprintln!(
-                "notice of {}: {}, {:.0} s left",
-                notice.source,
-                notice.action,
-                notice.seconds_left.unwrap_or(f64::NAN)
-            );
+            let left = notice.seconds_left.map_or(String::new(), |seconds| format!(", {seconds:.0} s left"));
+            let told = if notice.withdrawn { "notice withdrawn" } else { "notice" };
+            format!("{told} by {}: {}{left}", notice.source, notice.action)
         }
-        _ => {}
-    }
+        _ => return,
+    };
+    let _ = writeln!(stderr(), "{line}");
 }
 
 const SIGINT: c_int = 2;

@@ -124,8 +124,8 @@ impl Checkpoint {
     }
 
     /// Copies one tensor, or, with `None`, all of them one after the other as their offsets say.
-    pub fn read_tensor<'a>(&self, name: impl Into<Option<&'a str>>, values: &mut [f32]) -> Result<()> {
-        tensor::read(self.get(), spot_checkpoint_read_tensor, name.into(), values)
+    pub fn read_tensor(&self, name: Option<&str>, values: &mut [f32]) -> Result<()> {
+        tensor::read(self.get(), spot_checkpoint_read_tensor, name, values)
     }
 
     /// Writes `<prefix>.json` and `<prefix>.safetensors` as [`Trainer::export`](crate::Trainer::export) does.

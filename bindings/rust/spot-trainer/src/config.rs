@@ -6,7 +6,7 @@ use spot_trainer_sys::*;
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::os::raw::{c_char, c_void};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::ptr::null_mut;
 
 /// Values for the keys that [`Config::describe`] lists. Whatever is created from it copies it.
@@ -199,14 +199,8 @@ values! {
     PathBuf: value => Value::Text(Cow::Owned(value.into()));
 }
 
-impl<'a> From<&'a str> for Value<'a> {
-    fn from(value: &'a str) -> Self {
-        Value::Text(Cow::Borrowed(value.as_ref()))
-    }
-}
-
-impl<'a> From<&'a Path> for Value<'a> {
-    fn from(value: &'a Path) -> Self {
-        Value::Text(Cow::Borrowed(value.as_ref()))
+impl<'a, T: AsRef<OsStr> + ?Sized> From<&'a T> for Value<'a> {
+    fn from(text: &'a T) -> Self {
+        Value::Text(Cow::Borrowed(text.as_ref()))
     }
 }

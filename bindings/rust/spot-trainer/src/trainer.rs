@@ -183,13 +183,13 @@ impl Trainer {
     }
 
     /// Copies one tensor out, or, with `None`, all of them one after the other as their offsets say.
-    pub fn read_tensor<'a>(&mut self, name: impl Into<Option<&'a str>>, values: &mut [f32]) -> Result<()> {
-        tensor::read(self.handle, spot_trainer_read_tensor, name.into(), values)
+    pub fn read_tensor(&mut self, name: Option<&str>, values: &mut [f32]) -> Result<()> {
+        tensor::read(self.handle, spot_trainer_read_tensor, name, values)
     }
 
     /// Copies one tensor in, or, with `None`, all of them.
-    pub fn write_tensor<'a>(&mut self, name: impl Into<Option<&'a str>>, values: &[f32]) -> Result<()> {
-        let name = name.into().map(|name| argument("the tensor's name", name)).transpose()?;
+    pub fn write_tensor(&mut self, name: Option<&str>, values: &[f32]) -> Result<()> {
+        let name = name.map(|name| argument("the tensor's name", name)).transpose()?;
         let (start, length) = (values.as_ptr(), values.len());
         call(|error| unsafe { spot_trainer_write_tensor(self.handle, optional(&name), start, length, error) })
     }

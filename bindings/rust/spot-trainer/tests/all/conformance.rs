@@ -89,15 +89,8 @@ fn kill() {
     let agent_on = |volume: &Path| {
         let mut command = agent();
         command.arg(volume).arg(format!("dataset={}", data.display()));
-        command.args([
-            "model=mlp",
-            "batch_size=16",
-            "threads=2",
-            "metadata=none",
-            "epochs=100",
-            "checkpoint_steps=100",
-        ]);
-        command.args(["checkpoint_epochs=0"]);
+        command.args(["model=mlp", "batch_size=16", "threads=1", "metadata=none"]);
+        command.args(["epochs=20", "checkpoint_steps=20", "checkpoint_epochs=0"]);
         command
     };
     let last_line = |mut command: Command| {
@@ -113,10 +106,10 @@ fn kill() {
     child.kill().unwrap(); // SIGKILL
     assert_eq!(child.wait().unwrap().code(), None, "it was killed before its end");
     let step = Checkpoint::open(&volume, None).unwrap().info().unwrap().step;
-    assert!(step > 0 && step < 2000);
+    assert!(step > 0 && step < 400);
 
     let resumed = last_line(agent_on(&volume));
-    assert!(resumed.starts_with(r#"{"reason": "done", "step": 2000, "durable": true, "state_hash": ""#), "{resumed}");
+    assert!(resumed.starts_with(r#"{"reason": "done", "step": 400, "durable": true, "state_hash": ""#), "{resumed}");
     assert_eq!(resumed, last_line(agent_on(&folder.volume("uninterrupted"))));
 }
 
@@ -233,9 +226,9 @@ fn bad_input() {
     let mut trainer = trainer(settings(&volume));
     trainer.step(2, None).unwrap();
     let path = trainer.checkpoint(None).unwrap().path;
-    refused(trainer.read_tensor("no.such", &mut [0.0]).unwrap_err(), Status::NotFound, &["no.such"]);
+    refused(trainer.read_tensor(Some("no.such"), &mut [0.0]).unwrap_err(), Status::NotFound, &["no.such"]);
     let name = trainer.tensors().unwrap()[0].name.clone();
-    refused(trainer.read_tensor(&*name, &mut [0.0]).unwrap_err(), Status::InvalidArgument, &[&name]);
+    refused(trainer.read_tensor(Some(&name), &mut [0.0]).unwrap_err(), Status::InvalidArgument, &[&name]);
     let model = Model::open_trainer(&mut trainer, None).unwrap();
     refused(model.predict(&[0u8; 783], None).unwrap_err(), Status::InvalidArgument, &["783"]);
     refused(trainer.evaluate(Split::Validation, None).unwrap_err(), Status::Order, &["validation"]);
@@ -349,9 +342,9 @@ fn predict() {
     let first = &tensors[0];
     let (mut of_model, mut of_trainer, mut of_file) =
         (vec![0.0; first.size], vec![0.0; first.size], vec![0.0; first.size]);
-    model.read_tensor(&*first.name, &mut of_model).unwrap();
-    trainer.read_tensor(&*first.name, &mut of_trainer).unwrap();
-    checkpoint.read_tensor(&*first.name, &mut of_file).unwrap();
+    model.read_tensor(Some(&first.name), &mut of_model).unwrap();
+    trainer.read_tensor(Some(&first.name), &mut of_trainer).unwrap();
+    checkpoint.read_tensor(Some(&first.name), &mut of_file).unwrap();
     assert_eq!(first.shape.iter().product::<i64>() as usize, first.size);
     assert!(of_model == of_trainer && of_model == of_file);
 }

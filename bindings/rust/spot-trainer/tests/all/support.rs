@@ -65,7 +65,7 @@ pub fn settings(volume: &Path) -> ConfigBuilder {
         .set("model", "mlp")
         .set("batch_size", 16)
         .set("epochs", 3)
-        .set("threads", 2)
+        .set("threads", 1)
         .set("metadata", "none")
 }
 
