@@ -8,7 +8,9 @@
 
 static char message[4096];
 
-uint32_t spot_abi_version(void) { return 2 * 65536; }
+uint32_t spot_abi_version(void) {
+  return 2 * 65536;
+}
 
 int32_t spot_abi_check(uint32_t wanted, void** error) {
   Dl_info self;
@@ -18,9 +20,19 @@ int32_t spot_abi_check(uint32_t wanted, void** error) {
   return 18;
 }
 
-int32_t spot_error_code(const void* error) { return 18; }
-const char* spot_error_message(const void* error) { return error; }
-int32_t spot_error_os_errno(const void* error) { return 0; }
-int32_t spot_error_http_status(const void* error) { return 0; }
-int64_t spot_error_byte_offset(const void* error) { return -1; }
+int32_t spot_error_code(const void* error) {
+  return 18;
+}
+const char* spot_error_message(const void* error) {
+  return error;
+}
+int32_t spot_error_os_errno(const void* error) {
+  return 0;
+}
+int32_t spot_error_http_status(const void* error) {
+  return 0;
+}
+int64_t spot_error_byte_offset(const void* error) {
+  return -1;
+}
 void spot_error_free(void* error) {}
