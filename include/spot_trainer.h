@@ -442,7 +442,7 @@ enum {
 };
 
 /* The names of these numbers: "interval", "epoch", "notice", "request", "final"; "done", "interrupted", "cancelled",
- * "stopped", "error"; "unknown" for any other number. Live for ever. Since 1.0. */
+ * "stopped", "failed"; "unknown" for any other number. Live for ever. Since 1.0. */
 SPOT_API const char* spot_save_reason_name(int32_t reason);
 SPOT_API const char* spot_run_reason_name(int32_t reason);
 
@@ -586,7 +586,7 @@ typedef struct spot_run_result {
   double seconds_left;         /* until the machine may be gone, at durable; NaN where no end is known */
   const char* save_message;    /* why the save failed, else empty; lives until the trainer's next call or end */
   const char* model_path;      /* the final model's architecture, when the run is done, else empty; lives likewise */
-  char state_hash[33];         /* see spot_trainer_state_hash() */
+  char state_hash[33];         /* see spot_trainer_get_state_hash() */
   char padding[7];             /* 0 */
 } spot_run_result;
 

@@ -6,7 +6,7 @@
 //     using namespace spottrainer;
 //     const Config config = make<Config>(spot_config_create);
 //     call(spot_config_set_str, config.get(), "volume", "/mnt/data");
-//     const Trainer trainer = make<Trainer>(spot_trainer_create, config.get(), nullptr);
+//     const Trainer trainer = make<Trainer>(spot_trainer_create, config.get(), nullptr, nullptr);
 //     auto result = sized<spot_run_result>();
 //     call(spot_trainer_run, trainer.get(), nullptr, nullptr, &result);
 //

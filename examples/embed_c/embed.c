@@ -24,15 +24,16 @@ static int succeeded(spot_status status, spot_error* error) {
 
 static void print_log(void* user, int32_t level, const char* message, size_t length) {
   (void)user;
-  if (level <= SPOT_LOG_WARNING) fprintf(stderr, "embed_c: %.*s\n", (int)length, message);
+  (void)level;
+  fprintf(stderr, "embed_c: %.*s\n", (int)length, message);
 }
 
 static int32_t print_event(void* user, const spot_event* event) {
   (void)user;
-  if (event->stage == SPOT_EVENT_EPOCH_END) {
+  if (event->kind == SPOT_EVENT_EPOCH_END) {
     printf("epoch %llu: test accuracy %.4f\n", (unsigned long long)event->epoch, event->test_accuracy);
-  } else if (event->stage == SPOT_EVENT_CHECKPOINT) {
-    printf("checkpoint of step %llu (%s): %s\n", (unsigned long long)event->step, event->reason,
+  } else if (event->kind == SPOT_EVENT_CHECKPOINT) {
+    printf("checkpoint of step %llu (%s): %s\n", (unsigned long long)event->step, spot_save_reason_name(event->save_reason),
            spot_status_name(event->status));
   }
   return 0;
@@ -57,7 +58,7 @@ static spot_config* configure(int argc, char** argv) {
   spot_error* error = NULL;
   spot_config* config = NULL;
   if (!succeeded(spot_config_create(&config, &error), error)) return NULL;
-  spot_config_set_log(config, print_log, NULL, NULL);
+  spot_config_set_log(config, SPOT_LOG_WARNING, print_log, NULL, NULL, NULL);
   if (!succeeded(spot_config_set_str(config, "volume", argv[1], &error), error)) goto failed;
   for (int i = 2; i < argc; ++i) {
     char* value = strchr(argv[i], '=');
@@ -87,10 +88,7 @@ int main(int argc, char** argv) {
     fprintf(stderr, "usage: embed_c VOLUME [KEY=VALUE ...]\n");
     return 64;
   }
-  if (spot_abi_version() != SPOT_ABI_VERSION) {
-    fprintf(stderr, "embed_c: built for ABI %d, loaded ABI %u\n", SPOT_ABI_VERSION, (unsigned)spot_abi_version());
-    return 1;
-  }
+  if (!succeeded(spot_abi_check(SPOT_ABI_VERSION, &error), error)) return 1;
   /* Before any thread exists, so that all of them leave the signals to ours. */
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
@@ -103,10 +101,10 @@ int main(int argc, char** argv) {
   result.struct_size = sizeof result;
   if (succeeded(spot_poller_create(config, &poller, &error), error) &&
       pthread_create(&thread, NULL, pass_signals_on, poller) == 0 &&
-      succeeded(spot_trainer_create(config, NULL, &trainer, &error), error) &&
+      succeeded(spot_trainer_create(config, NULL, NULL, &trainer, &error), error) &&
       succeeded(spot_trainer_set_callback(trainer, SPOT_EVENT_ALL, print_event, NULL, &error), error) &&
       succeeded(spot_trainer_run(trainer, poller, NULL, &result, &error), error)) {
-    printf("%s at step %llu, state %s\n", result.reason == SPOT_RUN_DONE ? "done" : "interrupted",
+    printf("%s at step %llu, state %s\n", spot_run_reason_name(result.reason),
            (unsigned long long)result.step, result.state_hash);
     code = result.reason == SPOT_RUN_DONE ? 0 : result.durable ? 75 : 76;
   }

@@ -2,6 +2,7 @@
 
 #include "command.h"
 #include "configuration.h"
+#include "habits.h"
 #include "json_line.h"
 #include "terminal.h"
 
@@ -44,7 +45,8 @@ Action add_bench(CLI::App& program) {
   const Configuration configuration(*command);
   return [configuration, seconds, json] {
     const Config config = configuration.build();
-    const Text text = make<Text>(spot_benchmark, config.get(), *seconds, nullptr);
+    make_habitual_volume(config);
+    const Text text = make<Text>(spot_benchmark, config.get(), nullptr, *seconds, nullptr);
     const Json result = Json::parse(text.get());
     if (*json) {
       print_line(json_line(result));

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "environment.h"
+#include "habits.h"
 #include "keys.h"
 #include "origins.h"
 #include "terminal.h"
@@ -80,7 +81,8 @@ void Configuration::apply(const Config& config) const {
     }
     remember_origin(setting);
   }
-  call(spot_config_set_log, config.get(), report, nullptr);
+  follow_habits(config);
+  call(spot_config_set_log, config.get(), SPOT_LOG_DEBUG, report, nullptr, nullptr);
 }
 
 Config Configuration::build() const {

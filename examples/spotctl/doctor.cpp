@@ -6,6 +6,7 @@
 
 #include "command.h"
 #include "configuration.h"
+#include "habits.h"
 #include "json_line.h"
 #include "terminal.h"
 #include "volume_check.h"
@@ -16,11 +17,10 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 Finding check_version() {
-  if (spot_abi_version() != SPOT_ABI_VERSION) {
-    return {"version", Health::kFail,
-            "spotctl is of ABI " + std::to_string(SPOT_ABI_VERSION) + ", the library that is loaded of " +
-                std::to_string(spot_abi_version()) + ": install both from one release",
-            kInternal};
+  try {
+    call(spot_abi_check, SPOT_ABI_VERSION);
+  } catch (const Error& error) {
+    return {"version", Health::kFail, error.what(), kInternal};
   }
   return {"version", Health::kOk, std::string("spotctl and libspot_trainer ") + spot_version()};
 }
@@ -83,7 +83,8 @@ Finding check_checkpoints(const std::string& volume) {
 /// Makes what train makes before its first step, into `trainer`.
 Finding check_run(const Config& config, Trainer& trainer) {
   try {
-    trainer = make<Trainer>(spot_trainer_create, config.get(), nullptr);
+    make_habitual_volume(config);
+    trainer = make<Trainer>(spot_trainer_create, config.get(), nullptr, nullptr);
     auto info = sized<spot_trainer_info>();
     call(spot_trainer_get_info, trainer.get(), &info);
     const std::string detail = value_of(config, "model") + ", " + std::to_string(info.parameter_count) +

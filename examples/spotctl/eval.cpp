@@ -40,7 +40,7 @@ int evaluate(const RestoredTrainer& restored, int32_t split, bool json) {
   call(spot_trainer_evaluate, trainer.get(), split, nullptr, &metrics);
   const std::size_t classes = info.classes;
   std::vector<std::uint64_t> counts(classes * classes);
-  call(spot_trainer_confusion, trainer.get(), split, nullptr, counts.data(), counts.size());
+  call(spot_trainer_get_confusion, trainer.get(), split, nullptr, counts.data(), counts.size());
   if (!json) {
     print_table(metrics, counts, classes);
     return kDone;

@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "habits.h"
 #include "nearest_word.h"
 
 namespace spotctl {
@@ -29,8 +30,9 @@ std::string allowed_of(const nlohmann::json& key) {
 std::vector<KeyDescription> describe_keys() {
   std::vector<KeyDescription> keys;
   for (const auto& key : nlohmann::json::parse(spot_config_describe())) {
-    keys.push_back({key["name"], key["type"], as_text(key["default"]), allowed_of(key), key["resume"], key["help"],
-                    key["synonyms"]});
+    const std::string habit = habit_of(key["name"]);
+    keys.push_back({key["name"], key["type"], habit.empty() ? as_text(key["default"]) : habit, allowed_of(key),
+                    key["resume"], key["help"], key["synonyms"]});
   }
   return keys;
 }

@@ -38,10 +38,10 @@ void print_prediction(const std::string& file, std::uint32_t index, const std::v
 
 /// Throws unless the model takes images of that size.
 void check_size(const std::string& file, const Images& images, const spot_model_info& info) {
-  if (images.rows == info.image_rows && images.columns == info.image_columns) return;
+  if (images.rows == info.rows && images.columns == info.columns) return;
   throw Failure(kBadData, "image file '" + file + "': images of " + std::to_string(images.rows) + " x " +
-                              std::to_string(images.columns) + ", the model takes " + std::to_string(info.image_rows) +
-                              " x " + std::to_string(info.image_columns) + ": resize them first");
+                              std::to_string(images.columns) + ", the model takes " + std::to_string(info.rows) +
+                              " x " + std::to_string(info.columns) + ": resize them first");
 }
 
 /// Tells, once, of files that a model of light figures would not understand; `inverted`: that --invert made them so.
@@ -71,8 +71,8 @@ int predict(const RestoredTrainer& restored, const Options& options) {
   for (std::size_t f = 0; f < files.size(); ++f) {
     const Images& images = files[f];
     std::vector<float> probabilities(std::size_t{images.count} * info.classes);
-    call(spot_model_predict, model.get(), images.pixels.data(), images.pixels.size(), nullptr, probabilities.data(),
-         probabilities.size());
+    call(spot_model_predict, model.get(), images.pixels.data(), SPOT_UINT8, images.pixels.size(), nullptr,
+         probabilities.data(), probabilities.size());
     if (!std::all_of(probabilities.begin(), probabilities.end(), [](float p) { return std::isfinite(p); })) {
       throw Failure(kBadData, "the model's answer to '" + options.files[f] +
                                   "' is not finite: its training had diverged; use an earlier checkpoint");

@@ -30,7 +30,7 @@ Progress::~Progress() {
 }
 
 void Progress::show(const spot_event& event) {
-  switch (event.stage) {
+  switch (event.kind) {
     case SPOT_EVENT_RUN_BEGIN:
       first_step_ = event.step;
       started_ = Clock::now();

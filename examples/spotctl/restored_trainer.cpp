@@ -27,16 +27,16 @@ std::string RestoredTrainer::path(const Config& given) const {
 Model RestoredTrainer::open_model() const {
   const std::string from = path(configuration_.build());
   const Checkpoint checkpoint = make<Checkpoint>(spot_checkpoint_open, from.c_str(), nullptr);
-  const Config config = make<Config>(spot_checkpoint_config, checkpoint.get());
+  const Config config = make<Config>(spot_checkpoint_get_config, checkpoint.get());
   configuration_.apply(config);
-  return make<Model>(spot_model_open, checkpoint.get(), config.get());
+  return make<Model>(spot_model_open_checkpoint, checkpoint.get(), config.get());
 }
 
 Trainer RestoredTrainer::open_trainer() const {
   const Config given = configuration_.build();
   const std::string from = path(given);
   const Checkpoint checkpoint = make<Checkpoint>(spot_checkpoint_open, from.c_str(), nullptr);
-  const Config config = make<Config>(spot_checkpoint_config, checkpoint.get());
+  const Config config = make<Config>(spot_checkpoint_get_config, checkpoint.get());
   const Text text = make<Text>(spot_checkpoint_describe, checkpoint.get());
   const auto description = nlohmann::json::parse(text.get());
   const std::string folder = dataset_folder(description, config);
@@ -48,9 +48,9 @@ Trainer RestoredTrainer::open_trainer() const {
   const bool is_writable = ::access(value_of(given, "volume").c_str(), R_OK | W_OK | X_OK) == 0;
   if (!is_writable) call(spot_config_set_str, config.get(), "volume_access", "read-only");
   configuration_.apply(config);
-  Trainer trainer = make<Trainer>(spot_trainer_create, config.get(), nullptr);
-  // By its path: restoring from the volume itself is a writer's business, and a run may be at work there.
-  call(spot_trainer_restore, trainer.get(), spot_checkpoint_path(checkpoint.get()), nullptr);
+  Trainer trainer = make<Trainer>(spot_trainer_create, config.get(), nullptr, nullptr);
+  // Restoring from the volume itself would be a writer's business, and a run may be at work there.
+  call(spot_trainer_restore_from, trainer.get(), checkpoint.get());
   return trainer;
 }
 

@@ -6,9 +6,9 @@
 
 #include <nlohmann/json.hpp>
 
-#include "action_name.h"
 #include "command.h"
 #include "configuration.h"
+#include "habits.h"
 #include "json_line.h"
 #include "notice_watch.h"
 #include "progress.h"
@@ -31,25 +31,20 @@ Json number(double value) {
   return std::isnan(value) ? Json(nullptr) : Json(value);
 }
 
-const char* reason_of(const spot_run_result& result) {
-  if (result.reason == SPOT_RUN_DONE) return "done";
-  return result.reason == SPOT_RUN_INTERRUPTED ? "interrupted" : "cancelled";
-}
-
 Json text_or_null(const char* text) {
   return text == nullptr || *text == '\0' ? Json(nullptr) : Json(text);
 }
 
 void print_end(const spot_run_result& result, const Json& parameter_count) {
   const Json line{{"event", "end"},
-                  {"reason", reason_of(result)},
+                  {"reason", spot_run_reason_name(result.reason)},
                   {"step", result.step},
                   {"epoch", result.epoch},
                   {"test_accuracy", number(result.test_accuracy)},
                   {"test_loss", number(result.test_loss)},
                   {"notice_to_durable_ms", number(result.notice_to_durable_ms)},
-                  {"margin_s", number(result.margin_s)},
-                  {"wall_s", result.wall_s},
+                  {"margin_s", number(result.seconds_left)},
+                  {"wall_s", result.seconds},
                   {"state_hash", text_or_null(result.state_hash)},
                   {"durable", result.durable == 1},
                   {"parameter_count", parameter_count},
@@ -60,7 +55,7 @@ void print_end(const spot_run_result& result, const Json& parameter_count) {
 void print_interruption(const spot_notice& notice) {
   const Json line{{"event", "interruption"},
                   {"source", notice.source},
-                  {"action", action_name(notice.action)},
+                  {"action", spot_action_name(notice.action)},
                   {"deadline_s", number(notice.seconds_left)},
                   {"id", notice.id},
                   {"ends_run", notice.ends_run == 1},
@@ -88,7 +83,7 @@ class Reporter {
  private:
   void show(const spot_event& event) {
     progress_.show(event);
-    if (event.stage == SPOT_EVENT_CHECKPOINT && event.status == SPOT_OK) {
+    if (event.kind == SPOT_EVENT_CHECKPOINT && event.status == SPOT_OK) {
       terminal().log(SPOT_LOG_DEBUG, "stalled for " + std::to_string(event.stall_ms) + " ms, durable after " +
                                          std::to_string(event.durable_ms) + " ms (encode " +
                                          std::to_string(event.encode_ms) + ", write " + std::to_string(event.write_ms) +
@@ -96,7 +91,7 @@ class Reporter {
     }
     if (!options_.json) return;
     const Json line = to_json(event);
-    const Weight weight = event.stage == SPOT_EVENT_STEP ? Weight::kRoutine : Weight::kImportant;
+    const Weight weight = event.kind == SPOT_EVENT_STEP ? Weight::kRoutine : Weight::kImportant;
     if (!line.is_null()) print_line(json_line(line), weight);
   }
 
@@ -110,7 +105,7 @@ class Reporter {
   }
 
   Json to_json(const spot_event& event) {
-    switch (event.stage) {
+    switch (event.kind) {
       case SPOT_EVENT_RUN_BEGIN:
         return {{"event", "start"},
                 {"resumed", event.resumed == 1},
@@ -144,7 +139,7 @@ class Reporter {
                 {"test_accuracy", number(event.test_accuracy)}};
       case SPOT_EVENT_CHECKPOINT:
         return {{"event", "checkpoint"},
-                {"reason", event.reason},
+                {"reason", spot_save_reason_name(event.save_reason)},
                 {"step", event.step},
                 {"path", event.path},
                 {"stall_ms", event.stall_ms},
@@ -155,16 +150,16 @@ class Reporter {
                 {"write_ms", number(event.write_ms)},
                 {"fsync_ms", number(event.fsync_ms)},
                 {"not_promised", event.not_promised}};
-      case SPOT_EVENT_INTERRUPTION:
+      case SPOT_EVENT_NOTICE:
         return {{"event", "interruption"},
                 {"source", event.source},
-                {"action", action_name(event.action)},
-                {"deadline_s", number(event.deadline_s)},
+                {"action", spot_action_name(event.action)},
+                {"deadline_s", number(event.seconds_left)},
                 {"id", event.notice_id},
                 {"ends_run", event.ends_run == 1},
                 {"stale", event.stale == 1},
                 {"withdrawn", event.withdrawn == 1},
-                {"detail", event.message}};
+                {"detail", event.detail}};
       default: return nullptr;
     }
   }
@@ -186,16 +181,17 @@ void tell_result(const spot_run_result& result) {
   } else if (std::isnan(result.notice_to_durable_ms) && result.reason == SPOT_RUN_INTERRUPTED && result.durable == 1) {
     return terminal().line(kNothingLost);
   } else if (result.durable != 1) {
-    std::snprintf(text, sizeof text, "stopped at step %llu; its checkpoint is NOT durable",
+    std::snprintf(text, sizeof text, "stopped at step %llu; its checkpoint is NOT durable: ",
                   static_cast<unsigned long long>(result.step));
+    return terminal().line(text + std::string(result.save_message));
   } else if (result.reason == SPOT_RUN_INTERRUPTED) {
     char times[128] = "";
     if (!std::isnan(result.notice_to_durable_ms)) {
       std::snprintf(times, sizeof times, ": durable %.1f ms after the notice", result.notice_to_durable_ms);
     }
     const std::size_t length = std::strlen(times);
-    if (!std::isnan(result.margin_s)) {
-      std::snprintf(times + length, sizeof times - length, ", %.1f s before the deadline", result.margin_s);
+    if (!std::isnan(result.seconds_left)) {
+      std::snprintf(times + length, sizeof times - length, ", %.1f s before the deadline", result.seconds_left);
     }
     std::snprintf(text, sizeof text, "interrupted at step %llu%s; run the same command again to go on",
                   static_cast<unsigned long long>(result.step), times);
@@ -235,7 +231,7 @@ void rehearse_save(const Config& config) {
 /// Null when an interruption came before it was made.
 Trainer make_trainer(const Config& config, const Cancel& cancel, NoticeWatch& watch) {
   try {
-    Trainer trainer = make<Trainer>(spot_trainer_create, config.get(), cancel.get());
+    Trainer trainer = make<Trainer>(spot_trainer_create, config.get(), nullptr, cancel.get());
     return watch.end() ? nullptr : std::move(trainer);
   } catch (const Error& error) {
     if (error.status() != SPOT_E_CANCELLED) throw;
@@ -249,12 +245,12 @@ int end_before_run(const Options& options, spot_poller* poller, double wall_s) {
   auto result = sized<spot_run_result>();
   result.reason = SPOT_RUN_INTERRUPTED;
   result.durable = 1;
-  result.wall_s = wall_s;
-  result.test_accuracy = result.test_loss = result.notice_to_durable_ms = result.margin_s = kUnknown;
+  result.seconds = wall_s;
+  result.test_accuracy = result.test_loss = result.notice_to_durable_ms = result.seconds_left = kUnknown;
   auto notice = sized<spot_notice>();
   for (std::uint64_t position = 0; spot_poller_wait(poller, &position, 0, nullptr, &notice, nullptr) == SPOT_OK;) {
     if (options.json) print_interruption(notice);
-    if (notice.ends_run == 1) result.margin_s = std::fmin(result.margin_s, notice.seconds_left);
+    if (notice.ends_run == 1) result.seconds_left = std::fmin(result.seconds_left, notice.seconds_left);
   }
   terminal().hurry();
   terminal().line(kNothingLost);
@@ -269,6 +265,7 @@ int train(const Options& options, const Configuration& configuration) {
   const Poller poller = make<Poller>(spot_poller_create, config.get());
   StopSignals signals(poller.get(), cancel.get(), options.interrupted_exit_code);
   NoticeWatch watch(poller.get(), cancel.get());
+  make_habitual_volume(config);
   rehearse_save(config);
   const Trainer trainer = make_trainer(config, cancel, watch);
   if (trainer == nullptr) {
@@ -279,7 +276,7 @@ int train(const Options& options, const Configuration& configuration) {
   call(spot_trainer_get_info, trainer.get(), &info);
 
   Reporter reporter(options, info);
-  call(spot_trainer_set_callback, trainer.get(), SPOT_EVENT_ALL, Reporter::receive, &reporter);
+  call(spot_trainer_set_callback, trainer.get(), SPOT_EVENT_ALL, Reporter::receive, &reporter, nullptr);
   auto result = sized<spot_run_result>();
   signals.begin_run();
   call(spot_trainer_run, trainer.get(), poller.get(), cancel.get(), &result);

@@ -3,7 +3,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "action_name.h"
 #include "command.h"
 #include "configuration.h"
 #include "json_line.h"
@@ -24,7 +23,7 @@ struct Options {
 void print_notice(const spot_notice& notice) {
   const Json line{{"event", "notice"},
                   {"source", notice.source},
-                  {"action", action_name(notice.action)},
+                  {"action", spot_action_name(notice.action)},
                   {"deadline_s", std::isnan(notice.seconds_left) ? Json(nullptr) : Json(notice.seconds_left)},
                   {"seconds_since", notice.seconds_since},
                   {"id", notice.id},

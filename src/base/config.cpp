@@ -122,6 +122,12 @@ void Config::set_text(std::string_view name, std::string_view value) {
   }
 }
 
+void Config::unset(std::string_view name) {
+  const ConfigKey& key = find_config_key(name);
+  set_.erase(std::string(key.name));
+  apply_recipe();  // which may have a value for it, or have been it
+}
+
 bool Config::boolean(std::string_view name) const {
   return values_.at(std::string(find_key_of_type(name, KeyType::kBoolean).name)) == "true";
 }

@@ -50,6 +50,8 @@ class Config {
   void set_real(std::string_view key, double value);
   /// Accepts text for a key of any type and parses it.
   void set_text(std::string_view key, std::string_view value);
+  /// The recipe's value or the default again.
+  void unset(std::string_view key);
 
   [[nodiscard]] bool boolean(std::string_view key) const;
   [[nodiscard]] std::int64_t integer(std::string_view key) const;

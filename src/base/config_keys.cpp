@@ -42,13 +42,13 @@ constexpr auto kKeys = std::to_array<ConfigKey>({
     choice("recipe", "none", "none|fastest|fastest-keras-cnn", kFree,
            "Values for all keys that are not set otherwise: fastest reaches 99 % on MNIST's test set within seconds, "
            "fastest-keras-cnn about as much with the model keras-cnn"),
-    text("dataset", "auto", kFree,
+    text("dataset", "", kFree,
          "Images: a folder of IDX files, mnist, fashion-mnist, kmnist, synthetic, or auto: mnist when it "
          "is cached or can be downloaded, else synthetic; it stays that for the whole run"),
     text("dataset_mirrors", "", kFree, "Base URLs tried before the built-in mirrors, separated by commas"),
-    text("volume", "spot-volume", kFree,
-         "Persistent folder that holds datasets/, checkpoints/, models/ and logs/. It must exist, except "
-         "the default one, which is created"),
+    text("volume", "", kFree,
+         "Persistent folder, which must exist, that holds datasets/, checkpoints/, models/ and logs/; empty: there is "
+         "none, so nothing can be saved"),
     choice("volume_access", "read-write", "read-write|read-only", kFree,
            "read-only: nothing is written to the volume, nor need there be one, so no run can be made. For evaluation"),
     flag("volume_must_be_mounted", "false", kFree, "Refuse a volume that is not a mount point of its own"),
@@ -148,9 +148,7 @@ constexpr auto kKeys = std::to_array<ConfigKey>({
 
     // What is recorded with it.
     text("run_id", "", kFree, "Name of the run in checkpoints and logs; empty: made up at the start"),
-    text("code_version", "", kFree,
-         "Version of the training code recorded in checkpoints; empty: the git commit of the working "
-         "directory, if it has one"),
+    text("code_version", "", kFree, "Version of the training code, a git commit say, that checkpoints record"),
     flag("allow_config_change", "false", kFree,
          "Resume although a key that determines the results differs from the checkpoint's"),
 });

@@ -15,7 +15,8 @@ class Log {
   using Receiver = std::function<void(LogLevel, std::string_view)>;
 
   Log() = default;
-  explicit Log(Receiver receiver) : receiver_(std::move(receiver)) {}
+  /// Messages of `level` and graver ones; others are not written, though they may be made.
+  explicit Log(Receiver receiver, LogLevel level = LogLevel::kDebug) : receiver_(std::move(receiver)), level_(level) {}
 
   void error(std::string_view message) const { write(LogLevel::kError, message); }
   void warning(std::string_view message) const { write(LogLevel::kWarning, message); }
@@ -24,10 +25,11 @@ class Log {
 
  private:
   void write(LogLevel level, std::string_view message) const {
-    if (receiver_) receiver_(level, message);
+    if (receiver_ && level <= level_) receiver_(level, message);
   }
 
   Receiver receiver_;
+  LogLevel level_ = LogLevel::kDebug;
 };
 
 }  // namespace spot

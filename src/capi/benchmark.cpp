@@ -45,17 +45,19 @@ nlohmann::ordered_json to_json(const spot::Benchmark& result, const spot::Config
 
 }  // namespace
 
-spot_status spot_benchmark(const spot_config* config, double seconds, spot_cancel* cancel, char** json,
-                           spot_error** error) {
+spot_status spot_benchmark(const spot_config* config, const spot_dataset* dataset, double seconds, spot_cancel* cancel,
+                           char** json, spot_error** error) {
   return spot::guard(error, [&] {
-    const spot::Call call(spot::required(config, "config").use);
+    const spot::Settings settings = spot::settings_of(config);
+    if (dataset != nullptr) spot::check_process(dataset->owner);
     spot::required(json, "json");
     if (!std::isfinite(seconds) || seconds <= 0) {
       spot::fail(spot::Status::kInvalidArgument, spot::cat("'seconds' is ", seconds, ": it takes a positive time"));
     }
     const spot::Cancel stop(cancel);
-    spot::Session session(config->values, spot::backends(config->values.text("device")), spot::system_clock(),
-                          config->log, stop.stop());
+    spot::Session session(settings.values, dataset == nullptr ? nullptr : &dataset->content,
+                          spot::backends(settings.values.text("device")), spot::system_clock(), settings.log,
+                          stop.stop());
     const double peak_gflops = peak_of(session);
     const spot::Benchmark result = spot::benchmark(session, seconds, stop.stop());
     *json = spot::copy_text(to_json(result, session.config(), peak_gflops)

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <spot_trainer.h>
 #include <string>
 #include <string_view>
@@ -8,14 +9,17 @@
 
 #include <nlohmann/json.hpp>
 
-#include "base/finite.h"
 #include "capi/cancel.h"
 #include "capi/guard.h"
 #include "capi/handles.h"
+#include "capi/structs.h"
+#include "capi/tensors.h"
+#include "checkpoint/decoder.h"
 #include "checkpoint/verify.h"
 #include "data/dataset.h"
 #include "engine/model_spec.h"
 #include "session/model_export.h"
+#include "train/records.h"
 
 using spot::guard;
 using spot::required;
@@ -106,6 +110,11 @@ Json to_json(const spot::SavedEpoch& record) {
           {"learning_rate", record.learning_rate}};
 }
 
+/// Of the last step done. A damaged file may say anything.
+std::uint64_t epoch_of(const spot::CheckpointMeta& meta) {
+  return meta.steps_per_epoch == 0 ? 0 : spot::epoch_of(meta.step, meta.steps_per_epoch);
+}
+
 Json describe(const spot_checkpoint& checkpoint) {
   const spot::CheckpointMeta& meta = checkpoint.content.meta;
   Json config = Json::object();
@@ -121,7 +130,7 @@ Json describe(const spot_checkpoint& checkpoint) {
           {"valid", true},
           {"bytes", checkpoint.bytes},
           {"step", meta.step},
-          {"epoch", meta.epoch},
+          {"epoch", epoch_of(meta)},
           {"generation", meta.generation},
           {"reason", meta.reason},
           {"run_id", meta.run_id},
@@ -145,13 +154,38 @@ Json describe(const spot_checkpoint& checkpoint) {
           {"history", std::move(history)}};
 }
 
-void check_is_worth_exporting(const spot_checkpoint& checkpoint) {
-  for (const spot::TensorSpec& tensor : checkpoint.content.layout.tensors()) {
-    if (tensor.role == spot::TensorRole::kAccumulator) continue;
-    if (spot::all_finite(checkpoint.content.state().tensor(tensor))) continue;
-    spot::fail(Status::kDiverged, spot::cat("'", checkpoint.path, "' is not worth exporting: its tensor '",
-                                            spot::printable(tensor.name), "' is not finite; export an earlier one"));
+/// 0 for a word that is none of this version's.
+int32_t save_reason(const std::string& word) {
+  for (int32_t reason = SPOT_SAVE_INTERVAL; reason <= SPOT_SAVE_FINAL; ++reason) {
+    if (word == spot_save_reason_name(reason)) return reason;
   }
+  return 0;
+}
+
+spot_checkpoint_info to_struct(const spot_checkpoint& checkpoint) {
+  const spot::CheckpointMeta& meta = checkpoint.content.meta;
+  const spot::StateLayout& layout = checkpoint.content.layout;
+  spot_checkpoint_info info{};
+  info.save_reason = save_reason(meta.reason);
+  info.step = meta.step;
+  info.epoch = epoch_of(meta);
+  info.steps_per_epoch = meta.steps_per_epoch;
+  info.generation = meta.generation;
+  info.writer_epoch = meta.writer_epoch;
+  info.created_unix_ns = meta.created_unix_ns;
+  info.bytes = checkpoint.bytes;
+  info.parameter_count = layout.parameter_count();
+  info.tensor_count = layout.tensors().size();
+  info.state_size = layout.size();
+  info.path = checkpoint.path.c_str();
+  info.run_id = meta.run_id.c_str();
+  info.state_hash = meta.state_hash.c_str();
+  return info;
+}
+
+/// As messages name it.
+std::string name_of(const spot_checkpoint& checkpoint) {
+  return checkpoint.path.empty() ? "the checkpoint" : spot::cat("'", checkpoint.path, "'");
 }
 
 Json to_json(const spot::FileVerdict& verdict) {
@@ -180,8 +214,14 @@ spot_status spot_checkpoint_open(const char* path, spot_cancel* cancel, spot_che
   });
 }
 
-const char* spot_checkpoint_path(const spot_checkpoint* checkpoint) {
-  return checkpoint == nullptr ? "" : checkpoint->path.c_str();
+spot_status spot_checkpoint_open_memory(const uint8_t* bytes, size_t length, spot_checkpoint** out,
+                                        spot_error** error) {
+  return guard(error, [&] {
+    required(bytes, "bytes");
+    required(out, "out");
+    const auto image = std::as_bytes(std::span(bytes, length));
+    *out = new spot_checkpoint{{}, "", length, spot::decode_checkpoint(image, "the checkpoint in memory")};
+  });
 }
 
 void spot_checkpoint_free(spot_checkpoint* checkpoint) {
@@ -216,7 +256,7 @@ spot_status spot_checkpoint_verify(const char* path, spot_cancel* cancel, uint64
   });
 }
 
-spot_status spot_checkpoint_config(const spot_checkpoint* checkpoint, spot_config** out, spot_error** error) {
+spot_status spot_checkpoint_get_config(const spot_checkpoint* checkpoint, spot_config** out, spot_error** error) {
   return guard(error, [&] {
     spot::check_process(required(checkpoint, "checkpoint").owner);
     required(out, "out");
@@ -231,17 +271,27 @@ spot_status spot_checkpoint_config(const spot_checkpoint* checkpoint, spot_confi
   });
 }
 
-spot_status spot_checkpoint_tensor(const spot_checkpoint* checkpoint, const char* name, float* values, size_t length,
-                                   spot_error** error) {
+spot_status spot_checkpoint_get_info(const spot_checkpoint* checkpoint, spot_checkpoint_info* out, spot_error** error) {
   return guard(error, [&] {
     spot::check_process(required(checkpoint, "checkpoint").owner);
-    const spot::TensorSpec* tensor = checkpoint->content.layout.find(&required(name, "name"));
-    if (tensor == nullptr) {
-      spot::fail(Status::kNotFound, spot::cat("'", checkpoint->path, "' has no tensor '", spot::printable(name), "'"));
-    }
-    required(values, "values");
-    spot::check_length("values", length, tensor->size);
-    std::copy_n(checkpoint->content.values.data() + tensor->offset, length, values);
+    spot::check_struct(out, "out");
+    spot::write_struct(out, to_struct(*checkpoint));
+  });
+}
+
+spot_status spot_checkpoint_get_tensor_info(const spot_checkpoint* checkpoint, uint64_t index, spot_tensor_info* out,
+                                            spot_error** error) {
+  return guard(error, [&] {
+    spot::check_process(required(checkpoint, "checkpoint").owner);
+    spot::write_tensor_info(checkpoint->content.layout, index, out);
+  });
+}
+
+spot_status spot_checkpoint_read_tensor(const spot_checkpoint* checkpoint, const char* name, float* values,
+                                        size_t length, spot_error** error) {
+  return guard(error, [&] {
+    spot::check_process(required(checkpoint, "checkpoint").owner);
+    spot::copy_tensor(checkpoint->content.state(), name, values, length, name_of(*checkpoint));
   });
 }
 
@@ -249,8 +299,8 @@ spot_status spot_checkpoint_export(const spot_checkpoint* checkpoint, const char
   return guard(error, [&] {
     spot::check_process(required(checkpoint, "checkpoint").owner);
     const spot::CheckpointMeta& meta = checkpoint->content.meta;
-    check_is_worth_exporting(*checkpoint);
+    spot::check_is_worth_exporting(checkpoint->content.state(), name_of(*checkpoint));
     spot::export_model(&required(prefix, "prefix"), meta.model_json, checkpoint->content.state(),
-                       {{"format", "spot-trainer"}, {"run_id", meta.run_id}, {"step", spot::to_text(meta.step)}});
+                       spot::export_metadata(meta.run_id, meta.step));
   });
 }

@@ -1,5 +1,7 @@
 #include "base/config.h"
 
+#include <memory>
+#include <mutex>
 #include <spot_trainer.h>
 #include <string>
 #include <string_view>
@@ -10,17 +12,14 @@
 #include "base/key_names.h"
 #include "capi/guard.h"
 #include "capi/handles.h"
+#include "capi/host_call.h"
+#include "capi/log.h"
+#include "capi/user_data.h"
 
-using spot::Call;
 using spot::guard;
 using spot::required;
 
 namespace {
-
-static_assert(static_cast<int32_t>(spot::LogLevel::kError) == SPOT_LOG_ERROR);
-static_assert(static_cast<int32_t>(spot::LogLevel::kWarning) == SPOT_LOG_WARNING);
-static_assert(static_cast<int32_t>(spot::LogLevel::kInfo) == SPOT_LOG_INFO);
-static_assert(static_cast<int32_t>(spot::LogLevel::kDebug) == SPOT_LOG_DEBUG);
 
 nlohmann::ordered_json describe(const spot::ConfigKey& key) {
   const bool is_number = key.type == spot::KeyType::kInteger || key.type == spot::KeyType::kReal;
@@ -46,7 +45,35 @@ std::string describe_all() {
   return keys.dump();
 }
 
+/// Calls use(values) alone.
+template <typename Config, typename Use>
+auto with_values(Config* config, const Use& use) {
+  spot::check_process(required(config, "config").owner);
+  const std::lock_guard lock(config->mutex);
+  return use(config->values);
+}
+
+void set_log(spot_config& config, spot::Log log) {
+  spot::check_process(config.owner);
+  const std::lock_guard lock(config.mutex);
+  std::swap(config.log, log);
+}  // what was there before goes now, without the lock: it may call the host
+
 }  // namespace
+
+namespace spot {
+
+Settings settings_of(const spot_config* config) {
+  check_process(required(config, "config").owner);
+  const std::lock_guard lock(config->mutex);
+  return {config->values, config->log};
+}
+
+Settings settings_or_defaults(const spot_config* config) {
+  return config == nullptr ? Settings() : settings_of(config);
+}
+
+}  // namespace spot
 
 spot_status spot_config_create(spot_config** out, spot_error** error) {
   return guard(error, [&] {
@@ -55,51 +82,97 @@ spot_status spot_config_create(spot_config** out, spot_error** error) {
   });
 }
 
+spot_status spot_config_clone(const spot_config* config, spot_config** out, spot_error** error) {
+  return guard(error, [&] {
+    spot::Settings settings = spot::settings_of(config);
+    required(out, "out");
+    auto copy = std::make_unique<spot_config>();
+    copy->values = std::move(settings.values);
+    copy->log = std::move(settings.log);
+    *out = copy.release();
+  });
+}
+
 void spot_config_free(spot_config* config) {
-  spot::free_handle(config);
+  if (config == nullptr || config->owner.forked()) return;
+  delete config;
 }
 
 spot_status spot_config_set_i64(spot_config* config, const char* key, int64_t value, spot_error** error) {
   return guard(error, [&] {
-    const Call call(required(config, "config").use);
-    config->values.set_integer(&required(key, "key"), value);
+    with_values(config, [&](spot::Config& values) { values.set_integer(&required(key, "key"), value); });
   });
 }
 
 spot_status spot_config_set_f64(spot_config* config, const char* key, double value, spot_error** error) {
   return guard(error, [&] {
-    const Call call(required(config, "config").use);
-    config->values.set_real(&required(key, "key"), value);
+    with_values(config, [&](spot::Config& values) { values.set_real(&required(key, "key"), value); });
   });
 }
 
 spot_status spot_config_set_str(spot_config* config, const char* key, const char* value, spot_error** error) {
   return guard(error, [&] {
-    const Call call(required(config, "config").use);
-    config->values.set_text(&required(key, "key"), &required(value, "value"));
+    with_values(config,
+                [&](spot::Config& values) { values.set_text(&required(key, "key"), &required(value, "value")); });
+  });
+}
+
+spot_status spot_config_unset(spot_config* config, const char* key, spot_error** error) {
+  return guard(error, [&] { with_values(config, [&](spot::Config& values) { values.unset(&required(key, "key")); }); });
+}
+
+spot_status spot_config_get_i64(const spot_config* config, const char* key, int64_t* out, spot_error** error) {
+  return guard(error, [&] {
+    required(out, "out");
+    *out = with_values(config, [&](const spot::Config& values) {
+      const spot::ConfigKey& found = spot::find_config_key(&required(key, "key"));
+      return found.type == spot::KeyType::kBoolean ? int64_t{values.boolean(key)} : values.integer(key);
+    });
+  });
+}
+
+spot_status spot_config_get_f64(const spot_config* config, const char* key, double* out, spot_error** error) {
+  return guard(error, [&] {
+    required(out, "out");
+    *out = with_values(config, [&](const spot::Config& values) { return values.real(&required(key, "key")); });
   });
 }
 
 spot_status spot_config_get_str(const spot_config* config, const char* key, char** out, spot_error** error) {
   return guard(error, [&] {
-    const Call call(required(config, "config").use);
-    const std::string& value = config->values.text(&required(key, "key"));
     required(out, "out");
-    *out = spot::copy_text(value);
+    *out = spot::copy_text(
+        with_values(config, [&](const spot::Config& values) { return values.text(&required(key, "key")); }));
   });
 }
 
-spot_status spot_config_set_log(spot_config* config, spot_log_fn receiver, void* user, spot_error** error) {
+spot_status spot_config_set_log(spot_config* config, int32_t level, spot_log_fn receiver, void* user,
+                                spot_destroy_fn destroy, spot_error** error) {
   return guard(error, [&] {
-    const Call call(required(config, "config").use);
-    if (receiver == nullptr) {
-      config->log = spot::Log();
-      return;
+    required(config, "config");
+    const spot::LogLevel most = spot::log_level(level);
+    const auto data = std::make_shared<spot::UserData>(user, destroy);
+    spot::Log log;
+    if (receiver != nullptr) {
+      const auto tell = [receiver, data](spot::LogLevel of, std::string_view message) {
+        const std::string text = spot::valid_utf8(message);
+        spot::tell_host([&] { receiver(data->get(), static_cast<int32_t>(of), text.data(), text.size()); });
+      };
+      log = spot::Log(tell, most);
     }
-    config->log = spot::Log([receiver, user](spot::LogLevel level, std::string_view message) {
-      const std::string text = spot::valid_utf8(message);
-      receiver(user, static_cast<int32_t>(level), text.data(), text.size());
-    });
+    set_log(*config, std::move(log));
+    data->keep();
+  });
+}
+
+spot_status spot_config_set_log_queue(spot_config* config, spot_log_queue* queue, spot_error** error) {
+  return guard(error, [&] {
+    required(config, "config");
+    spot::check_process(required(queue, "queue").owner);
+    const auto tell = [messages = queue->messages](spot::LogLevel level, std::string_view message) {
+      messages->push(level, spot::valid_utf8(message));
+    };
+    set_log(*config, spot::Log(tell, queue->messages->level()));
   });
 }
 

@@ -102,3 +102,7 @@ void spot_error_free(spot_error* error) {
 void spot_text_free(char* text) {
   std::free(text);
 }
+
+void spot_bytes_free(uint8_t* bytes) {
+  std::free(bytes);
+}

@@ -2,7 +2,9 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <cxxabi.h>
+#include <span>
 #include <spot_trainer.h>
 #include <string>
 #include <string_view>
@@ -57,6 +59,7 @@ class HandleUse {
   /// False when a call is using it already.
   [[nodiscard]] bool begin() { return !busy_.exchange(true, std::memory_order_acquire); }
   void end() { busy_.store(false, std::memory_order_release); }
+  [[nodiscard]] const ForkGuard& owner() const { return owner_; }
   void check() const { check_process(owner_); }
 
  private:
@@ -90,5 +93,7 @@ void free_handle(Handle* handle) noexcept {
 
 /// A copy for the caller, to be freed with spot_text_free().
 char* copy_text(const std::string& text);
+/// The same, to be freed with spot_bytes_free().
+std::uint8_t* copy_bytes(std::span<const std::byte> bytes);
 
 }  // namespace spot

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <spot_trainer.h>
 #include <string>
 
@@ -11,17 +12,27 @@
 #include "base/fork_guard.h"
 #include "base/log.h"
 #include "capi/guard.h"
+#include "capi/message_queue.h"
 #include "checkpoint/checkpoint.h"
+#include "data/dataset.h"
 #include "interrupt/poller.h"
 #include "session/inference.h"
 #include "session/session.h"
 
 // What the opaque handles of the public header are.
 
+/// Any number of threads may use it, one after the other.
 struct spot_config {
-  mutable spot::HandleUse use;
+  spot::ForkGuard owner;
+  mutable std::mutex mutex;
   spot::Config values;
   spot::Log log;
+};
+
+struct spot_log_queue {
+  spot::ForkGuard owner;
+  /// Shared with whatever reports into it and waits on it, so that the handle may be freed meanwhile.
+  std::shared_ptr<spot::MessageQueue> messages;
 };
 
 struct spot_cancel {
@@ -36,10 +47,16 @@ struct spot_poller {
   std::shared_ptr<spot::Poller> poller;
 };
 
+/// Never changes, so any number of threads may read it.
+struct spot_dataset {
+  spot::ForkGuard owner;
+  spot::Dataset content;
+};
+
 struct spot_trainer {
   spot::HandleUse use;
   spot::Session session;
-  std::string path{};  ///< that the last call gave to the host
+  std::string path{}, message{};  ///< that the last call gave to the host
 };
 
 /// Guards itself, so any number of threads may use it.
@@ -57,3 +74,18 @@ struct spot_checkpoint {
   std::uint64_t bytes;
   spot::Checkpoint content;
 };
+
+namespace spot {
+
+/// What a configuration holds at one moment.
+struct Settings {
+  Config values;
+  Log log;
+};
+
+/// Throws kInvalidArgument for a null, kForked.
+Settings settings_of(const spot_config* config);
+/// The same, or the defaults for a null.
+Settings settings_or_defaults(const spot_config* config);
+
+}  // namespace spot

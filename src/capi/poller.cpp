@@ -62,13 +62,18 @@ std::optional<std::chrono::nanoseconds> time_left(double seconds) {
 
 }  // namespace
 
+const char* spot_action_name(int32_t action) {
+  const bool known = action >= SPOT_ACTION_TERMINATE && action <= SPOT_ACTION_REQUEST;
+  return known ? spot::to_text(static_cast<NoticeAction>(action)) : "unknown";
+}
+
 spot_status spot_poller_create(const spot_config* config, spot_poller** out, spot_error** error) {
   return guard(error, [&] {
-    const spot::Call call(required(config, "config").use);
+    const spot::Settings settings = spot::settings_of(config);
     required(out, "out");
     auto handle = std::make_unique<spot_poller>();
     handle->poller =
-        std::make_shared<spot::Poller>(spot::poller_options(config->values), spot::system_clock(), config->log);
+        std::make_shared<spot::Poller>(spot::poller_options(settings.values), spot::system_clock(), settings.log);
     *out = handle.release();
   });
 }

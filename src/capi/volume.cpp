@@ -11,11 +11,11 @@ using spot::required;
 
 spot_status spot_volume_check(const spot_config* config, spot_trainer* trainer, char** json, spot_error** error) {
   return guard(error, [&] {
-    const Call call(required(config, "config").use);
-    std::optional<Call> second;
-    if (trainer != nullptr) second.emplace(trainer->use);
+    const spot::Settings settings = spot::settings_of(config);
+    std::optional<Call> call;
+    if (trainer != nullptr) call.emplace(trainer->use);
     required(json, "json");
     spot::Session* session = trainer == nullptr ? nullptr : &trainer->session;
-    *json = spot::copy_text(spot::to_json(spot::check_volume(config->values, session)));
+    *json = spot::copy_text(spot::to_json(spot::check_volume(settings.values, session)));
   });
 }

@@ -10,7 +10,7 @@ const char* to_text(SaveReason reason) {
     case SaveReason::kRequest: return "request";
     case SaveReason::kFinal: return "final";
   }
-  return "";
+  return "unknown";
 }
 
 }  // namespace spot

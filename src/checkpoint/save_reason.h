@@ -4,13 +4,13 @@
 
 namespace spot {
 
-/// Why a checkpoint is saved.
-enum class SaveReason : std::uint8_t {
-  kInterval,  ///< so many steps, or so much time, since the last one
-  kEpoch,     ///< an epoch has ended
-  kNotice,    ///< the machine is about to be taken away
-  kRequest,   ///< the host asked for it, or cancelled the run
-  kFinal,     ///< the run is done
+/// Why a checkpoint is saved; the numbers are those of SPOT_SAVE_...
+enum class SaveReason : std::int32_t {
+  kInterval = 1,  ///< so many steps, or so much time, since the last one
+  kEpoch = 2,     ///< an epoch has ended
+  kNotice = 3,    ///< the machine is about to be taken away
+  kRequest = 4,   ///< the host asked for it, or ended the run
+  kFinal = 5,     ///< the run is done
 };
 
 /// As files, events and the log name it.

@@ -124,6 +124,11 @@ Content open_named_file(const NamedDataset& dataset, const NamedFile& file, cons
                         const ContentCache& cache, const StopCheck& stop, const Log& log) {
   const std::string key = cat(dataset.name, "-", file.name);
   if (auto found = cache.find(key, stop)) return mapped(std::move(found), key);
+  if (request.cache_directory.empty()) {
+    fail(Status::kNetwork,
+         cat("dataset '", dataset.name,
+             "' is downloaded to a volume, and none is set: set volume, or give a folder as dataset"));
+  }
   if (request.read_only) {
     fail(Status::kNetwork, cat("dataset '", dataset.name, "' is not in '", request.cache_directory.string(),
                                "' and cannot be fetched to it, which is read-only: give a folder as dataset"));

@@ -29,7 +29,7 @@ struct DatasetRequest {
   std::string name;
   /// What "auto" stood for when the run began that is to go on; empty: it begins now. It stays that.
   std::string begun_with;
-  /// Where downloads and uncompressed copies are kept: <volume>/datasets.
+  /// Where downloads and uncompressed copies are kept: <volume>/datasets. Empty: nowhere, and read_only is true.
   std::filesystem::path cache_directory;
   /// Nothing is written there, so what is not there cannot be downloaded.
   bool read_only = false;

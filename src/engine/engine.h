@@ -115,6 +115,8 @@ class Engine {
   virtual void reserve_frozen_states(int count) = 0;
   /// Copies the canonical state out or in; the span has layout().size() elements.
   virtual void read_state(std::span<float> state) const = 0;
+  /// Copies one tensor of layout() out; the span has its size.
+  virtual void read_tensor(const TensorSpec& tensor, std::span<float> values) const;
   virtual void write_state(std::span<const float> state) = 0;
   /// Gradients of the last train_step() of the parameters, in the order and with the offsets of layout();
   /// the span has layout().parameter_count() elements.

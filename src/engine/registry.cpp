@@ -42,6 +42,12 @@ void Engine::train_steps(std::span<const TrainingStep> steps, std::uint64_t firs
   }
 }
 
+void Engine::read_tensor(const TensorSpec& tensor, std::span<float> values) const {
+  std::vector<float> state(layout().size());
+  read_state(state);
+  std::copy_n(state.begin() + static_cast<std::ptrdiff_t>(tensor.offset), tensor.size, values.begin());
+}
+
 std::unique_ptr<Engine> create_engine(std::span<const Backend> backends, const std::string& device,
                                       const EngineSpec& spec, const Log& log) {
   const Backend& backend = choose(backends, device);

@@ -61,6 +61,8 @@ class StateView final : public StateReader {
   StateView(const StateLayout* layout, std::span<const float> values) : layout_(layout), values_(values) {}
 
   [[nodiscard]] const StateLayout& layout() const override { return *layout_; }
+  /// All of them, as their offsets say.
+  [[nodiscard]] std::span<const float> values() const { return values_; }
   [[nodiscard]] std::span<const float> tensor(const TensorSpec& spec) const {
     return values_.subspan(spec.offset, spec.size);
   }

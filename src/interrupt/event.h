@@ -33,7 +33,7 @@ struct Notice {
   bool withdrawn = false;                     ///< it is over: the source tells of it no longer
 };
 
-std::string to_text(NoticeAction action);
+const char* to_text(NoticeAction action);
 
 /// Whether training must stop, and not only save. A notice that was there before may be one that an earlier process
 /// obeyed already: stopping at it again, each time the program is started, would never end. One that comes while the

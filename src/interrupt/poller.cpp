@@ -25,7 +25,7 @@ constexpr std::size_t kErrorLimit = 511;
 
 }  // namespace
 
-std::string to_text(NoticeAction action) {
+const char* to_text(NoticeAction action) {
   switch (action) {
     case NoticeAction::kTerminate: return "terminate";
     case NoticeAction::kStop: return "stop";

@@ -13,7 +13,8 @@ namespace spot {
 namespace {
 
 EngineSpec inference_spec(const Checkpoint& checkpoint, const Config& config) {
-  const std::string origin = cat("the model of the checkpoint of run '", printable(checkpoint.meta.run_id), "'");
+  const std::string origin =
+      checkpoint.meta.run_id.empty() ? "the model" : cat("the model of run '", printable(checkpoint.meta.run_id), "'");
   EngineSpec spec = engine_spec(config, parse_complete_model(checkpoint.meta.model_json, origin));
   if (spec.model.input.channels != 1) {
     fail(Status::kUnsupported, cat(origin, " takes images of ", spec.model.input.channels, " channels, not grey ones"));
@@ -28,6 +29,13 @@ Inference::Inference(const Checkpoint& checkpoint, const Config& config, std::sp
                      const Log& log)
     : spec_(inference_spec(checkpoint, config)), engine_(create_engine(backends, config.text("device"), spec_, log)) {
   engine_->write_state(fit_state(checkpoint, engine_->layout()));
+}
+
+std::vector<float> Inference::read_state() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<float> state(engine_->layout().size());
+  engine_->read_state(state);
+  return state;
 }
 
 void Inference::predict(std::span<const std::uint8_t> images, std::span<float> probabilities, const StopCheck& stop) {

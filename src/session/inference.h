@@ -4,6 +4,7 @@
 #include <memory>
 #include <mutex>
 #include <span>
+#include <vector>
 
 #include "base/cancel.h"
 #include "base/config.h"
@@ -23,13 +24,16 @@ class Inference {
   [[nodiscard]] const ModelSpec& model() const { return spec_.model; }
   [[nodiscard]] const Engine& engine() const { return *engine_; }
 
+  /// A copy of the parameters and statistics, in the order of the engine's layout.
+  [[nodiscard]] std::vector<float> read_state() const;
+
   /// Class probabilities, [images][classes], of images, [images][rows][columns]. Throws kCancelled.
   void predict(std::span<const std::uint8_t> images, std::span<float> probabilities, const StopCheck& stop);
 
  private:
   EngineSpec spec_;
   std::unique_ptr<Engine> engine_;
-  std::mutex mutex_;  ///< an engine takes one call at a time
+  mutable std::mutex mutex_;  ///< an engine takes one call at a time
 };
 
 }  // namespace spot

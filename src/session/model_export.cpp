@@ -9,6 +9,10 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/finite.h"
+#include "base/status.h"
+#include "base/text.h"
+
 namespace spot {
 namespace {
 
@@ -60,6 +64,18 @@ std::uint64_t exported_bytes(const StateLayout& layout) {
     if (is_exported(tensor)) bytes += tensor.size * sizeof(float);
   }
   return bytes;
+}
+
+void check_is_worth_exporting(const StateView& state, const std::string& what) {
+  for (const TensorSpec& tensor : state.layout().tensors()) {
+    if (!is_exported(tensor) || all_finite(state.tensor(tensor))) continue;
+    fail(Status::kDiverged, cat(what, " is not worth exporting: its tensor '", printable(tensor.name),
+                                "' is not finite; export an earlier one"));
+  }
+}
+
+std::map<std::string, std::string> export_metadata(const std::string& run_id, std::uint64_t step) {
+  return {{"format", "spot-trainer"}, {"run_id", run_id}, {"step", to_text(step)}};
 }
 
 ExportedModel export_model(const std::filesystem::path& prefix, const std::string& model_json, const StateView& state,

@@ -20,6 +20,12 @@ struct ExportedModel {
   std::filesystem::path weights;       ///< <prefix>.safetensors
 };
 
+/// Throws kDiverged unless what is exported of the state is finite; `what` names the state.
+void check_is_worth_exporting(const StateView& state, const std::string& what);
+
+/// What the header of the safetensors file says of where its values come from.
+std::map<std::string, std::string> export_metadata(const std::string& run_id, std::uint64_t step);
+
 /// Writes both files, each atomically and durably. `metadata` goes into the header of the
 /// safetensors file. The folder of `prefix` must exist. `staging`: see write_file_atomically().
 ExportedModel export_model(const std::filesystem::path& prefix, const std::string& model_json, const StateView& state,

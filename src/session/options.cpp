@@ -87,7 +87,10 @@ std::uint64_t total_steps(const ConfigValues& values, std::uint64_t steps_per_ep
 DatasetRequest dataset_request(const Config& config, const Volume& volume) {
   DatasetRequest request;
   request.name = config.text("dataset");
-  request.cache_directory = volume.datasets();
+  if (request.name.empty()) {
+    fail(Status::kConfig, "dataset is not set: give a folder, or one of auto, mnist, fashion-mnist, kmnist, synthetic");
+  }
+  if (!volume.root.empty()) request.cache_directory = volume.datasets();
   request.read_only = !volume.writable;
   request.mirrors = split(config.text("dataset_mirrors"), ',');
   request.validation_size = static_cast<std::uint32_t>(config.integer("validation_size"));

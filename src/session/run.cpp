@@ -42,7 +42,7 @@ class Run {
         started_ns_(clock_.monotonic_ns()) {}
 
   RunResult execute();
-  void tell_end(const char* reason, Status status, const char* message);
+  void tell_end(RunReason reason, Status status, const char* message);
 
  private:
   bool take_over();
@@ -55,6 +55,7 @@ class Run {
   /// `stop` said so while it waited for earlier saves.
   std::uint64_t save(SaveReason reason, const StopCheck& stop = {});
   void save_if_due();
+  void save_if_requested();
   [[nodiscard]] bool an_ending_waits() const;
   bool must_stop();
   void hear(const Notice& notice);
@@ -64,7 +65,10 @@ class Run {
   void tell_endings() const;
   [[nodiscard]] std::optional<std::int64_t> earliest_deadline_ns() const;
   void stop_at_notice();
-  void stop_at_cancel();
+  void stop_at_request();
+  /// Enters the outcome of the save that ends the run. Throws what throw_if_hopeless() does.
+  void conclude(const SaveOutcome& outcome);
+  [[nodiscard]] RunReason reason_to_stop() const;
   void finish();
   [[nodiscard]] ExportedModel export_final();
   [[nodiscard]] bool is_as_resumed() const;
@@ -90,7 +94,7 @@ class Run {
 
 RunResult Run::execute() {
   if (!take_over()) {
-    result_.reason = !endings_.empty() ? RunReason::kInterrupted : RunReason::kCancelled;
+    result_.reason = reason_to_stop();
     // A stop loses nothing before the first step; steps that the host asked for before this call are not saved.
     result_.durable = trainer_.step() == 0;
     return complete_result();
@@ -99,6 +103,7 @@ RunResult Run::execute() {
   while (!trainer_.done() && !must_stop()) {
     advance();
     save_if_due();
+    save_if_requested();
     session_.report_saves();
     check_lease_now_and_then();
   }
@@ -107,9 +112,14 @@ RunResult Run::execute() {
   } else if (!endings_.empty()) {
     stop_at_notice();
   } else {
-    stop_at_cancel();
+    stop_at_request();
   }
   return complete_result();
+}
+
+RunReason Run::reason_to_stop() const {
+  if (!endings_.empty()) return RunReason::kInterrupted;
+  return cancel_ != nullptr && cancel_->triggered() ? RunReason::kCancelled : RunReason::kStopped;
 }
 
 RunResult Run::complete_result() {
@@ -118,7 +128,7 @@ RunResult Run::complete_result() {
   result_.test_loss = trainer_.last_test().loss;
   result_.test_accuracy = trainer_.last_test().accuracy;
   result_.state_hash = session_.state_hash();
-  result_.wall_s = to_seconds(clock_.monotonic_ns() - started_ns_);
+  result_.seconds = to_seconds(clock_.monotonic_ns() - started_ns_);
   return result_;
 }
 
@@ -154,12 +164,13 @@ void Run::begin() {
   csv_.emplace(session_.volume().logs(), session_.staging(), session_.run_id(), trainer_.history(), trainer_.step(),
                session_.log());
   session_.prepare_save();
+  session_.note_run_begin(started_ns_);
   last_save_ns_ = clock_.monotonic_ns();
   session_.log().info(cat(result_.resumed ? "resumed run " : "started run ", session_.run_id(), " at step ",
                           trainer_.step(), " of ", trainer_.total_steps()));
-  if (!trainer_.observer().wants(Stage::kRunBegin)) return;
+  if (!trainer_.observer().wants(EventKind::kRunBegin)) return;
   const std::string hash = session_.state_hash();
-  trainer_.observer().tell({.stage = Stage::kRunBegin,
+  trainer_.observer().tell({.kind = EventKind::kRunBegin,
                             .step = trainer_.step(),
                             .epoch = trainer_.epoch(),
                             .resumed = result_.resumed,
@@ -171,7 +182,9 @@ void Run::advance() {
   if (!trainer_.evaluation_due()) {
     const std::uint64_t most =
         std::min(trainer_.total_steps() - trainer_.step(), policy_.steps_until_due(trainer_.step()));
-    csv_->add(trainer_.train_some(most), clock_.monotonic_ns());
+    const auto records = trainer_.train_some(most);
+    csv_->add(records, clock_.monotonic_ns());
+    session_.note_steps(records);
     trainer_.report_steps();
     return;
   }
@@ -204,6 +217,12 @@ void Run::save_if_due() {
   last_save_ns_ = now;
 }
 
+void Run::save_if_requested() {
+  if (!session_.take_checkpoint_request()) return;
+  save(SaveReason::kRequest);
+  last_save_ns_ = clock_.monotonic_ns();
+}
+
 /// Hears of nothing: what has come is still to be answered between two steps.
 bool Run::an_ending_waits() const {
   std::uint64_t position = notice_position_;
@@ -219,7 +238,7 @@ bool Run::must_stop() {
   if (poller_ != nullptr) {
     while (const auto notice = poller_->next(notice_position_)) hear(*notice);
   }
-  return !endings_.empty() || (cancel_ != nullptr && cancel_->triggered());
+  return !endings_.empty() || session_.stop_requested() || (cancel_ != nullptr && cancel_->triggered());
 }
 
 void Run::hear(const Notice& notice) {
@@ -251,16 +270,17 @@ void Run::save_early() {
 void Run::tell(const Notice& notice) const {
   const double left = notice.deadline_ns ? to_seconds(*notice.deadline_ns - clock_.monotonic_ns()) : Event::kNone;
   session_.log().warning(sentence_on(notice, left));
-  trainer_.observer().tell({.stage = Stage::kInterruption,
+  trainer_.observer().tell({.kind = EventKind::kNotice,
                             .step = trainer_.step(),
+                            .epoch = trainer_.epoch(),
                             .action = static_cast<std::int32_t>(notice.action),
                             .notice_id = notice.id,
                             .stale = notice.stale,
                             .withdrawn = notice.withdrawn,
                             .ends_run = ends_training(notice),
-                            .deadline_s = left,
+                            .seconds_left = left,
                             .source = notice.source.c_str(),
-                            .message = notice.detail.c_str(),
+                            .detail = notice.detail.c_str(),
                             .run_id = session_.run_id().c_str()});
 }
 
@@ -283,19 +303,24 @@ void Run::stop_at_notice() {
   const std::uint64_t ticket = save(SaveReason::kNotice);
   tell_endings();
   const SaveOutcome outcome = session_.finish_save(ticket);
-  throw_if_hopeless(outcome);  // "not durable: run me again" would be the wrong answer
-  result_.durable = !outcome.error;
+  conclude(outcome);
   if (!result_.durable) return;
   const std::int64_t durable_at = outcome.report.durable_at_ns;
   result_.notice_to_durable_ms = to_milliseconds(durable_at - endings_.front().seen_ns);
-  if (const auto deadline = earliest_deadline_ns()) result_.margin_s = to_seconds(*deadline - durable_at);
+  if (const auto deadline = earliest_deadline_ns()) result_.seconds_left = to_seconds(*deadline - durable_at);
 }
 
-void Run::stop_at_cancel() {
-  result_.reason = RunReason::kCancelled;
-  const SaveOutcome outcome = session_.finish_save(save(SaveReason::kRequest));
+void Run::stop_at_request() {
+  result_.reason = reason_to_stop();
+  conclude(session_.finish_save(save(SaveReason::kRequest)));
+}
+
+void Run::conclude(const SaveOutcome& outcome) {
   throw_if_hopeless(outcome);  // "not durable: run me again" would be the wrong answer
   result_.durable = !outcome.error;
+  if (!outcome.error) return;
+  result_.save_status = outcome.error->status();
+  result_.save_message = outcome.error->what();
 }
 
 bool Run::is_as_resumed() const {
@@ -321,13 +346,8 @@ void Run::finish() {
 }
 
 ExportedModel Run::export_final() {
-  const std::vector<float> values = session_.read_state();
   const std::filesystem::path models = session_.volume().models();
-  const auto write = [&] {
-    return export_model(models / session_.run_id(), session_.model_json(), {&session_.engine().layout(), values},
-                        {{"format", "spot-trainer"}, {"run_id", session_.run_id()}, {"step", to_text(trainer_.step())}},
-                        &session_.staging());
-  };
+  const auto write = [&] { return session_.export_network(models / session_.run_id(), &session_.staging()); };
   try {
     try {
       return write();
@@ -356,39 +376,54 @@ std::string Run::hash_of_what_is_left() {
   }
 }
 
-void Run::tell_end(const char* reason, Status status, const char* message) {
-  if (!trainer_.observer().wants(Stage::kRunEnd)) return;
+void Run::tell_end(RunReason reason, Status status, const char* message) {
+  if (!trainer_.observer().wants(EventKind::kRunEnd)) return;
   const std::string hash = status == Status::kOk ? session_.state_hash() : hash_of_what_is_left();
-  trainer_.observer().tell({.stage = Stage::kRunEnd,
+  trainer_.observer().tell({.kind = EventKind::kRunEnd,
                             .step = trainer_.step(),
                             .epoch = trainer_.epoch(),
                             .status = status,
-                            .reason = reason,
+                            .run_reason = static_cast<std::int32_t>(reason),
                             .message = message,
                             .run_id = session_.run_id().c_str(),
                             .state_hash = hash.c_str()});
 }
 
-const char* reason_text(RunReason reason) {
+/// Notes on the session's board that a run is over, however it ends.
+class RunningNote {
+ public:
+  explicit RunningNote(Session& session) : session_(session) { session_.forget_stop(); }
+  ~RunningNote() { session_.note_run_end(); }
+  RunningNote(const RunningNote&) = delete;
+  RunningNote& operator=(const RunningNote&) = delete;
+
+ private:
+  Session& session_;
+};
+
+}  // namespace
+
+const char* to_text(RunReason reason) {
   switch (reason) {
     case RunReason::kDone: return "done";
     case RunReason::kInterrupted: return "interrupted";
     case RunReason::kCancelled: return "cancelled";
+    case RunReason::kStopped: return "stopped";
+    case RunReason::kFailed: return "failed";
   }
-  return "error";
+  return "unknown";
 }
 
-}  // namespace
-
 RunResult run(Session& session, Poller* poller, const CancelToken* cancel) {
+  const RunningNote note(session);
   Run run(session, poller, cancel);
   try {
     const RunResult result = run.execute();
-    run.tell_end(reason_text(result.reason), Status::kOk, "");
+    run.tell_end(result.reason, Status::kOk, "");
     return result;
   } catch (const Error& error) {
     // An observer that ended the run, or is the reason why it failed, is not asked again.
-    if (error.status() != Status::kCallback) run.tell_end("error", error.status(), error.what());
+    if (error.status() != Status::kCallback) run.tell_end(RunReason::kFailed, error.status(), error.what());
     throw;
   }
 }

@@ -10,7 +10,16 @@
 namespace spot {
 
 /// Why a run returned; the numbers are those of SPOT_RUN_...
-enum class RunReason : std::int32_t { kDone = 0, kInterrupted = 1, kCancelled = 2 };
+enum class RunReason : std::int32_t {
+  kDone = 1,
+  kInterrupted = 2,  ///< a notice
+  kCancelled = 3,
+  kStopped = 4,  ///< an observer asked for it
+  kFailed = 5,   ///< it threw; only an event says so
+};
+
+/// As events and the log name it.
+const char* to_text(RunReason reason);
 
 struct RunResult {
   RunReason reason = RunReason::kDone;
@@ -20,9 +29,11 @@ struct RunResult {
   std::uint64_t epoch = 0;
   double test_loss = Event::kNone;
   double test_accuracy = Event::kNone;
-  double wall_s = 0;
+  double seconds = 0;  ///< that the run took
   double notice_to_durable_ms = Event::kNone;
-  double margin_s = Event::kNone;
+  double seconds_left = Event::kNone;  ///< until the machine may be gone, at durable
+  Status save_status = Status::kOk;    ///< of the save that ended the run
+  std::string save_message;            ///< why that failed
   std::string state_hash;
   std::string model_path;  ///< empty unless done
 };

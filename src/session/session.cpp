@@ -10,7 +10,6 @@
 #include "checkpoint/rehearsal.h"
 #include "checkpoint/restore_attempts.h"
 #include "session/checkpoint_meta.h"
-#include "session/code_version.h"
 #include "session/options.h"
 #include "session/resume_check.h"
 #include "session/run_id.h"
@@ -27,17 +26,10 @@ std::string choose_run_id(const Config& config, const Clock& clock) {
   return run_id;
 }
 
-std::string choose_code_version(const Config& config) {
-  const std::string& version = config.text("code_version");
-  if (!version.empty()) return version;
-  std::error_code error;
-  const std::filesystem::path directory = std::filesystem::current_path(error);
-  return error ? std::string() : find_code_version(directory);
-}
-
 /// The dataset of the run that would go on here. The checkpoints know it: whatever else were written down could be lost
 /// or belong to another run. Empty when there is none to be read, which resume() will answer.
 std::string dataset_of_run(const Volume& volume, const StopCheck& stop) {
+  if (volume.root.empty()) return {};
   try {
     RestoreAttempts attempts;
     attempts.load(volume.checkpoints());
@@ -70,20 +62,29 @@ std::unique_ptr<Engine> create(std::span<const Backend> backends, const std::str
 
 }  // namespace
 
-Session::Session(const Config& config, std::span<const Backend> backends, const Clock& clock, Log log,
-                 const StopCheck& stop)
+Session::Session(const Config& config, const Dataset* dataset, std::span<const Backend> backends, const Clock& clock,
+                 Log log, const StopCheck& stop)
     : config_(config),
       clock_(clock),
       log_(std::move(log)),
       run_id_(choose_run_id(config, clock)),
-      code_version_(choose_code_version(config)),
       volume_(open_volume(config)),
-      dataset_(open(config, volume_, stop, log_)),
+      dataset_(dataset != nullptr ? *dataset : open(config, volume_, stop, log_)),
       spec_(engine_spec(config, dataset_)),
       model_json_(model_to_json(spec_.model)),
       engine_(create(backends, config.text("device"), spec_, stop, log_)),
       trainer_(*engine_, dataset_, training_plan(config, dataset_), clock, log_) {
   log_.info(cat("threads: ", spec_.threads, ", ", thread_choice(config).reason));
+  progress_.change([&](Progress& progress) {
+    progress.run_id = run_id_;
+    progress.loss = progress.samples_per_second = Event::kNone;
+  });
+}
+
+Dataset open_configured_dataset(const Config& config, const StopCheck& stop, const Log& log) {
+  Config whole = config;
+  whole.set_integer("validation_size", 0);
+  return open(whole, open_volume(config), stop, log);
 }
 
 void throw_if_hopeless(const SaveOutcome& outcome) {
@@ -98,6 +99,10 @@ std::vector<float> Session::read_state() const {
   return values;
 }
 
+void Session::read_tensor(const TensorSpec& tensor, std::span<float> values) const {
+  engine_->read_tensor(tensor, values);
+}
+
 std::string Session::state_hash() const {
   const std::vector<float> values = read_state();
   return spot::state_hash({&engine_->layout(), values}, trainer_.step(), spec_.seed).hex();
@@ -105,6 +110,7 @@ std::string Session::state_hash() const {
 
 void Session::open_store(const StopCheck& stop) {
   if (writer_) return;
+  check_has_volume(volume_);
   if (!volume_.writable) {
     fail(Status::kConfig, "volume_access is read-only, so nothing can be saved on the volume or resumed from it");
   }
@@ -196,7 +202,7 @@ void Session::restore(const std::filesystem::path& path, const StopCheck& stop) 
 void Session::adopt(const Checkpoint& checkpoint) {
   const CheckpointMeta& meta = checkpoint.meta;
   check_run_id(meta.run_id);
-  const PresentRun present{config_, spec_.model, dataset_, *engine_, code_version_, library_version()};
+  const PresentRun present{config_, spec_.model, dataset_, *engine_, config_.text("code_version"), library_version()};
   for (const std::string& change : check_resume(checkpoint, present)) {
     log_.warning(cat("resumed with a change: ", change));
   }
@@ -207,6 +213,65 @@ void Session::adopt(const Checkpoint& checkpoint) {
   }
   parent_hash_ = meta.state_hash;
   if (config_.text("run_id").empty()) run_id_ = meta.run_id;
+  progress_.change([&](Progress& progress) {
+    progress.run_id = run_id_;
+    progress.step = trainer_.step();
+  });
+}
+
+Checkpoint Session::snapshot() const {
+  return {describe(), engine_->layout(), read_state()};
+}
+
+std::vector<std::byte> Session::serialize() const {
+  const Checkpoint checkpoint = snapshot();
+  CheckpointEncoder encoder;
+  const auto encoded = encoder.encode(checkpoint.meta, checkpoint.state(), nullptr, store_options(config_).values);
+  return {encoded.image.begin(), encoded.image.end()};
+}
+
+ExportedModel Session::export_network(const std::filesystem::path& prefix, const Fd* staging) const {
+  const std::vector<float> values = read_state();
+  const StateView state(&engine_->layout(), values);
+  check_is_worth_exporting(state, cat("the state after step ", trainer_.step()));
+  return export_model(prefix, model_json_, state, export_metadata(run_id_, trainer_.step()), staging);
+}
+
+void Session::note_steps(std::span<const StepRecord> records) {
+  progress_.change([&](Progress& progress) {
+    progress.step = trainer_.step();
+    if (records.empty()) return;
+    progress.loss = records.back().loss;
+    progress.samples_per_second = records.back().samples_per_second;
+  });
+}
+
+void Session::note_run_begin(std::int64_t began_ns) {
+  progress_.change([&](Progress& progress) {
+    progress.running = true;
+    progress.begin_ns = began_ns;
+    progress.begin_step = progress.step = trainer_.step();
+  });
+}
+
+void Session::note_run_end() {
+  progress_.change([&](Progress& progress) {
+    progress.running = progress.checkpoint_requested = false;
+    progress.step = trainer_.step();
+    progress.end_ns = clock_.monotonic_ns();
+  });
+}
+
+bool Session::request_checkpoint() const {
+  bool heard = false;
+  progress_.change([&](Progress& progress) { progress.checkpoint_requested = heard = progress.running; });
+  return heard;
+}
+
+bool Session::take_checkpoint_request() {
+  bool asked = false;
+  progress_.change([&](Progress& progress) { asked = std::exchange(progress.checkpoint_requested, false); });
+  return asked;
 }
 
 CheckpointMeta Session::describe() const {
@@ -224,7 +289,7 @@ CheckpointMeta Session::describe() const {
   meta.dataset_name = dataset_.name;
   meta.dataset_fingerprint = dataset_.fingerprint;
   meta.dataset_train_count = dataset_.train.count;
-  meta.code_version = code_version_;
+  meta.code_version = config_.text("code_version");
   meta.library_version = library_version();
   meta.device = engine_->device();
   meta.instruction_set = engine_->instruction_set();
@@ -263,8 +328,14 @@ void Session::report_saves() {
   }
 }
 
-void Session::tell(const SaveOutcome& outcome) const {
+void Session::tell(const SaveOutcome& outcome) {
   const SaveReport& report = outcome.report;
+  progress_.change([&](Progress& progress) {
+    progress.save_status = outcome.error ? outcome.error->status() : Status::kOk;
+    if (outcome.error) return;
+    progress.saved_step = report.step;
+    progress.saved_ns = report.durable_at_ns;
+  });
   const char* const reason = to_text(report.reason);
   if (report.superseded > 0) {
     log_.info(cat("interval saves that had not begun and were superseded by that of step ", report.step, ": ",
@@ -275,8 +346,9 @@ void Session::tell(const SaveOutcome& outcome) const {
   } else {
     log_.info(cat("checkpoint of step ", report.step, " (", reason, ") is durable: ", report.path));
   }
-  trainer_.observer().tell({.stage = Stage::kCheckpoint,
+  trainer_.observer().tell({.kind = EventKind::kCheckpoint,
                             .step = report.step,
+                            .epoch = epoch_of(report.step, trainer_.steps_per_epoch()),
                             .status = outcome.error ? outcome.error->status() : Status::kOk,
                             .stall_ms = to_milliseconds(report.stall_ns),
                             .durable_ms = to_milliseconds(report.durable_ns),
@@ -284,7 +356,7 @@ void Session::tell(const SaveOutcome& outcome) const {
                             .write_ms = to_milliseconds(report.write_ns),
                             .fsync_ms = to_milliseconds(report.fsync_ns),
                             .bytes = report.bytes,
-                            .reason = reason,
+                            .save_reason = static_cast<std::int32_t>(report.reason),
                             .path = report.path.c_str(),
                             .message = outcome.error ? outcome.error->what() : "",
                             .run_id = run_id_.c_str(),

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -15,6 +16,8 @@
 #include "checkpoint/store.h"
 #include "data/dataset.h"
 #include "engine/engine.h"
+#include "session/model_export.h"
+#include "session/progress.h"
 #include "session/room.h"
 #include "session/volume.h"
 #include "train/trainer.h"
@@ -25,13 +28,17 @@ namespace spot {
 /// another writer has taken over the volume; kDiverged, the state is not finite.
 void throw_if_hopeless(const SaveOutcome& outcome);
 
+/// The dataset that the key names, its training set whole.
+Dataset open_configured_dataset(const Config& config, const StopCheck& stop, const Log& log);
+
 /// Everything that one run on one volume consists of: dataset, engine, trainer and checkpoints. One
 /// thread at a time.
 class Session {
  public:
   /// Opens the volume and the dataset and builds the engine at step 0. Writes no checkpoint, and glances at one only to
   /// learn what dataset "auto" was when its run began. `clock` must outlive it. Throws kCancelled when `stop` said so.
-  Session(const Config& config, std::span<const Backend> backends, const Clock& clock, Log log,
+  /// `dataset`, when not null, is taken in the place of the one that the key names.
+  Session(const Config& config, const Dataset* dataset, std::span<const Backend> backends, const Clock& clock, Log log,
           const StopCheck& stop = {});
 
   [[nodiscard]] const Config& config() const { return config_; }
@@ -41,12 +48,16 @@ class Session {
   [[nodiscard]] const Dataset& dataset() const { return dataset_; }
   [[nodiscard]] const EngineSpec& spec() const { return spec_; }
   [[nodiscard]] Engine& engine() { return *engine_; }
+  [[nodiscard]] const Engine& engine() const { return *engine_; }
   [[nodiscard]] Trainer& trainer() { return trainer_; }
+  [[nodiscard]] const Trainer& trainer() const { return trainer_; }
   [[nodiscard]] const std::string& run_id() const { return run_id_; }
   [[nodiscard]] const std::string& model_json() const { return model_json_; }
 
   /// A copy of the canonical state, for everything but saving.
   [[nodiscard]] std::vector<float> read_state() const;
+  /// Copies one tensor of it.
+  void read_tensor(const TensorSpec& tensor, std::span<float> values) const;
   /// XXH3-128 in hex of the present state.
   [[nodiscard]] std::string state_hash() const;
 
@@ -74,6 +85,33 @@ class Session {
   /// Takes over the checkpoint in that file. The state is unchanged on failure, and when `stop` said so
   /// (kCancelled).
   void restore(const std::filesystem::path& path, const StopCheck& stop = {});
+  /// Takes over a checkpoint from anywhere. The state is unchanged on failure.
+  void adopt(const Checkpoint& checkpoint);
+  /// The present state as a checkpoint.
+  [[nodiscard]] Checkpoint snapshot() const;
+  /// The bytes of a checkpoint file of the present state, which no volume keeps. Throws kDiverged when it is not
+  /// finite, unless the key on_nan is continue.
+  [[nodiscard]] std::vector<std::byte> serialize() const;
+  /// Writes the network as it is now to those two files, see export_model(); `staging` may be null. Throws kDiverged
+  /// when it is not finite.
+  ExportedModel export_network(const std::filesystem::path& prefix, const Fd* staging) const;
+
+  /// What other threads may look up.
+  [[nodiscard]] const ProgressBoard& progress() const { return progress_; }
+  /// Notes the trainer's position there, and what is known of the last step.
+  void note_steps(std::span<const StepRecord> records);
+  /// Notes that a run begins to train here, or ends.
+  void note_run_begin(std::int64_t began_ns);
+  void note_run_end();
+  /// Asks the run to save at its next step boundary; false when none is at work. From any thread.
+  bool request_checkpoint() const;
+  /// Whether that was asked since the last time.
+  bool take_checkpoint_request();
+
+  /// An observer asks the call that told it to end at its next step boundary.
+  void request_stop() { stop_requested_ = true; }
+  [[nodiscard]] bool stop_requested() const { return stop_requested_; }
+  void forget_stop() { stop_requested_ = false; }
 
   /// Freezes the present state and lets the writer's thread make it durable. Returns a ticket. Throws kCancelled when
   /// `stop` said so while it waited for another writer, or for earlier saves.
@@ -86,18 +124,16 @@ class Session {
   void report_saves();
 
  private:
-  void adopt(const Checkpoint& checkpoint);
   /// Before anything of a writer is done on the volume: whether a commit can keep what the key durability asks for.
   [[nodiscard]] CommitPromise rehearse() const;
   void count_reported(const std::vector<SaveOutcome>& outcomes);
-  void tell(const SaveOutcome& outcome) const;
+  void tell(const SaveOutcome& outcome);
   [[nodiscard]] CheckpointMeta describe() const;
 
   Config config_;
   const Clock& clock_;
   Log log_;
   std::string run_id_;
-  std::string code_version_;
   Volume volume_;
   Dataset dataset_;
   EngineSpec spec_;
@@ -109,6 +145,8 @@ class Session {
   std::unique_ptr<CheckpointStore> store_;  ///< opened by the first use
   std::unique_ptr<AsyncWriter> writer_;
   std::uint64_t unreported_saves_ = 0;
+  mutable ProgressBoard progress_;
+  bool stop_requested_ = false;
 };
 
 }  // namespace spot

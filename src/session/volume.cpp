@@ -57,17 +57,14 @@ void share(const fs::path& folder) {
 
 Volume open_volume(const Config& config) {
   const std::string& name = config.text("volume");
-  if (name.empty()) fail(Status::kConfig, "volume is empty: give the path of a folder");
+  if (name.empty()) return {{}, false};
   std::error_code error;
   if (config.text("volume_access") == "read-only") return {fs::absolute(name, error), false};
   // A host may change its working directory later.
   const Volume volume{fs::absolute(name, error)};
   const bool exists = fs::is_directory(volume.root, error);
   const bool is_for_group = config.text("volume_mode") == "group";
-  if (!exists && name == find_config_key("volume").default_value) {
-    make_directory(volume.root);
-    if (is_for_group) share(volume.root);
-  } else if (!exists && fs::exists(volume.root, error)) {
+  if (!exists && fs::exists(volume.root, error)) {
     fail(Status::kIo, cat("volume '", name, "' is not a folder"));
   } else if (!exists) {
     fail(Status::kNotFound, cat("volume '", name, "' does not exist: mount or create it first"));
@@ -80,6 +77,10 @@ Volume open_volume(const Config& config) {
     check_usable(folder);
   }
   return volume;
+}
+
+void check_has_volume(const Volume& volume) {
+  if (volume.root.empty()) fail(Status::kConfig, "volume is not set: give the path of the folder to save in");
 }
 
 void renew_logs(const fs::path& folder, const Fd& staging, const Log& log) {

@@ -10,8 +10,8 @@ namespace spot {
 
 /// The persistent folder that a run lives in.
 struct Volume {
-  std::filesystem::path root;
-  bool writable = true;  ///< false: by the key volume_access; then it may not even be there
+  std::filesystem::path root;  ///< empty: there is none
+  bool writable = true;        ///< false: by the key volume_access, then it may not even be there; or there is none
 
   [[nodiscard]] std::filesystem::path datasets() const { return root / "datasets"; }
   [[nodiscard]] std::filesystem::path checkpoints() const { return root / "checkpoints"; }
@@ -22,6 +22,8 @@ struct Volume {
 /// Checks the volume that the configuration names and creates its folders; with volume_access read-only it does
 /// neither. Throws kNotFound when it does not exist or is not mounted, kIo when it cannot be written.
 Volume open_volume(const Config& config);
+/// Throws kConfig when there is none.
+void check_has_volume(const Volume& volume);
 
 /// Replaces each CSV file of the folder by a copy made in `staging`: who holds one open for appending adds to the old
 /// one from then on. What cannot be copied is reported and left.

@@ -40,6 +40,7 @@ VolumeFinding room_finding(const Room& room, const Config& config) {
 
 std::vector<VolumeFinding> check_volume(const Config& config, Session* session) {
   const Volume volume = open_volume(config);
+  check_has_volume(volume);
   std::vector<VolumeFinding> findings = {commit_finding(config, volume.checkpoints())};
   if (session != nullptr) findings.push_back(room_finding(session->measure_room(), config));
   return findings;

@@ -9,27 +9,27 @@
 
 namespace spot {
 
-/// The moments of a run at which an observer may be told; the numbers are those of SPOT_EVENT_...
-enum class Stage : std::int32_t {
+/// What an observer may be told of; flags, whose numbers are those of SPOT_EVENT_...
+enum class EventKind : std::int32_t {
   kRunBegin = 1,
   kRunEnd = 2,
-  kEpochBegin = 3,
-  kEpochEnd = 4,
-  kStep = 5,
-  kEvaluation = 6,
-  kCheckpoint = 7,
-  kInterruption = 8,
+  kEpochBegin = 4,
+  kEpochEnd = 8,
+  kStep = 16,
+  kEvaluation = 32,
+  kCheckpoint = 64,
+  kNotice = 128,
 };
 
-/// What is told. Which fields count depends on the stage, see spot_event in the public header.
+/// What is told. Which fields count depends on the kind, see spot_event in the public header.
 /// Texts are C strings because most observers are C functions; they live until the observer
 /// returns.
 struct Event {
   static constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
-  Stage stage{};
+  EventKind kind{};
   std::uint64_t step = 0;
-  std::uint64_t epoch = 0;
+  std::uint64_t epoch = 0;  ///< of the last step done, 1 is the first
   double loss = kNone;
   double accuracy = kNone;
   double learning_rate = kNone;
@@ -52,32 +52,34 @@ struct Event {
   bool stale = false;
   bool withdrawn = false;
   bool ends_run = false;
-  double deadline_s = kNone;
-  const char* reason = "";
+  double seconds_left = kNone;
+  std::int32_t save_reason = 0;
+  std::int32_t run_reason = 0;
   const char* path = "";
   const char* source = "";
+  const char* detail = "";
   const char* message = "";
   const char* run_id = "";
   const char* state_hash = "";
   const char* not_promised = "";
 };
 
-/// Who is told of which stages. May throw, which ends the call that told it.
+/// Who is told of what. May throw, which ends the call that told it.
 class Observer {
  public:
   using Receiver = std::function<void(const Event&)>;
 
   Observer() = default;
-  /// Bit (1 << stage) of `stages` asks for that stage.
-  Observer(std::uint32_t stages, Receiver receiver) : stages_(receiver ? stages : 0), receiver_(std::move(receiver)) {}
+  /// `kinds` are flags of EventKind.
+  Observer(std::uint32_t kinds, Receiver receiver) : kinds_(receiver ? kinds : 0), receiver_(std::move(receiver)) {}
 
-  [[nodiscard]] bool wants(Stage stage) const { return ((stages_ >> static_cast<std::int32_t>(stage)) & 1U) != 0; }
+  [[nodiscard]] bool wants(EventKind kind) const { return (kinds_ & static_cast<std::uint32_t>(kind)) != 0; }
   void tell(const Event& event) const {
-    if (wants(event.stage)) receiver_(event);
+    if (wants(event.kind)) receiver_(event);
   }
 
  private:
-  std::uint32_t stages_ = 0;
+  std::uint32_t kinds_ = 0;
   Receiver receiver_;
 };
 

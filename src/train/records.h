@@ -5,6 +5,11 @@
 
 namespace spot {
 
+/// The epoch that the last of `steps` belongs to: 1 is the first, 0 means that there is no step.
+constexpr std::uint64_t epoch_of(std::uint64_t steps, std::uint64_t steps_per_epoch) {
+  return steps / steps_per_epoch + (steps % steps_per_epoch == 0 ? 0 : 1);
+}
+
 /// One training step as it is reported.
 struct StepRecord {
   std::uint64_t step = 0;   ///< steps done, this one included

@@ -36,15 +36,15 @@ std::span<const StepRecord> Trainer::train_some(std::uint64_t most) {
   // Steps asked for one by one may pass an epoch's end without an evaluation.
   if (at_unrecorded_epoch_end()) record_epoch({}, {});
   if (step_ % steps_per_epoch() == 0) {
-    Event begin = event(Stage::kEpochBegin);
-    begin.epoch = epoch() + 1;
+    Event begin = event(EventKind::kEpochBegin);
+    begin.epoch = epochs_done() + 1;
     observer_.tell(begin);
   }
 
   const std::uint64_t left_of_epoch = steps_per_epoch() - step_ % steps_per_epoch();
   std::uint64_t count =
       std::min({most, left_of_epoch, static_cast<std::uint64_t>(std::max(engine_.steps_at_once(), 1))});
-  if (observer_.wants(Stage::kStep)) count = std::min(count, group_limit_);
+  if (observer_.wants(EventKind::kStep)) count = std::min(count, group_limit_);
   group_began_ns_ = clock_.monotonic_ns();
   steps_.clear();
   for (std::uint64_t i = 0; i < count; ++i) {
@@ -76,7 +76,7 @@ void Trainer::check_finite(double value, std::string_view name, std::uint64_t st
 }
 
 void Trainer::tell_steps() {
-  if (!observer_.wants(Stage::kStep)) return;
+  if (!observer_.wants(EventKind::kStep)) return;
   for (const StepRecord& record : records_) tell_step(record);
   const auto count = static_cast<std::int64_t>(records_.size());
   const std::int64_t step_ns = (clock_.monotonic_ns() - group_began_ns_) / count + 1;
@@ -97,7 +97,7 @@ void Trainer::record_steps() {
     running_.correct += static_cast<std::uint64_t>(metrics.correct);
     running_.samples += static_cast<std::uint64_t>(metrics.samples);
     records_.push_back({.step = step_,
-                        .epoch = (step_ - 1) / steps_per_epoch() + 1,
+                        .epoch = epoch(),
                         .samples = metrics.samples,
                         .correct = metrics.correct,
                         .loss = metrics.loss,
@@ -132,8 +132,9 @@ StepSummary Trainer::train_steps(std::uint64_t count, const StopCheck& stop) {
 }
 
 void Trainer::tell_step(const StepRecord& record) const {
-  Event step = event(Stage::kStep);
+  Event step = event(EventKind::kStep);
   step.step = record.step;
+  step.epoch = record.epoch;
   step.loss = record.loss;
   step.accuracy = record.accuracy();
   step.learning_rate = record.learning_rate;
@@ -142,10 +143,8 @@ void Trainer::tell_step(const StepRecord& record) const {
   observer_.tell(step);
 }
 
-Event Trainer::event(Stage stage) const {
-  Event result{.stage = stage, .step = step_};
-  result.epoch = step_ == 0 ? 0 : (step_ - 1) / steps_per_epoch() + 1;
-  return result;
+Event Trainer::event(EventKind kind) const {
+  return {.kind = kind, .step = step_, .epoch = epoch()};
 }
 
 bool Trainer::at_unrecorded_epoch_end() const {
@@ -166,7 +165,7 @@ bool Trainer::evaluate_position(const StopCheck& stop) {
   const auto test = measure(dataset_.test, stop);
   if (!test) return false;
 
-  Event evaluation = event(Stage::kEvaluation);
+  Event evaluation = event(EventKind::kEvaluation);
   evaluation.validation_loss = validation.loss;
   evaluation.validation_accuracy = validation.accuracy;
   evaluation.test_loss = test->loss;
@@ -194,7 +193,7 @@ void Trainer::record_epoch(const Evaluation& validation, const Evaluation& test)
   history_.push_back(record);
   running_ = {};
 
-  Event end = event(Stage::kEpochEnd);
+  Event end = event(EventKind::kEpochEnd);
   end.loss = record.train_loss;
   end.accuracy = record.train_accuracy;
   end.learning_rate = record.learning_rate;
@@ -248,7 +247,7 @@ std::optional<Evaluation> Trainer::measure(const ImageSet& set, const StopCheck&
 std::optional<Evaluation> Trainer::evaluate(Split split, const StopCheck& stop) {
   const auto measured = measure(set_of(split), stop);
   if (!measured) return std::nullopt;
-  Event evaluation = event(Stage::kEvaluation);
+  Event evaluation = event(EventKind::kEvaluation);
   switch (split) {
     case Split::kTrain:
       evaluation.loss = measured->loss;

@@ -58,8 +58,10 @@ class Trainer {
 
   /// Steps done.
   [[nodiscard]] std::uint64_t step() const { return step_; }
+  /// The epoch that the last step done belongs to: 1 is the first, 0 means that no step was done.
+  [[nodiscard]] std::uint64_t epoch() const { return epoch_of(step_, steps_per_epoch()); }
   /// Epochs completed.
-  [[nodiscard]] std::uint64_t epoch() const { return step_ / sampler_.steps_per_epoch(); }
+  [[nodiscard]] std::uint64_t epochs_done() const { return step_ / steps_per_epoch(); }
   [[nodiscard]] std::uint64_t steps_per_epoch() const { return sampler_.steps_per_epoch(); }
   [[nodiscard]] std::uint64_t total_steps() const { return plan_.total_steps; }
   [[nodiscard]] const std::vector<EpochRecord>& history() const { return history_; }
@@ -102,7 +104,7 @@ class Trainer {
  private:
   [[nodiscard]] bool at_unrecorded_epoch_end() const;
   [[nodiscard]] const ImageSet& set_of(Split split) const;
-  [[nodiscard]] Event event(Stage stage) const;
+  [[nodiscard]] Event event(EventKind kind) const;
   std::optional<Evaluation> measure(const ImageSet& set, const StopCheck& stop);
   /// Calls visit(BatchView, first sample) for each batch of the set, in order; false when `stop`
   /// said so.

@@ -20,15 +20,15 @@ import torch
 class SaveReport(ctypes.Structure):
     _fields_ = [("struct_size", ctypes.c_uint32), ("reserved", ctypes.c_int32), ("step", ctypes.c_uint64),
                 ("generation", ctypes.c_uint64), ("bytes", ctypes.c_uint64), ("stall_ms", ctypes.c_double),
-                ("encode_ms", ctypes.c_double), ("commit_ms", ctypes.c_double), ("durable_ms", ctypes.c_double),
-                ("path", ctypes.c_char_p), ("write_ms", ctypes.c_double), ("fsync_ms", ctypes.c_double),
+                ("encode_ms", ctypes.c_double), ("write_ms", ctypes.c_double), ("fsync_ms", ctypes.c_double),
+                ("durable_ms", ctypes.c_double), ("path", ctypes.c_char_p),
                 ("not_promised", ctypes.c_char * 64)]
 
 
 class TensorInfo(ctypes.Structure):
     _fields_ = [("struct_size", ctypes.c_uint32), ("role", ctypes.c_int32), ("size", ctypes.c_uint64),
-                ("rank", ctypes.c_uint32), ("reserved", ctypes.c_uint32), ("shape", ctypes.c_int64 * 8),
-                ("name", ctypes.c_char * 128)]
+                ("offset", ctypes.c_uint64), ("rank", ctypes.c_uint32), ("reserved", ctypes.c_uint32),
+                ("shape", ctypes.c_int64 * 8), ("name", ctypes.c_char_p)]
 
 
 class Trainer:
@@ -42,7 +42,7 @@ class Trainer:
         for key, value in {"dataset": "synthetic", "volume": volume, "model": "keras-cnn", "optimizer": "adam",
                            "metadata": "none"}.items():
             self.call("spot_config_set_str", config, key.encode(), value.encode())
-        self.call("spot_trainer_create", config, None, ctypes.byref(self.handle))
+        self.call("spot_trainer_create", config, None, None, ctypes.byref(self.handle))
 
     def call(self, name, *arguments):
         error = ctypes.c_void_p()
@@ -62,11 +62,11 @@ class Trainer:
         while True:
             info = TensorInfo(struct_size=ctypes.sizeof(TensorInfo))
             try:
-                self.call("spot_trainer_parameter_info", self.handle, ctypes.c_uint64(index), ctypes.byref(info))
+                self.call("spot_trainer_get_tensor_info", self.handle, ctypes.c_uint64(index), ctypes.byref(info))
             except RuntimeError:
                 return result
             values = np.empty(tuple(info.shape[:info.rank]), np.float32)
-            self.call("spot_trainer_parameter_read", self.handle, info.name,
+            self.call("spot_trainer_read_tensor", self.handle, info.name,
                       values.ctypes.data_as(ctypes.c_void_p), ctypes.c_size_t(values.size))
             result[info.name.decode()] = torch.from_numpy(values)
             index += 1

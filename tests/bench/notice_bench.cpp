@@ -42,7 +42,7 @@ int main(int argc, char** argv) {
   for (const auto& [key, value] : settings) check(spot_config_set_str(config, key, value, &error), error);
   spot_trainer* trainer = nullptr;
   spot_poller* poller = nullptr;
-  check(spot_trainer_create(config, nullptr, &trainer, &error), error);
+  check(spot_trainer_create(config, nullptr, nullptr, &trainer, &error), error);
   check(spot_poller_create(config, &poller, &error), error);
 
   std::mt19937 random(1);

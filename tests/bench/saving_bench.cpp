@@ -42,7 +42,7 @@ constexpr std::uint64_t kBatch = 128, kWarmUp = 20;
 
 int32_t note(void* user, const spot_event* event) {
   Seen& seen = *static_cast<Seen*>(user);
-  if (event->stage == SPOT_EVENT_STEP) {
+  if (event->kind == SPOT_EVENT_STEP) {
     const Clock::time_point now = Clock::now(), before = event->step <= kWarmUp + 1 ? seen.first : seen.last;
     (event->step <= kWarmUp ? seen.first : seen.last) = now;
     if (event->step <= kWarmUp) return 0;
@@ -82,8 +82,8 @@ void run(Seen& seen, const char* dataset, int steps) {
       {"checkpoint_seconds", "0"}, {"checkpoint_steps", seen.interval}};
   for (const auto& [key, value] : settings) check(spot_config_set_str(config, key, value, &error), error);
   spot_trainer* trainer = nullptr;
-  check(spot_trainer_create(config, nullptr, &trainer, &error), error);
-  constexpr std::uint32_t kStages = 1U << SPOT_EVENT_STEP | 1U << SPOT_EVENT_CHECKPOINT;
+  check(spot_trainer_create(config, nullptr, nullptr, &trainer, &error), error);
+  constexpr std::uint32_t kStages = SPOT_EVENT_STEP | SPOT_EVENT_CHECKPOINT;
   check(spot_trainer_set_callback(trainer, kStages, note, &seen, &error), error);
   spot_run_result result{};
   result.struct_size = sizeof result;

@@ -72,24 +72,27 @@ TEST_CASE("a cancel that was triggered before ends every call that takes one") {
   auto metrics = sized<spot_metrics>();
   auto info = sized<spot_trainer_info>();
   REQUIRE(spot_trainer_get_info(trainer.get(), &info, nullptr) == SPOT_OK);
-  const std::vector<std::uint8_t> image(std::size_t{info.image_rows} * info.image_columns);
+  const std::vector<std::uint8_t> image(std::size_t{info.rows} * info.columns);
   std::vector<float> probabilities(info.classes);
   std::vector<std::uint64_t> counts(std::size_t{info.classes} * info.classes);
   spot_trainer* t = trainer.get();
   spot_cancel* c = cancel.get();
-  CHECK(spot_trainer_create(config.get(), c, &another, nullptr) == SPOT_E_CANCELLED);
+  CHECK(spot_trainer_create(config.get(), nullptr, c, &another, nullptr) == SPOT_E_CANCELLED);
   CHECK(spot_trainer_step(t, 1, c, nullptr, nullptr) == SPOT_E_CANCELLED);
   CHECK(spot_trainer_evaluate(t, SPOT_SPLIT_TEST, c, &metrics, nullptr) == SPOT_E_CANCELLED);
-  CHECK(spot_trainer_confusion(t, SPOT_SPLIT_TEST, c, counts.data(), counts.size(), nullptr) == SPOT_E_CANCELLED);
-  CHECK(spot_trainer_predict(t, image.data(), 1, c, probabilities.data(), probabilities.size(), nullptr) ==
-        SPOT_E_CANCELLED);
+  CHECK(spot_trainer_get_confusion(t, SPOT_SPLIT_TEST, c, counts.data(), counts.size(), nullptr) == SPOT_E_CANCELLED);
+  const Model model = make<Model>(spot_model_open_trainer, t, nullptr);
+  CHECK(spot_model_predict(model.get(), image.data(), SPOT_UINT8, image.size(), c, probabilities.data(),
+                           probabilities.size(), nullptr) == SPOT_E_CANCELLED);
+  spot_model* never = nullptr;
+  CHECK(spot_model_open((place / "v").c_str(), nullptr, c, &never, nullptr) == SPOT_E_CANCELLED);
   CHECK(spot_trainer_checkpoint(t, c, nullptr, nullptr) == SPOT_E_CANCELLED);
   CHECK(spot_trainer_restore(t, nullptr, c, nullptr) == SPOT_E_CANCELLED);
   CHECK(spot_trainer_restore(t, report.path, c, nullptr) == SPOT_E_CANCELLED);
   CHECK(spot_checkpoint_open(report.path, c, &opened, nullptr) == SPOT_E_CANCELLED);
   CHECK(spot_checkpoint_open((place / "v").c_str(), c, &opened, nullptr) == SPOT_E_CANCELLED);
   CHECK(spot_checkpoint_verify((place / "v").c_str(), c, nullptr, nullptr, nullptr, nullptr) == SPOT_E_CANCELLED);
-  CHECK(spot_benchmark(config.get(), 1000, c, &text, nullptr) == SPOT_E_CANCELLED);
+  CHECK(spot_benchmark(config.get(), nullptr, 1000, c, &text, nullptr) == SPOT_E_CANCELLED);
   // Nothing was changed by any of them.
   spot_cancel_reset(c);
   CHECK(spot_trainer_restore(t, nullptr, c, nullptr) == SPOT_OK);
@@ -105,11 +108,11 @@ TEST_CASE("a creation that waits for a mirror ends when it is cancelled, and so 
   const Cancel cancel = make_cancel();
   check_ends(cancel, [&] {
     spot_trainer* trainer = nullptr;
-    return spot_trainer_create(config.get(), cancel.get(), &trainer, nullptr);
+    return spot_trainer_create(config.get(), nullptr, cancel.get(), &trainer, nullptr);
   });
   check_ends(cancel, [&] {
     char* text = nullptr;
-    return spot_benchmark(config.get(), 1, cancel.get(), &text, nullptr);
+    return spot_benchmark(config.get(), nullptr, 1, cancel.get(), &text, nullptr);
   });
   CHECK(std::filesystem::is_empty(place / "v/datasets"));
 }
@@ -120,7 +123,7 @@ TEST_CASE("a benchmark ends when it is cancelled") {
   const Cancel cancel = make_cancel();
   check_ends(cancel, [&] {
     char* text = nullptr;
-    return spot_benchmark(config.get(), 1000, cancel.get(), &text, nullptr);
+    return spot_benchmark(config.get(), nullptr, 1000, cancel.get(), &text, nullptr);
   });
 }
 

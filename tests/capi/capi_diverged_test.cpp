@@ -25,11 +25,11 @@ Config failing(const Place& place, const std::string& volume) {
 
 void write_first(spot_trainer* trainer, float value) {
   auto tensor = sized<spot_tensor_info>();
-  REQUIRE(spot_trainer_parameter_info(trainer, 0, &tensor, nullptr) == SPOT_OK);
+  REQUIRE(spot_trainer_get_tensor_info(trainer, 0, &tensor, nullptr) == SPOT_OK);
   std::vector<float> values(tensor.size);
-  REQUIRE(spot_trainer_parameter_read(trainer, tensor.name, values.data(), values.size(), nullptr) == SPOT_OK);
+  REQUIRE(spot_trainer_read_tensor(trainer, tensor.name, values.data(), values.size(), nullptr) == SPOT_OK);
   values[0] = value;
-  REQUIRE(spot_trainer_parameter_write(trainer, tensor.name, values.data(), values.size(), nullptr) == SPOT_OK);
+  REQUIRE(spot_trainer_write_tensor(trainer, tensor.name, values.data(), values.size(), nullptr) == SPOT_OK);
 }
 
 std::size_t files_in(const std::filesystem::path& folder) {

@@ -27,17 +27,16 @@ struct Trained {
     call(spot_trainer_checkpoint, trainer.get(), nullptr, nullptr);
     call(spot_trainer_get_info, trainer.get(), &trainer_info);
     constexpr std::size_t kCount = 37;  // more than a batch holds
-    images.resize(kCount * trainer_info.image_rows * trainer_info.image_columns);
+    images.resize(kCount * trainer_info.rows * trainer_info.columns);
     for (std::size_t i = 0; i < images.size(); ++i) images[i] = static_cast<std::uint8_t>(i * 7919 % 256);
     probabilities.resize(kCount * trainer_info.classes);
-    call(spot_trainer_predict, trainer.get(), images.data(), kCount, nullptr, probabilities.data(),
-         probabilities.size());
+    probabilities = predicted_by(make<Model>(spot_model_open_trainer, trainer.get(), nullptr).get());
     checkpoint = make<Checkpoint>(spot_checkpoint_open, (place / "v").c_str(), nullptr);
   }
 
   [[nodiscard]] std::vector<float> predicted_by(spot_model* model) const {
     std::vector<float> result(probabilities.size());
-    call(spot_model_predict, model, images.data(), images.size(), nullptr, result.data(), result.size());
+    call(spot_model_predict, model, images.data(), SPOT_UINT8, images.size(), nullptr, result.data(), result.size());
     return result;
   }
 };
@@ -46,10 +45,10 @@ struct Trained {
 
 TEST_CASE("a model predicts what its trainer would, with neither dataset nor volume") {
   Trained trained;
-  const Config config = make<Config>(spot_checkpoint_config, trained.checkpoint.get());
+  const Config config = make<Config>(spot_checkpoint_get_config, trained.checkpoint.get());
   set(config, "volume", "/no/such/volume");
   set(config, "dataset", "/no/such/dataset");
-  const Model model = make<Model>(spot_model_open, trained.checkpoint.get(), config.get());
+  const Model model = make<Model>(spot_model_open_checkpoint, trained.checkpoint.get(), config.get());
   trained.checkpoint.reset();
   std::filesystem::remove_all(trained.place / "v");
   CHECK((trained.predicted_by(model.get()) == trained.probabilities));
@@ -57,8 +56,8 @@ TEST_CASE("a model predicts what its trainer would, with neither dataset nor vol
   auto info = sized<spot_model_info>();
   call(spot_model_get_info, model.get(), &info);
   CHECK(info.classes == trained.trainer_info.classes);
-  CHECK(info.image_rows == trained.trainer_info.image_rows);
-  CHECK(info.image_columns == trained.trainer_info.image_columns);
+  CHECK(info.rows == trained.trainer_info.rows);
+  CHECK(info.columns == trained.trainer_info.columns);
   CHECK(info.parameter_count == trained.trainer_info.parameter_count);
   CHECK(info.step == 5);
   CHECK(std::string(info.run_id) == "r1");
@@ -66,7 +65,7 @@ TEST_CASE("a model predicts what its trainer would, with neither dataset nor vol
 
 TEST_CASE("a model with default settings, used by several threads, predicts for each") {
   const Trained trained;
-  const Model model = make<Model>(spot_model_open, trained.checkpoint.get(), nullptr);
+  const Model model = make<Model>(spot_model_open_checkpoint, trained.checkpoint.get(), nullptr);
   std::vector<std::vector<float>> results(4);
   std::vector<std::thread> threads;
   for (auto& result : results) threads.emplace_back([&] { result = trained.predicted_by(model.get()); });
@@ -76,20 +75,20 @@ TEST_CASE("a model with default settings, used by several threads, predicts for 
 
 TEST_CASE("a model refuses sizes that do not fit, and stops when cancelled") {
   Trained trained;
-  const Model model = make<Model>(spot_model_open, trained.checkpoint.get(), nullptr);
+  const Model model = make<Model>(spot_model_open_checkpoint, trained.checkpoint.get(), nullptr);
   const auto& images = trained.images;
   auto& probabilities = trained.probabilities;
   ErrorSlot error;
-  CHECK(spot_model_predict(model.get(), images.data(), images.size() - 1, nullptr, probabilities.data(),
+  CHECK(spot_model_predict(model.get(), images.data(), SPOT_UINT8, images.size() - 1, nullptr, probabilities.data(),
                            probabilities.size(), error) == SPOT_E_INVALID_ARGUMENT);
   CHECK(contains(error.message(), "no multiple of"));
   ErrorSlot length;
-  CHECK(spot_model_predict(model.get(), images.data(), images.size(), nullptr, probabilities.data(),
+  CHECK(spot_model_predict(model.get(), images.data(), SPOT_UINT8, images.size(), nullptr, probabilities.data(),
                            probabilities.size() - 1, length) == SPOT_E_INVALID_ARGUMENT);
-  CHECK(spot_model_predict(model.get(), nullptr, 0, nullptr, nullptr, 0, nullptr) == SPOT_OK);
+  CHECK(spot_model_predict(model.get(), nullptr, SPOT_UINT8, 0, nullptr, nullptr, 0, nullptr) == SPOT_OK);
   const Cancel cancel = make_cancel();
   spot_cancel_trigger(cancel.get());
-  CHECK(spot_model_predict(model.get(), images.data(), images.size(), cancel.get(), probabilities.data(),
+  CHECK(spot_model_predict(model.get(), images.data(), SPOT_UINT8, images.size(), cancel.get(), probabilities.data(),
                            probabilities.size(), nullptr) == SPOT_E_CANCELLED);
 }
 

@@ -60,11 +60,11 @@ struct Script {
 
 std::int32_t play(void* user, const spot_event* event) {
   auto& script = *static_cast<Script*>(user);
-  if (event->stage == SPOT_EVENT_INTERRUPTION) {
+  if (event->kind == SPOT_EVENT_NOTICE) {
     script.heard += std::string(event->source) + (event->withdrawn == 1 ? "-" : event->ends_run == 1 ? "! " : " ");
     return 0;
   }
-  if (event->stage != SPOT_EVENT_STEP) return 0;
+  if (event->kind != SPOT_EVENT_STEP) return 0;
   if (event->step == script.notify_at) {
     spot_poller_notify(script.poller, SPOT_ACTION_STOP, "drill", "", 60, &script.id, nullptr);
   }

@@ -21,7 +21,7 @@ TEST_CASE("a trainer may be created, stepped and freed on three threads") {
   const Config config = place.config("v");
   spot_trainer* trainer = nullptr;
   spot_status status = SPOT_E_INTERNAL;
-  std::thread([&] { status = spot_trainer_create(config.get(), nullptr, &trainer, nullptr); }).join();
+  std::thread([&] { status = spot_trainer_create(config.get(), nullptr, nullptr, &trainer, nullptr); }).join();
   REQUIRE(status == SPOT_OK);
   std::thread([&] { status = spot_trainer_step(trainer, 3, nullptr, nullptr, nullptr); }).join();
   CHECK(status == SPOT_OK);
@@ -44,11 +44,11 @@ TEST_CASE("a second call at the same time is refused and changes nothing") {
     while (!state->go_on) std::this_thread::yield();
     return 0;
   };
-  REQUIRE(spot_trainer_set_callback(trainer.get(), 1U << SPOT_EVENT_STEP, hold, &shared, nullptr) == SPOT_OK);
+  REQUIRE(spot_trainer_set_callback(trainer.get(), SPOT_EVENT_STEP, hold, &shared, nullptr, nullptr) == SPOT_OK);
   std::thread other([&] { CHECK(spot_trainer_step(trainer.get(), 2, nullptr, nullptr, nullptr) == SPOT_OK); });
   while (!shared.inside) std::this_thread::yield();
   char hash[33] = "untouched";
-  CHECK(spot_trainer_state_hash(trainer.get(), hash, nullptr) == SPOT_E_BUSY);
+  CHECK(spot_trainer_get_state_hash(trainer.get(), hash, nullptr) == SPOT_E_BUSY);
   CHECK(hash == std::string("untouched"));
   shared.go_on = true;
   other.join();
@@ -61,10 +61,10 @@ TEST_CASE("a thread may end itself in a callback: the process lives, and the tra
   const Place place;
   const Trainer trainer = make_trainer(place.config("v"));
   const auto leave = [](void*, const spot_event* event) -> int32_t {
-    if (event->stage == SPOT_EVENT_STEP) pthread_exit(nullptr);
+    if (event->kind == SPOT_EVENT_STEP) pthread_exit(nullptr);
     return 0;
   };
-  call(spot_trainer_set_callback, trainer.get(), SPOT_EVENT_ALL, leave, nullptr);
+  call(spot_trainer_set_callback, trainer.get(), SPOT_EVENT_ALL, leave, nullptr, nullptr);
   pthread_t thread{};
   const auto step = [](void* handle) -> void* {
     spot_trainer_step(static_cast<spot_trainer*>(handle), 1, nullptr, nullptr, nullptr);
@@ -74,7 +74,7 @@ TEST_CASE("a thread may end itself in a callback: the process lives, and the tra
   void* returned = trainer.get();
   REQUIRE(pthread_join(thread, &returned) == 0);
   CHECK(returned == nullptr);
-  call(spot_trainer_set_callback, trainer.get(), 0, nullptr, nullptr);
+  call(spot_trainer_set_callback, trainer.get(), 0, nullptr, nullptr, nullptr);
   CHECK(spot_trainer_step(trainer.get(), 1, nullptr, nullptr, nullptr) == SPOT_OK);
 }
 
@@ -102,9 +102,9 @@ TEST_CASE("in a forked child every handle of the parent says so, and free does n
     char text[33];
     auto notice = sized<spot_notice>();
     spot_trainer* another = nullptr;
-    const bool refused = spot_trainer_state_hash(trainer.get(), text, nullptr) == SPOT_E_FORKED &&
+    const bool refused = spot_trainer_get_state_hash(trainer.get(), text, nullptr) == SPOT_E_FORKED &&
                          spot_trainer_step(trainer.get(), 1, nullptr, nullptr, nullptr) == SPOT_E_FORKED &&
-                         spot_trainer_create(config.get(), nullptr, &another, nullptr) == SPOT_E_FORKED &&
+                         spot_trainer_create(config.get(), nullptr, nullptr, &another, nullptr) == SPOT_E_FORKED &&
                          spot_poller_wait(poller.get(), nullptr, 0, nullptr, &notice, nullptr) == SPOT_E_FORKED;
     spot_trainer_free(trainer.get());
     spot_poller_free(poller.get());

@@ -21,7 +21,7 @@ void keep_line(void* user, int32_t /*level*/, const char* message, size_t length
 }
 
 int32_t keep_path(void* user, const spot_event* event) {
-  if (event->stage == SPOT_EVENT_CHECKPOINT) *static_cast<std::string*>(user) = event->path;
+  if (event->kind == SPOT_EVENT_CHECKPOINT) *static_cast<std::string*>(user) = event->path;
   return 0;
 }
 
@@ -31,11 +31,11 @@ TEST_CASE("an error and the log show a path that is no UTF-8 as UTF-8") {
   const Place place;
   const Config config = place.config("v");
   std::vector<std::string> lines;
-  call(spot_config_set_log, config.get(), keep_line, &lines);
+  call(spot_config_set_log, config.get(), SPOT_LOG_DEBUG, keep_line, &lines, nullptr);
   set(config, "dataset", (place / "m\xE4rz").string());
   spot_trainer* trainer = nullptr;
   ErrorSlot error;
-  CHECK(spot_trainer_create(config.get(), nullptr, &trainer, error) == SPOT_E_NOT_FOUND);
+  CHECK(spot_trainer_create(config.get(), nullptr, nullptr, &trainer, error) == SPOT_E_NOT_FOUND);
   CHECK(contains(error.message(), "m" + kReplacement + "rz"));
 
   set(config, "dataset", (place / "data").string());
@@ -60,15 +60,16 @@ TEST_CASE("a path is given as its bytes, and opens what it names") {
   const Config config = place.config("v\xE4");
   const Trainer trainer = make_trainer(config);
   std::string told;
-  call(spot_trainer_set_callback, trainer.get(), SPOT_EVENT_ALL, keep_path, &told);
+  call(spot_trainer_set_callback, trainer.get(), SPOT_EVENT_ALL, keep_path, &told, nullptr);
   auto report = sized<spot_save_report>();
   call(spot_trainer_checkpoint, trainer.get(), nullptr, &report);
   const std::string path = report.path;
   CHECK(contains(path, "v\xE4/checkpoints/ckpt-"));
   CHECK(told == path);
   const auto checkpoint = make<Checkpoint>(spot_checkpoint_open, (place / "v\xE4").c_str(), nullptr);
-  CHECK(spot_checkpoint_path(checkpoint.get()) == path);
-  CHECK(spot_checkpoint_path(nullptr) == std::string());
+  auto info = sized<spot_checkpoint_info>();
+  call(spot_checkpoint_get_info, checkpoint.get(), &info);
+  CHECK(info.path == path);
   CHECK(spot_trainer_restore(trainer.get(), path.c_str(), nullptr, nullptr) == SPOT_OK);
 }
 

@@ -57,10 +57,10 @@ static spot_run_result run(const char* volume, int interrupt) {
 
   memset(&result, 0, sizeof result);
   result.struct_size = sizeof result;
-  OK(spot_trainer_create(config, NULL, &trainer, &error));
+  OK(spot_trainer_create(config, NULL, NULL, &trainer, &error));
   OK(spot_poller_create(config, &poller, &error));
   if (interrupt) {
-    OK(spot_trainer_set_callback(trainer, 1u << SPOT_EVENT_STEP, stop_at_seven, poller, &error));
+    OK(spot_trainer_set_callback(trainer, SPOT_EVENT_STEP, stop_at_seven, poller, NULL, &error));
   }
   OK(spot_trainer_run(trainer, poller, NULL, &result, &error));
   spot_config_free(config);

@@ -61,7 +61,7 @@ inline Cancel make_cancel() {
 }
 
 inline Trainer make_trainer(const Config& config) {
-  return make<Trainer>(spot_trainer_create, config.get(), nullptr);
+  return make<Trainer>(spot_trainer_create, config.get(), nullptr, nullptr);
 }
 
 /// A folder with a small dataset (10 steps an epoch) and any number of volumes.
@@ -90,7 +90,7 @@ class Place {
 inline std::string hash_of(spot_trainer* trainer) {
   char hash[33] = "";
   ErrorSlot error;
-  check_ok(spot_trainer_state_hash(trainer, hash, error), error);
+  check_ok(spot_trainer_get_state_hash(trainer, hash, error), error);
   return hash;
 }
 

@@ -50,19 +50,19 @@ class Library:
         self.call("spot_config_create", ctypes.byref(config))
         for key, value in settings.items():
             self.call("spot_config_set_str", config, key.encode(), str(value).encode())
-        self.call("spot_trainer_create", config, None, ctypes.byref(trainer))
+        self.call("spot_trainer_create", config, None, None, ctypes.byref(trainer))
         self.lib.spot_config_free(config)
         return trainer
 
     def read(self, trainer, name, shape):
         values = np.empty(shape, np.float32)
-        self.call("spot_trainer_parameter_read", trainer, name.encode(),
+        self.call("spot_trainer_read_tensor", trainer, name.encode(),
                   values.ctypes.data_as(ctypes.c_void_p), ctypes.c_size_t(values.size))
         return values
 
     def write(self, trainer, name, values):
         values = np.ascontiguousarray(values, np.float32)
-        self.call("spot_trainer_parameter_write", trainer, name.encode(),
+        self.call("spot_trainer_write_tensor", trainer, name.encode(),
                   values.ctypes.data_as(ctypes.c_void_p), ctypes.c_size_t(values.size))
 
     def step(self, trainer, count):

@@ -207,7 +207,7 @@ bool live(std::int64_t pass, std::int64_t number, int argc, char** argv) {
     good = judge(pass, "set", spot_config_set_str(config, key, equals + 1, &error), error);
   }
   good = good && judge(pass, "poller", spot_poller_create(config, &poller, &error), error);
-  good = good && judge(pass, "create", spot_trainer_create(config, nullptr, &trainer, &error), error);
+  good = good && judge(pass, "create", spot_trainer_create(config, nullptr, nullptr, &trainer, &error), error);
   good = good && use(pass, trainer, poller);
   spot_poller_free(poller);
   spot_trainer_free(trainer);

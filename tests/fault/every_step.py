@@ -23,9 +23,10 @@ def call(name, *arguments):
 
 class RunResult(ctypes.Structure):
     _fields_ = [("struct_size", ctypes.c_uint32), ("reason", ctypes.c_int32), ("resumed", ctypes.c_int32),
-                ("durable", ctypes.c_int32), ("step", ctypes.c_uint64), ("epoch", ctypes.c_uint64),
-                ("numbers", ctypes.c_double * 5), ("model_path", ctypes.c_char_p),
-                ("state_hash", ctypes.c_char * 33), ("reserved", ctypes.c_char * 7)]
+                ("durable", ctypes.c_int32), ("save_status", ctypes.c_int32), ("reserved", ctypes.c_int32),
+                ("step", ctypes.c_uint64), ("epoch", ctypes.c_uint64), ("numbers", ctypes.c_double * 5),
+                ("save_message", ctypes.c_char_p), ("model_path", ctypes.c_char_p),
+                ("state_hash", ctypes.c_char * 33), ("padding", ctypes.c_char * 7)]
 
 
 def run(volume, stop_at=None):
@@ -35,7 +36,7 @@ def run(volume, stop_at=None):
     for key, value in {"volume": volume, "dataset": "synthetic", "model": "lenet-5", "optimizer": "adam",
                        "steps": STEPS, "metadata": "none", "checkpoint_seconds": 0}.items():
         call("spot_config_set_str", config, key.encode(), str(value).encode())
-    call("spot_trainer_create", config, None, ctypes.byref(trainer))
+    call("spot_trainer_create", config, None, None, ctypes.byref(trainer))
     call("spot_poller_create", config, ctypes.byref(poller))
 
     def on_step(_, event):
@@ -45,7 +46,7 @@ def run(volume, stop_at=None):
         return 0
 
     callback = EVENT(on_step)
-    call("spot_trainer_set_callback", trainer, ctypes.c_uint32(1 << 5), callback, None)
+    call("spot_trainer_set_callback", trainer, ctypes.c_uint32(16), callback, None, None)
     result = RunResult(struct_size=ctypes.sizeof(RunResult))
     call("spot_trainer_run", trainer, poller, None, ctypes.byref(result))
     library.spot_trainer_free(trainer)
@@ -63,7 +64,7 @@ with tempfile.TemporaryDirectory() as folder:
     # The run is interrupted after step 1, resumed, interrupted after step 2, … on one volume.
     for step in range(1, STEPS):
         result = run(volume, step)
-        if (result.reason, result.step, result.durable) != (1, step, 1):
+        if (result.reason, result.step, result.durable) != (2, step, 1):
             sys.exit(f"FAILED: notice at step {step}: reason {result.reason}, step {result.step}")
     last = run(volume)
     if last.state_hash != expected:

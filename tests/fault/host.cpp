@@ -30,11 +30,11 @@ bool is_inert(spot_trainer* trainer, spot_poller* poller, const spot_config* con
   char hash[33];
   auto notice = sized<spot_notice>();
   spot_trainer* another = nullptr;
-  const bool refused = spot_trainer_state_hash(trainer, hash, nullptr) == SPOT_E_FORKED &&
+  const bool refused = spot_trainer_get_state_hash(trainer, hash, nullptr) == SPOT_E_FORKED &&
                        spot_trainer_step(trainer, 1, nullptr, nullptr, nullptr) == SPOT_E_FORKED &&
                        spot_trainer_checkpoint(trainer, nullptr, nullptr, nullptr) == SPOT_E_FORKED &&
                        spot_trainer_restore(trainer, nullptr, nullptr, nullptr) == SPOT_E_FORKED &&
-                       spot_trainer_create(config, nullptr, &another, nullptr) == SPOT_E_FORKED &&
+                       spot_trainer_create(config, nullptr, nullptr, &another, nullptr) == SPOT_E_FORKED &&
                        spot_poller_wait(poller, nullptr, 0, nullptr, &notice, nullptr) == SPOT_E_FORKED;
   spot_trainer_free(trainer);
   spot_poller_free(poller);
@@ -89,7 +89,7 @@ int leave_an_orphan(const Config& config) {
 int hang_up(const Config& config) {
   const Poller poller = make_poller(config);
   spot_trainer* trainer = nullptr;
-  const spot_status status = spot_trainer_create(config.get(), nullptr, &trainer, nullptr);
+  const spot_status status = spot_trainer_create(config.get(), nullptr, nullptr, &trainer, nullptr);
   if (status != SPOT_E_NETWORK) give_up(std::string("downloading answers ") + spot_status_name(status));
   auto health = sized<spot_poller_health>();
   for (int i = 0; i < 500 && health.failures_in_a_row < 3; ++i) {

@@ -117,7 +117,7 @@ class Mutation {
   void check_restore(const std::string& what) {
     char hash[33] = "";
     if (spot_trainer_restore(trainer_, nullptr, nullptr, nullptr) != SPOT_OK) give_up(what + ": cannot be restored");
-    spot_trainer_state_hash(trainer_, hash, nullptr);
+    spot_trainer_get_state_hash(trainer_, hash, nullptr);
     if (before_ != hash) give_up(what + ": restored to another state than that of the checkpoint before");
     const fs::path aside = file_.string() + ".corrupt";
     if (!fs::exists(aside) || fs::exists(file_)) give_up(what + ": not set aside");

@@ -34,8 +34,8 @@ void wait_and_notify(const Moment& moment, std::chrono::microseconds delay, spot
 
 std::int32_t on_event(void* user, const spot_event* event) {
   auto& moment = *static_cast<Moment*>(user);
-  const bool epoch_over = event->stage == SPOT_EVENT_STEP && event->step % moment.steps_per_epoch == 0;
-  if (moment.when == "step" && event->stage == SPOT_EVENT_STEP) moment.come = true;
+  const bool epoch_over = event->kind == SPOT_EVENT_STEP && event->step % moment.steps_per_epoch == 0;
+  if (moment.when == "step" && event->kind == SPOT_EVENT_STEP) moment.come = true;
   if (moment.when == "evaluation" && epoch_over) moment.come = true;
   return 0;
 }
@@ -55,7 +55,7 @@ int main(int argc, char** argv) {
   spot_trainer_get_info(trainer.get(), &info, nullptr);
   moment.steps_per_epoch = info.steps_per_epoch;
   if (moment.when == "load") watcher.join();
-  spot_trainer_set_callback(trainer.get(), SPOT_EVENT_ALL, on_event, &moment, nullptr);
+  spot_trainer_set_callback(trainer.get(), SPOT_EVENT_ALL, on_event, &moment, nullptr, nullptr);
   if (moment.when == "run") moment.come = true;
   auto result = sized<spot_run_result>();
   must("run", spot_trainer_run, trainer.get(), poller.get(), nullptr, &result);

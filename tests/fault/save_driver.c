@@ -63,7 +63,7 @@ static void say_state(spot_trainer* trainer, const char* what) {
   memset(&info, 0, sizeof info);
   info.struct_size = sizeof info;
   spot_trainer_get_info(trainer, &info, NULL);
-  spot_trainer_state_hash(trainer, hash, NULL);
+  spot_trainer_get_state_hash(trainer, hash, NULL);
   printf("%s %llu %s\n", what, (unsigned long long)info.step, hash);
 }
 
@@ -84,7 +84,7 @@ static spot_status save(spot_trainer* trainer) {
   saved.struct_size = sizeof saved;
   const spot_status status = spot_trainer_checkpoint(trainer, NULL, &saved, &error);
   if (status == SPOT_OK) {
-    spot_trainer_state_hash(trainer, hash, NULL);
+    spot_trainer_get_state_hash(trainer, hash, NULL);
     printf("acknowledged %llu %llu %s\n", (unsigned long long)saved.step, (unsigned long long)saved.generation, hash);
     return SPOT_OK;
   }
@@ -131,7 +131,7 @@ static int run(const spot_config* config, const char* volume, const struct optio
   spot_error* error = NULL;
   int code = 0;
   mark(options, "start");
-  spot_status status = spot_trainer_create(config, NULL, &trainer, &error);
+  spot_status status = spot_trainer_create(config, NULL, NULL, &trainer, &error);
   if (status != SPOT_OK) return report(status, error);
   mark(options, "restore");
   if (!options->hashes) {

@@ -35,7 +35,7 @@ void hammer(spot_trainer* trainer) {
   auto saved = sized<spot_save_report>();
   for (int i = 0; i < 20; ++i) {
     expect(spot_trainer_step(trainer, 1, nullptr, nullptr, nullptr), "step");
-    expect(spot_trainer_state_hash(trainer, hash, nullptr), "state_hash");
+    expect(spot_trainer_get_state_hash(trainer, hash, nullptr), "state_hash");
     expect(spot_trainer_checkpoint(trainer, nullptr, &saved, nullptr), "checkpoint");
     expect(spot_trainer_get_info(trainer, &info, nullptr), "get_info");
     if (i % 5 == 4) expect(spot_trainer_restore(trainer, nullptr, nullptr, nullptr), "restore");

@@ -50,11 +50,11 @@ class Library:
 
     def restored_hash(self, config, path):
         """The state hash of a trainer of that configuration that took the file over."""
-        trainer = self.make("spot_trainer_create", config, None)
+        trainer = self.make("spot_trainer_create", config, None, None)
         try:
             self.call("spot_trainer_restore", trainer, str(path).encode(), None)
             digits = ctypes.create_string_buffer(33)
-            self.call("spot_trainer_state_hash", trainer, digits)
+            self.call("spot_trainer_get_state_hash", trainer, digits)
             return digits.value.decode()
         finally:
             self.abi.spot_trainer_free(trainer)
@@ -76,8 +76,8 @@ class Checkpoint:
         for extent in shape:
             size *= extent
         values = (ctypes.c_float * size)()
-        self.library.call("spot_checkpoint_tensor", self.handle, name.encode(), values, ctypes.c_size_t(size))
+        self.library.call("spot_checkpoint_read_tensor", self.handle, name.encode(), values, ctypes.c_size_t(size))
         return bytes(values)
 
     def config(self):
-        return self.library.make("spot_checkpoint_config", self.handle)
+        return self.library.make("spot_checkpoint_get_config", self.handle)

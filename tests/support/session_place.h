@@ -51,7 +51,7 @@ class Place {
 };
 
 inline std::unique_ptr<Session> open(const Config& config, Log log = {}, Backend backend = softmax_backend()) {
-  return std::make_unique<Session>(config, std::span(&backend, 1), system_clock(), std::move(log));
+  return std::make_unique<Session>(config, nullptr, std::span(&backend, 1), system_clock(), std::move(log));
 }
 
 inline std::unique_ptr<Poller> quiet_poller() {
@@ -60,8 +60,8 @@ inline std::unique_ptr<Poller> quiet_poller() {
   return std::make_unique<Poller>(options, system_clock(), Log());
 }
 
-constexpr std::uint32_t bit(Stage stage) {
-  return 1U << static_cast<unsigned>(stage);
+constexpr std::uint32_t bit(EventKind kind) {
+  return static_cast<std::uint32_t>(kind);
 }
 
 inline std::string read(const fs::path& path) {

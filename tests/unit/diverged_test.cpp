@@ -94,11 +94,11 @@ std::unique_ptr<Session> open_failing(const Config& config, std::uint64_t step, 
                                       std::string* heard = nullptr) {
   auto session = open(config);
   Engine& engine = session->engine();
-  session->trainer().set_observer({bit(Stage::kStep) | bit(Stage::kRunEnd), [=, &engine](const Event& event) {
-                                     if (event.stage == Stage::kStep && event.step == step) spoil(engine, tensor);
-                                     if (event.stage != Stage::kRunEnd || heard == nullptr) return;
-                                     *heard =
-                                         cat(event.reason, " ", static_cast<int>(event.status), " ", event.message);
+  session->trainer().set_observer({bit(EventKind::kStep) | bit(EventKind::kRunEnd), [=, &engine](const Event& event) {
+                                     if (event.kind == EventKind::kStep && event.step == step) spoil(engine, tensor);
+                                     if (event.kind != EventKind::kRunEnd || heard == nullptr) return;
+                                     *heard = cat(to_text(static_cast<RunReason>(event.run_reason)), " ",
+                                                  static_cast<int>(event.status), " ", event.message);
                                    }});
   return session;
 }
@@ -125,7 +125,7 @@ TEST_CASE("a loss that is not finite ends training after that step, by its numbe
   Training training;
   training.engine.wanted = 4;
   std::string told;
-  training.trainer.set_observer({bit(Stage::kStep), [&](const Event& event) { told += cat(event.step, " "); }});
+  training.trainer.set_observer({bit(EventKind::kStep), [&](const Event& event) { told += cat(event.step, " "); }});
   training.trainer.train_steps(5, {});
   spoil(training.engine, "softmax.bias");
   const std::string message = message_of(Status::kDiverged, [&] { training.trainer.train_steps(5, {}); });
@@ -206,7 +206,7 @@ TEST_CASE("a run that diverges says so, exports nothing, and goes on later from 
   Config config = place.config("v");
   std::string end;
   message_of(Status::kDiverged, [&] { run(*open_failing(config, 13, "softmax.bias", &end), nullptr, nullptr); });
-  CHECK(contains(end, cat("error ", static_cast<int>(Status::kDiverged), " the loss of step 14 ")));
+  CHECK(contains(end, cat("failed ", static_cast<int>(Status::kDiverged), " the loss of step 14 ")));
   CHECK(steps_in(place / "v" / "checkpoints") == std::vector<std::uint64_t>{10});
   CHECK(fs::is_empty(place / "v" / "models"));
   // The step that failed is in the log, without a number where there is none.
@@ -240,7 +240,7 @@ TEST_CASE("a notice or a cancellation of a diverged run is not answered with run
   const Place place;
   const auto session = open(place.config("v"));
   const auto poller = quiet_poller();
-  session->trainer().set_observer({bit(Stage::kStep), [&](const Event& event) {
+  session->trainer().set_observer({bit(EventKind::kStep), [&](const Event& event) {
                                      if (event.step != 3) return;
                                      spoil(session->engine(), "softmax.bias");
                                      poller->notify(NoticeAction::kTerminate, "test");

@@ -58,6 +58,12 @@ Backend observed_backend() {
           }};
 }
 
+/// Why, of an event that has a reason.
+std::string reason_of(const Event& event) {
+  if (event.save_reason != 0) return to_text(static_cast<SaveReason>(event.save_reason));
+  return event.run_reason != 0 ? to_text(static_cast<RunReason>(event.run_reason)) : "";
+}
+
 }  // namespace
 
 TEST_CASE("a run trains to its end and leaves checkpoint, logs and model on the volume") {
@@ -70,7 +76,7 @@ TEST_CASE("a run trains to its end and leaves checkpoint, logs and model on the 
   CHECK(result.step == 30);
   CHECK(result.epoch == 3);
   CHECK(result.test_accuracy > 0.9);
-  CHECK(std::isnan(result.margin_s));
+  CHECK(std::isnan(result.seconds_left));
   CHECK(result.state_hash == session->state_hash());
   CHECK(result.model_path == (place / "v" / "models" / "r1.json"));
   CHECK(fs::exists(place / "v" / "models" / "r1.safetensors"));
@@ -106,7 +112,7 @@ TEST_CASE("interrupted by a notice after every step, a run ends in the same byte
     const auto session = open(place.config("cut"));
     const auto poller = quiet_poller();
     session->trainer().set_observer(
-        {bit(Stage::kStep), [&](const Event&) { poller->notify(NoticeAction::kTerminate, "test"); }});
+        {bit(EventKind::kStep), [&](const Event&) { poller->notify(NoticeAction::kTerminate, "test"); }});
     result = run(*session, poller.get(), nullptr);
     CHECK(result.durable);
     CHECK(result.resumed == (starts > 0));
@@ -122,16 +128,17 @@ TEST_CASE("a notice is answered by a durable checkpoint with time and margin") {
   const auto poller = quiet_poller();
   std::string heard;
   session->trainer().set_observer(
-      {bit(Stage::kCheckpoint) | bit(Stage::kInterruption) | bit(Stage::kRunEnd),
-       [&](const Event& event) { heard += cat(static_cast<int>(event.stage), ":", event.reason, event.source, " "); }});
+      {bit(EventKind::kCheckpoint) | bit(EventKind::kNotice) | bit(EventKind::kRunEnd), [&](const Event& event) {
+         heard += cat(static_cast<int>(event.kind), ":", reason_of(event), event.source, " ");
+       }});
   poller->notify(NoticeAction::kTerminate, "going away");
   const RunResult result = run(*session, poller.get(), nullptr);
   CHECK(result.reason == RunReason::kInterrupted);
   CHECK(result.durable);
   CHECK(result.step == 0);
   CHECK(result.notice_to_durable_ms > 0);
-  CHECK(std::isfinite(result.margin_s));
-  CHECK(heard == "8:host 7:notice 2:interrupted ");
+  CHECK(std::isfinite(result.seconds_left));
+  CHECK(heard == "128:host 64:notice 2:interrupted ");
 }
 
 TEST_CASE("of several notices all are told, and the earliest deadline is the margin's") {
@@ -140,13 +147,13 @@ TEST_CASE("of several notices all are told, and the earliest deadline is the mar
   const auto poller = quiet_poller();
   std::string heard;
   session->trainer().set_observer(
-      {bit(Stage::kInterruption), [&](const Event& event) { heard += cat(event.message, " "); }});
+      {bit(EventKind::kNotice), [&](const Event& event) { heard += cat(event.detail, " "); }});
   poller->notify(NoticeAction::kTerminate, "late", "host", std::chrono::seconds(1000));
   poller->notify(NoticeAction::kStop, "early", "host", std::chrono::seconds(500));
   const RunResult result = run(*session, poller.get(), nullptr);
   CHECK(result.durable);
   CHECK(heard == "late early ");
-  CHECK(result.margin_s < 500);
+  CHECK(result.seconds_left < 500);
 }
 
 TEST_CASE("steps that no save has seen are not durable when the run ends while it waits for another writer") {
@@ -194,9 +201,9 @@ TEST_CASE("a rebalance recommendation saves early and trains on") {
   const auto session = open(place.config("v"));
   const auto poller = quiet_poller();
   std::string reasons;
-  session->trainer().set_observer({bit(Stage::kCheckpoint) | bit(Stage::kStep), [&](const Event& event) {
-                                     if (event.stage == Stage::kCheckpoint) {
-                                       reasons += cat(event.reason, event.step, " ");
+  session->trainer().set_observer({bit(EventKind::kCheckpoint) | bit(EventKind::kStep), [&](const Event& event) {
+                                     if (event.kind == EventKind::kCheckpoint) {
+                                       reasons += cat(reason_of(event), event.step, " ");
                                      } else if (event.step == 4) {
                                        poller->notify(NoticeAction::kRebalance, "soon");
                                      }
@@ -209,7 +216,7 @@ TEST_CASE("a cancelled run saves and says so; going on in the same session needs
   const Place place;
   const auto session = open(place.config("v"));
   CancelToken cancel;
-  session->trainer().set_observer({bit(Stage::kStep), [&](const Event& event) {
+  session->trainer().set_observer({bit(EventKind::kStep), [&](const Event& event) {
                                      if (event.step == 13) cancel.trigger();
                                    }});
   const RunResult cancelled = run(*session, nullptr, &cancel);
@@ -242,8 +249,8 @@ TEST_CASE("checkpoints are saved by steps and epochs, an epoch's after its evalu
 TEST_CASE("an observer that throws ends the run after a whole step") {
   const Place place;
   const auto session = open(place.config("v"));
-  session->trainer().set_observer({bit(Stage::kStep) | bit(Stage::kRunEnd), [](const Event& event) {
-                                     CHECK(event.stage == Stage::kStep);
+  session->trainer().set_observer({bit(EventKind::kStep) | bit(EventKind::kRunEnd), [](const Event& event) {
+                                     CHECK(event.kind == EventKind::kStep);
                                      if (event.step == 5) fail(Status::kCallback, "enough");
                                    }});
   message_of(Status::kCallback, [&] { run(*session, nullptr, nullptr); });
@@ -258,8 +265,9 @@ TEST_CASE("a device that fails for good is reported in its own words, and the ru
   };
   const auto session = open(place.config("v"), {}, observed_backend());
   std::string ends;
-  session->trainer().set_observer(
-      {bit(Stage::kRunEnd), [&](const Event& event) { ends += cat(event.reason, ":", event.state_hash, ";"); }});
+  session->trainer().set_observer({bit(EventKind::kRunEnd), [&](const Event& event) {
+                                     ends += cat(reason_of(event), ":", event.state_hash, ";");
+                                   }});
   const std::string message = message_of(Status::kNoMemory, [&] { run(*session, nullptr, nullptr); });
   ObservedEngine::is_lost = false;
   CHECK(message == "the device fell off the bus");

@@ -78,7 +78,7 @@ TEST_CASE("a run that was taken over from stops as fenced and changes nothing an
   std::unique_ptr<Session> successor;
   std::map<std::string, std::string> before;
   const auto session = open(place.config("v"));
-  session->trainer().set_observer(Observer(bit(Stage::kStep), [&](const Event& event) {
+  session->trainer().set_observer(Observer(bit(EventKind::kStep), [&](const Event& event) {
     if (event.step != 7) return;
     successor = open(forceful);
     CHECK(successor->resume() == false);  // no epoch has ended yet
@@ -97,7 +97,7 @@ TEST_CASE("a notice to a run that was taken over from is answered with fenced, n
   std::unique_ptr<Session> successor;
   const auto poller = quiet_poller();
   const auto session = open(place.config("v"));
-  session->trainer().set_observer(Observer(bit(Stage::kStep), [&](const Event& event) {
+  session->trainer().set_observer(Observer(bit(EventKind::kStep), [&](const Event& event) {
     if (event.step != 3) return;
     successor = open(forceful);
     successor->open_store();
@@ -116,7 +116,7 @@ TEST_CASE("a full disk is reported with each save, and training goes on until th
   };
   {
     const auto session = open(config);
-    session->trainer().set_observer({bit(Stage::kCheckpoint), observe});
+    session->trainer().set_observer({bit(EventKind::kCheckpoint), observe});
     const FileSizeLimit full(4096);
     message_of(Status::kNoSpace, [&] { run(*session, nullptr, nullptr); });
     CHECK(failures == 3);  // two epochs and the end

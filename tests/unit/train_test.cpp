@@ -132,7 +132,7 @@ TEST_CASE("steps that an engine wants at once end at the epoch and at the count,
   for (Training* training : {&one_by_one, &together}) {
     std::string& text = heard[training == &together];
     training->trainer.set_observer(
-        {1U << static_cast<unsigned>(Stage::kStep) | 1U << static_cast<unsigned>(Stage::kEpochEnd),
+        {static_cast<std::uint32_t>(EventKind::kStep) | static_cast<std::uint32_t>(EventKind::kEpochEnd),
          [&](const Event& event) { text += cat(event.step, "/", event.epoch, ":", event.loss, " "); }});
     const StepSummary summary = training->trainer.train_steps(20, never);
     CHECK(summary.steps == 20);
@@ -154,7 +154,7 @@ TEST_CASE("an observer of steps that takes long is told of few together, so that
   const Images images;
   Training training(images.dataset);
   training.engine.wanted = 32;
-  training.trainer.set_observer({1U << static_cast<unsigned>(Stage::kStep), [&](const Event& event) {
+  training.trainer.set_observer({static_cast<std::uint32_t>(EventKind::kStep), [&](const Event& event) {
                                    training.clock.advance(std::chrono::milliseconds(event.step < 4 ? 9 : 50));
                                  }});
   training.trainer.train_steps(7, never);
@@ -201,11 +201,11 @@ TEST_CASE("the observer hears the stages it asked for, in order, with their numb
   std::string heard;
   const auto bit = [](Stage stage) { return 1U << static_cast<unsigned>(stage); };
   training.trainer.set_observer(
-      {bit(Stage::kEpochBegin) | bit(Stage::kStep) | bit(Stage::kEvaluation) | bit(Stage::kEpochEnd),
+      {bit(EventKind::kEpochBegin) | bit(EventKind::kStep) | bit(EventKind::kEvaluation) | bit(EventKind::kEpochEnd),
        [&](const Event& event) {
-         heard += cat(static_cast<int>(event.stage), "@", event.step, " ");
-         if (event.stage == Stage::kStep) CHECK(event.gradient_norm > 0);
-         if (event.stage == Stage::kEpochEnd) CHECK(event.test_accuracy >= 0);
+         heard += cat(static_cast<int>(event.kind), "@", event.step, " ");
+         if (event.kind == EventKind::kStep) CHECK(event.gradient_norm > 0);
+         if (event.kind == EventKind::kEpochEnd) CHECK(event.test_accuracy >= 0);
          CHECK(event.epoch == 1);
        }});
   training.finish();

@@ -67,6 +67,7 @@ class CpuEngine final : public Engine {
   std::unique_ptr<StateReader> freeze_state() override;
   void reserve_frozen_states(int count) override;
   void read_state(std::span<float> state) const override;
+  void read_tensor(const TensorSpec& tensor, std::span<float> values) const override;
   void write_state(std::span<const float> state) override;
   void read_gradients(std::span<float> gradients) const override;
   std::vector<OperatorTime> profile(const BatchView& batch, int steps) override;
@@ -261,6 +262,15 @@ void CpuEngine::reserve_frozen_states(int count) {
 void CpuEngine::read_state(std::span<float> state) const {
   std::memcpy(state.data(), state_.now(), layout_.size() * sizeof(float));
   for (const auto& [offset, order] : stored_orders_) order->load(state_.now() + offset, state.data() + offset);
+}
+
+void CpuEngine::read_tensor(const TensorSpec& tensor, std::span<float> values) const {
+  const float* stored = state_.now() + tensor.offset;
+  if (const auto order = stored_orders_.find(tensor.offset); order != stored_orders_.end()) {
+    order->second->load(stored, values.data());
+  } else {
+    std::memcpy(values.data(), stored, tensor.size * sizeof(float));
+  }
 }
 
 void CpuEngine::write_state(std::span<const float> state) {

@@ -3,11 +3,11 @@
 #include <filesystem>
 #include <string>
 
-namespace spot {
+namespace spotctl {
 
 /// The commit that is checked out in the git working tree around `directory`, in hex; empty when
 /// there is none. Reads git's files and never runs git: nothing in a working tree may make us run a
 /// program.
 std::string find_code_version(const std::filesystem::path& directory);
 
-}  // namespace spot
+}  // namespace spotctl

@@ -1,27 +1,29 @@
-#include "session/code_version.h"
+#include "code_version.h"
 
-#include <algorithm>
-#include <cstdint>
+#include <fstream>
 #include <sstream>
 #include <string_view>
+#include <system_error>
 
-#include "base/file.h"
-#include "base/status.h"
-#include "base/text.h"
-
-namespace spot {
+namespace spotctl {
 namespace {
 
 namespace fs = std::filesystem;
 
+std::string trimmed(const std::string& text) {
+  constexpr const char* kSpace = " \t\r\n";
+  const std::size_t first = text.find_first_not_of(kSpace);
+  return first == std::string::npos ? "" : text.substr(first, text.find_last_not_of(kSpace) - first + 1);
+}
+
 /// The file's text without white space around it; empty when it cannot be read.
 std::string read_trimmed(const fs::path& path) {
-  constexpr std::uint64_t kLimit = 64 << 20;  // packed-refs of very large repositories
-  try {
-    return std::string(trim(read_text_file(path, kLimit)));
-  } catch (const Error&) {
-    return {};
-  }
+  std::error_code ignored;
+  if (!fs::is_regular_file(path, ignored)) return {};
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return trimmed(text.str());
 }
 
 bool is_commit(std::string_view text) {
@@ -31,7 +33,7 @@ bool is_commit(std::string_view text) {
 
 /// What follows `prefix` in `text`, or empty.
 std::string after(std::string_view prefix, const std::string& text) {
-  return text.starts_with(prefix) ? std::string(trim(text.substr(prefix.size()))) : std::string();
+  return text.compare(0, prefix.size(), prefix) == 0 ? trimmed(text.substr(prefix.size())) : std::string();
 }
 
 /// The repository folder of the working tree around `directory`: .git, or where a .git file (of a
@@ -51,7 +53,7 @@ std::string find_packed(const fs::path& repository, const std::string& reference
   std::istringstream lines(read_trimmed(repository / "packed-refs"));
   for (std::string line; std::getline(lines, line);) {
     const std::size_t space = line.find(' ');
-    if (space != std::string::npos && trim(line.substr(space)) == reference) {
+    if (space != std::string::npos && trimmed(line.substr(space)) == reference) {
       return line.substr(0, space);
     }
   }
@@ -83,4 +85,4 @@ std::string find_code_version(const fs::path& directory) {
   return is_commit(commit) ? commit : std::string();
 }
 
-}  // namespace spot
+}  // namespace spotctl
