@@ -55,7 +55,7 @@ from ._errors import (
     TimeoutError,
     UnsupportedError,
 )
-from ._library import library as _library
+from ._library import library as _loaded
 from ._log import LogQueue
 from ._records import (
     CheckpointInfo,
@@ -84,19 +84,19 @@ __version__ = "0.1.0"
 
 def version() -> str:
     """The library's release, e.g. "0.1.0"."""
-    return str(_library.spot_version().decode())
+    return str(_loaded.spot_version().decode())
 
 
 def abi_version() -> Tuple[int, int]:
     """Major and minor version of the library's ABI."""
-    major, minor = divmod(_library.spot_abi_version(), 65536)
+    major, minor = divmod(_loaded.spot_abi_version(), 65536)
     return major, minor
 
 
 def build_info() -> Dict[str, Any]:
     """What the library was built of, what it can compute on, and its file: {"version", "abi_version", "library",
     "compiler", "build_type", "libraries", "backends", "processors"}."""
-    info: Dict[str, Any] = json.loads(_library.spot_build_info())
+    info: Dict[str, Any] = json.loads(_loaded.spot_build_info())
     return info
 
 

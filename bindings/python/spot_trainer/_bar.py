@@ -72,8 +72,9 @@ class Bar:
         """Says what is to be said."""
         while self._lines:
             self._write(self._lines.popleft(), "\n")
-        if self._live:
-            self._write(self._bar(self._progress()), "")
+        now = self._progress()
+        if self._live and now.running:
+            self._write(self._bar(now), "")
 
     def close(self) -> None:
         """Says the last of it, and leaves no bar."""

@@ -51,7 +51,7 @@ class HasTensors(Owner):
             output = Output((sum(info.size for info in self._tensor_infos().values()),), out)
         else:
             info = self._tensor_infos().get(name)
-            output = Output(info.shape if info is not None else (0,), out)
+            output = Output(info.shape if info is not None else (1,), out)  # without one the library says so
         call(
             getattr(library, f"spot_{self._kind}_read_tensor"),
             self._use,

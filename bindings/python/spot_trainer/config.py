@@ -40,7 +40,7 @@ class Config(Owner):
     about all of that go to `logging.getLogger("spot_trainer")`, unless `set_log()` says otherwise.
     """
 
-    def __init__(self, values: Optional[Mapping[str, Value]] = None, /, **more: Value) -> None:
+    def __init__(self, values: Optional[Mapping[str, Any]] = None, /, **more: Value) -> None:
         """With the keys of `values` and `more` set. ConfigError: no such key, or a value out of bounds."""
         self._handle = created(library.spot_config_free, library.spot_config_create)
         logger = logging.getLogger("spot_trainer")
@@ -59,7 +59,7 @@ class Config(Owner):
 
     __copy__ = copy
 
-    def update(self, values: Optional[Mapping[str, Value]] = None, /, **more: Value) -> None:
+    def update(self, values: Optional[Mapping[str, Any]] = None, /, **more: Value) -> None:
         """Sets several keys."""
         for key, value in {**(values or {}), **more}.items():
             self[key] = value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import logging
 import os
 import subprocess
 import sys
@@ -11,6 +12,8 @@ import unittest
 from typing import Any, Callable, List, Tuple
 
 import spot_trainer as spot
+
+logging.getLogger("spot_trainer").addHandler(logging.NullHandler())  # some of the tests provoke errors
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 EXAMPLES = os.path.join(os.path.dirname(HERE), "examples")

@@ -80,7 +80,11 @@ class Abi(TestCase):
         named = re.findall(r"\b(SPOT_[A-Z0-9_]+)\b", self.header)
         here: Dict[str, int] = {"SPOT_OK": 0}
         for prefix, kind in ENUMS.items():
-            members = {prefix + each.name: each.value for each in kind if each.value or prefix != "SPOT_E_"}
+            members = {
+                prefix + name: each.value
+                for name, each in kind.__members__.items()
+                if each.value or prefix != "SPOT_E_"
+            }
             self.assertEqual(set(members), {name for name in named if name.startswith(prefix)})
             here.update(members)
         here.update({"SPOT_" + each.name: each.value for each in (*spot.Answer, *spot.ElementType)})

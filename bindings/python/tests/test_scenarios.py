@@ -289,6 +289,7 @@ class Scenarios(TestCase):
         spot.Trainer(config, self.data).run()
         queue = spot.LogQueue(spot.LogLevel.INFO)
         config.set_log_queue(queue)
+        config["steps"] = 4
         spot.Trainer(config, self.data).run()
         config.set_log(None)
         queued = []
@@ -304,7 +305,7 @@ class Scenarios(TestCase):
         self.assertLessEqual({spot.LogLevel.INFO, spot.LogLevel.DEBUG}, {level for level, _ in received})
 
         with self.assertLogs("spot_trainer", logging.INFO) as logged:  # where it goes by itself
-            spot.Trainer(self.config(steps=3), self.data).run()
+            spot.Trainer(self.config(steps=6), self.data).run()
             deadline = time.monotonic() + 10
             while not any("(final) is durable" in line for line in logged.output) and time.monotonic() < deadline:
                 time.sleep(0.01)
