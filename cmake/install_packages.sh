@@ -4,6 +4,9 @@ build_packages="g++ cmake ninja-build ccache pkg-config git ca-certificates libd
   flatbuffers-compiler libflatbuffers-dev libcurl4-openssl-dev zlib1g-dev libxxhash-dev nlohmann-json3-dev
   libcli11-dev libtomlplusplus-dev libpng-dev"
 
+# What making Debian's packages needs beside them.
+deb_packages="dpkg-dev file"
+
 # install_packages [--optional] PACKAGE…: an optional package that cannot be had is only reported.
 install_packages() {
   local optional=no package missing=""

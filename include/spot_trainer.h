@@ -222,9 +222,9 @@ SPOT_API spot_status spot_config_set_f64(spot_config* config, const char* key, d
 SPOT_API spot_status spot_config_set_str(spot_config* config, const char* key, const char* value, spot_error** error);
 /* Gives a key its default again. Since 1.0. */
 SPOT_API spot_status spot_config_unset(spot_config* config, const char* key, spot_error** error);
-/* Each gets the value of one key. _i64 takes integers and booleans (0 and 1), _f64 numbers; _str takes any key and
- * gives text that _set_str() would take, to be freed with spot_text_free(). SPOT_E_CONFIG: no such key, or one of
- * another type. Since 1.0. */
+/* Each gets the value of one key. _i64 takes keys of integers and booleans (0 and 1), _f64 numbers and integers, _str
+ * any key, and gives text that _set_str() would take, to be freed with spot_text_free(). SPOT_E_CONFIG: no such key, or
+ * one of another type. Since 1.0. */
 SPOT_API spot_status spot_config_get_i64(const spot_config* config, const char* key, int64_t* out, spot_error** error);
 SPOT_API spot_status spot_config_get_f64(const spot_config* config, const char* key, double* out, spot_error** error);
 SPOT_API spot_status spot_config_get_str(const spot_config* config, const char* key, char** out, spot_error** error);

@@ -8,9 +8,10 @@ Usage: tests/run.sh [--quick | --long] [--help]
 
   (nothing)  in this order: formatting, lint, the release build and its quick tests; the address, undefined-behaviour
              and thread sanitizers; a short run of the fuzzers; the GPU engine's module where the CUDA toolkit is; the
-             slow tests of the release build (kills, power cuts, whole runs)
+             slow tests of the release build (kills, power cuts, whole runs, Debian's packages in a fresh root)
   --quick    formatting, lint, the release build and its quick tests: what to run before each commit
-  --long     the same as nothing, with long sweeps: ten minutes for each fuzzer, tests/fault/run.sh --long
+  --long     the same as nothing, with long sweeps: ten minutes for each fuzzer, tests/fault/run.sh --long, packages of
+             Debian 12 and of 13
 
 SPOT_TEST_MNIST names a folder with the four MNIST files. Unset, ../shared/mnist is taken where it exists, else
 the files are downloaded, else the tests use synthetic digits and say so. CI=true makes warnings errors.
@@ -32,9 +33,9 @@ cd "$(dirname "$0")/.."
 install_packages $build_packages doctest-dev libbenchmark-dev python3 python3-numpy curl
 # Formatting and lint are judged by one version: others see other things.
 install_packages --optional clang-format-14 clang-tidy-14
-install_packages --optional e2fsprogs xfsprogs g++-aarch64-linux-gnu
+install_packages --optional e2fsprogs xfsprogs g++-aarch64-linux-gnu abigail-tools
 if [ $mode != quick ]; then
-  install_packages --optional python3-torch python3-flatbuffers clang
+  install_packages --optional python3-torch python3-flatbuffers clang debootstrap $deb_packages
   # The fuzzers' runtime; its package is named after clang's version.
   clang_version=$(clang -dumpversion 2>/dev/null | cut -d. -f1) || true
   [ -z "$clang_version" ] || install_packages --optional "libclang-rt-$clang_version-dev"
@@ -162,4 +163,9 @@ run_fuzzers
 run_cuda
 echo "== slow tests"
 ctest --preset release -L slow -j "$jobs"
-[ $mode != long ] || tests/fault/run.sh --long --build build/release
+[ $mode = long ] || exit 0
+tests/fault/run.sh --long --build build/release
+echo "== Debian's packages"
+for suite in bookworm trixie; do
+  tests/packages/debian_packages.sh build/debian -DSPOT_WARNINGS_AS_ERRORS=$warnings $suite || [ $? = 77 ]
+done

@@ -33,8 +33,8 @@ static int32_t print_event(void* user, const spot_event* event) {
   if (event->kind == SPOT_EVENT_EPOCH_END) {
     printf("epoch %llu: test accuracy %.4f\n", (unsigned long long)event->epoch, event->test_accuracy);
   } else if (event->kind == SPOT_EVENT_CHECKPOINT) {
-    printf("checkpoint of step %llu (%s): %s\n", (unsigned long long)event->step, spot_save_reason_name(event->save_reason),
-           spot_status_name(event->status));
+    printf("checkpoint of step %llu (%s): %s\n", (unsigned long long)event->step,
+           spot_save_reason_name(event->save_reason), spot_status_name(event->status));
   }
   return 0;
 }
@@ -102,10 +102,10 @@ int main(int argc, char** argv) {
   if (succeeded(spot_poller_create(config, &poller, &error), error) &&
       pthread_create(&thread, NULL, pass_signals_on, poller) == 0 &&
       succeeded(spot_trainer_create(config, NULL, NULL, &trainer, &error), error) &&
-      succeeded(spot_trainer_set_callback(trainer, SPOT_EVENT_ALL, print_event, NULL, &error), error) &&
+      succeeded(spot_trainer_set_callback(trainer, SPOT_EVENT_ALL, print_event, NULL, NULL, &error), error) &&
       succeeded(spot_trainer_run(trainer, poller, NULL, &result, &error), error)) {
-    printf("%s at step %llu, state %s\n", spot_run_reason_name(result.reason),
-           (unsigned long long)result.step, result.state_hash);
+    printf("%s at step %llu, state %s\n", spot_run_reason_name(result.reason), (unsigned long long)result.step,
+           result.state_hash);
     code = result.reason == SPOT_RUN_DONE ? 0 : result.durable ? 75 : 76;
   }
   /* The poller is left to the end of the process: the signal thread still refers to it. */

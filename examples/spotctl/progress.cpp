@@ -38,9 +38,10 @@ void Progress::show(const spot_event& event) {
     case SPOT_EVENT_STEP: return show_step(event);
     case SPOT_EVENT_EPOCH_END:
       terminal().line(
-          format("epoch %llu  train loss %.4f  test loss %.4f  test accuracy %s",
-                 static_cast<unsigned long long>(event.epoch), event.loss, event.test_loss,
-                 percent(event.test_accuracy).c_str()) +
+          format("epoch %llu  train loss %.4f", static_cast<unsigned long long>(event.epoch), event.loss) +
+          (std::isnan(event.test_loss)
+               ? ""
+               : format("  test loss %.4f  test accuracy %s", event.test_loss, percent(event.test_accuracy).c_str())) +
           (std::isnan(event.validation_accuracy) ? "" : "  validation accuracy " + percent(event.validation_accuracy)));
       return;
     default: return;

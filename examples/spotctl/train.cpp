@@ -176,8 +176,14 @@ constexpr const char* kNothingLost = "interrupted before the first step; nothing
 void tell_result(const spot_run_result& result) {
   char text[256];
   if (result.reason == SPOT_RUN_DONE) {
-    std::snprintf(text, sizeof text, "done: step %llu, test accuracy %.2f %%, model ",
-                  static_cast<unsigned long long>(result.step), 100 * result.test_accuracy);
+    const int length =
+        std::snprintf(text, sizeof text, "done: step %llu, ", static_cast<unsigned long long>(result.step));
+    const auto rest = sizeof text - static_cast<std::size_t>(length);
+    if (std::isnan(result.test_accuracy)) {
+      std::snprintf(text + length, rest, "no test set, model ");
+    } else {
+      std::snprintf(text + length, rest, "test accuracy %.2f %%, model ", 100 * result.test_accuracy);
+    }
   } else if (std::isnan(result.notice_to_durable_ms) && result.reason == SPOT_RUN_INTERRUPTED && result.durable == 1) {
     return terminal().line(kNothingLost);
   } else if (result.durable != 1) {

@@ -43,7 +43,8 @@ constexpr auto kKeys = std::to_array<ConfigKey>({
            "Values for all keys that are not set otherwise: fastest reaches 99 % on MNIST's test set within seconds, "
            "fastest-keras-cnn about as much with the model keras-cnn"),
     text("dataset", "", kFree,
-         "Images: a folder of IDX files, mnist, fashion-mnist, kmnist, synthetic, or auto: mnist when it "
+         "Images: a folder of IDX or NumPy files, an .npz file, mnist, fashion-mnist, kmnist, synthetic, or auto: "
+         "mnist when it "
          "is cached or can be downloaded, else synthetic; it stays that for the whole run"),
     text("dataset_mirrors", "", kFree, "Base URLs tried before the built-in mirrors, separated by commas"),
     text("volume", "", kFree,
@@ -125,9 +126,10 @@ constexpr auto kKeys = std::to_array<ConfigKey>({
     integer("keep_last", "3", 2, 1e6, kFree,
             "Newest checkpoints of the run that are kept; those of other runs on the volume are left alone. The volume "
             "needs room for keep_last + keep_best + 2 checkpoints; on a full one fewer are kept, at least two"),
-    integer("keep_best", "1", 0, 1e6, kFree,
-            "Best checkpoints (by validation accuracy, or test accuracy without a validation set) that "
-            "are kept beside the newest; on a full volume fewer are kept, at least one"),
+    integer(
+        "keep_best", "1", 0, 1e6, kFree,
+        "Best checkpoints (by validation accuracy, or test accuracy without a validation set; without either none is "
+        "the best) that are kept beside the newest; on a full volume fewer are kept, at least one"),
     integer(
         "keep_every", "0", 0, 1e12, kFree,
         "Checkpoints at multiples of so many steps are kept for ever, on a full volume too; 0: none for that reason"),

@@ -1,9 +1,9 @@
 #include "base/finite.h"
 
 #include <algorithm>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "base/simd.h"
 #include "base/status.h"
@@ -14,10 +14,12 @@ namespace {
 
 /// The largest of the values' bits without their signs: as integers they are ordered like the absolute values, with
 /// infinity and then NaN above every number.
-SPOT_SIMD std::uint32_t largest_magnitude(const float* values, std::size_t count) {
+SPOT_SIMD std::uint32_t largest_magnitude(const std::byte* floats, std::size_t count) {
   std::uint32_t largest = 0;
   for (std::size_t i = 0; i < count; ++i) {
-    largest = std::max(largest, std::bit_cast<std::uint32_t>(values[i]) & 0x7fff'ffffU);
+    std::uint32_t bits;
+    std::memcpy(&bits, floats + i * sizeof bits, sizeof bits);
+    largest = std::max(largest, bits & 0x7fff'ffffU);
   }
   return largest;
 }
@@ -25,8 +27,12 @@ SPOT_SIMD std::uint32_t largest_magnitude(const float* values, std::size_t count
 }  // namespace
 
 bool all_finite(std::span<const float> values) {
+  return all_finite(std::as_bytes(values));
+}
+
+bool all_finite(std::span<const std::byte> floats) {
   constexpr std::uint32_t kInfinity = 0x7f80'0000U;
-  return largest_magnitude(values.data(), values.size()) < kInfinity;
+  return largest_magnitude(floats.data(), floats.size() / sizeof(float)) < kInfinity;
 }
 
 void fail_diverged(const std::string& what) {

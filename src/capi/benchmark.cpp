@@ -1,6 +1,7 @@
 #include "session/benchmark.h"
 
 #include <cmath>
+#include <memory>
 #include <spot_trainer.h>
 
 #include <nlohmann/json.hpp>
@@ -55,12 +56,15 @@ spot_status spot_benchmark(const spot_config* config, const spot_dataset* datase
       spot::fail(spot::Status::kInvalidArgument, spot::cat("'seconds' is ", seconds, ": it takes a positive time"));
     }
     const spot::Cancel stop(cancel);
-    spot::Session session(settings.values, dataset == nullptr ? nullptr : &dataset->content,
-                          spot::backends(settings.values.text("device")), spot::system_clock(), settings.log,
-                          stop.stop());
-    const double peak_gflops = peak_of(session);
-    const spot::Benchmark result = spot::benchmark(session, seconds, stop.stop());
-    *json = spot::copy_text(to_json(result, session.config(), peak_gflops)
+    const auto backends = spot::backends(settings.values.text("device"));
+    const auto session = dataset == nullptr
+                             ? std::make_unique<spot::Session>(settings.values, backends, spot::system_clock(),
+                                                               settings.log, stop.stop())
+                             : std::make_unique<spot::Session>(settings.values, dataset->content, backends,
+                                                               spot::system_clock(), settings.log, stop.stop());
+    const double peak_gflops = peak_of(*session);
+    const spot::Benchmark result = spot::benchmark(*session, seconds, stop.stop());
+    *json = spot::copy_text(to_json(result, session->config(), peak_gflops)
                                 .dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
   });
 }

@@ -1,5 +1,7 @@
 #include "base/config.h"
 
+#include <algorithm>
+#include <initializer_list>
 #include <memory>
 #include <mutex>
 #include <spot_trainer.h>
@@ -51,6 +53,14 @@ auto with_values(Config* config, const Use& use) {
   spot::check_process(required(config, "config").owner);
   const std::lock_guard lock(config->mutex);
   return use(config->values);
+}
+
+/// The type of a key. Throws kConfig unless it is one of these.
+spot::KeyType type_among(std::initializer_list<spot::KeyType> types, const char* key) {
+  const spot::ConfigKey& found = spot::find_config_key(&required(key, "key"));
+  if (std::ranges::find(types, found.type) != types.end()) return found.type;
+  spot::fail(spot::Status::kConfig,
+             spot::cat("'", found.name, "' is of type ", spot::type_name(found.type), ": get it as that, or as text"));
 }
 
 void set_log(spot_config& config, spot::Log log) {
@@ -125,8 +135,8 @@ spot_status spot_config_get_i64(const spot_config* config, const char* key, int6
   return guard(error, [&] {
     required(out, "out");
     *out = with_values(config, [&](const spot::Config& values) {
-      const spot::ConfigKey& found = spot::find_config_key(&required(key, "key"));
-      return found.type == spot::KeyType::kBoolean ? int64_t{values.boolean(key)} : values.integer(key);
+      const spot::KeyType type = type_among({spot::KeyType::kInteger, spot::KeyType::kBoolean}, key);
+      return type == spot::KeyType::kBoolean ? int64_t{values.boolean(key)} : values.integer(key);
     });
   });
 }
@@ -134,7 +144,10 @@ spot_status spot_config_get_i64(const spot_config* config, const char* key, int6
 spot_status spot_config_get_f64(const spot_config* config, const char* key, double* out, spot_error** error) {
   return guard(error, [&] {
     required(out, "out");
-    *out = with_values(config, [&](const spot::Config& values) { return values.real(&required(key, "key")); });
+    *out = with_values(config, [&](const spot::Config& values) {
+      const spot::KeyType type = type_among({spot::KeyType::kReal, spot::KeyType::kInteger}, key);
+      return type == spot::KeyType::kReal ? values.real(key) : static_cast<double>(values.integer(key));
+    });
   });
 }
 

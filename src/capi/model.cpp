@@ -2,6 +2,7 @@
 #include <spot_trainer.h>
 #include <vector>
 
+#include "capi/arrays.h"
 #include "capi/backends.h"
 #include "capi/cancel.h"
 #include "capi/guard.h"
@@ -112,21 +113,16 @@ spot_status spot_model_predict(spot_model* model, const void* images, int32_t im
                                spot_cancel* cancel, float* probabilities, size_t length, spot_error** error) {
   return guard(error, [&] {
     check_process(required(model, "model").owner);
-    if (image_type != SPOT_UINT8) fail(Status::kInvalidArgument, "'image_type'");
-    const spot::ModelSpec& spec = model->inference.model();
-    const auto pixels = static_cast<std::size_t>(spec.input.size());
-    if (bytes % pixels != 0) {
-      fail(Status::kInvalidArgument,
-           cat("'images' has ", bytes, " bytes, no multiple of ", spec.input.height, " x ", spec.input.width));
-    }
-    const std::size_t count = bytes / pixels;
-    if (count > SIZE_MAX / sizeof(float) / static_cast<std::size_t>(spec.classes)) {
+    const spot::PixelType type = spot::pixel_type(image_type);
+    const std::size_t count = model->inference.count_of(bytes, type);
+    const auto classes = static_cast<std::size_t>(model->inference.model().classes);
+    if (count > SIZE_MAX / sizeof(float) / classes) {
       fail(Status::kInvalidArgument, cat("'images' has ", count, " images: too many"));
     }
-    spot::check_length("probabilities", length, count * static_cast<std::size_t>(spec.classes));
+    spot::check_length("probabilities", length, count * classes);
     if (count == 0) return;
     const spot::Cancel stop(cancel);
-    model->inference.predict({static_cast<const uint8_t*>(images), bytes}, {&required(probabilities, "probabilities"), length},
-                             stop.stop());
+    model->inference.predict({&required(static_cast<const uint8_t*>(images), "images"), bytes},
+                             {&required(probabilities, "probabilities"), length}, stop.stop(), type);
   });
 }

@@ -38,7 +38,7 @@ spot_trainer_info describe(const spot::Session& session) {
   info.classes = dataset.classes;
   info.rows = dataset.train.rows;
   info.columns = dataset.train.columns;
-  info.channels = 1;
+  info.channels = dataset.train.channels;
   info.dataset_is_fallback = dataset.fallback ? 1 : 0;
   info.dataset = dataset.name.c_str();
   spot::write_text(info.run_id, progress.run_id);

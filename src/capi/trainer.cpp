@@ -97,10 +97,12 @@ spot_status spot_trainer_create(const spot_config* config, const spot_dataset* d
     required(out, "out");
     if (dataset != nullptr) spot::check_process(dataset->owner);
     const Cancel stop(cancel);
-    *out = new spot_trainer{
-        {},
-        {settings.values, dataset == nullptr ? nullptr : &dataset->content,
-         spot::backends(settings.values.text("device")), spot::system_clock(), settings.log, stop.stop()}};
+    const auto backends = spot::backends(settings.values.text("device"));
+    *out =
+        dataset == nullptr
+            ? new spot_trainer{{}, {settings.values, backends, spot::system_clock(), settings.log, stop.stop()}}
+            : new spot_trainer{
+                  {}, {settings.values, dataset->content, backends, spot::system_clock(), settings.log, stop.stop()}};
   });
 }
 

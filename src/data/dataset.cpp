@@ -1,10 +1,12 @@
 #include "data/dataset.h"
 
 #include <cstring>
+#include <fcntl.h>
 #include <optional>
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/lower_case.h"
 #include "base/sha256.h"
 #include "base/status.h"
 #include "base/text.h"
@@ -15,6 +17,7 @@
 #include "data/idx.h"
 #include "data/image_files.h"
 #include "data/named_dataset.h"
+#include "data/npz.h"
 #include "data/synthetic.h"
 
 namespace spot {
@@ -83,18 +86,92 @@ Content open_candidate(const ImageFiles::Candidates& paths, const ContentCache& 
 }  // namespace
 
 ImageSet ImageSet::part(std::uint32_t first, std::uint32_t length) const {
-  const std::size_t size = std::size_t{rows} * columns;
-  return {images.subspan(first * size, length * size), labels.subspan(first, length), length, rows, columns};
+  const std::size_t size = image_bytes();
+  ImageSet result = *this;
+  result.images = images.subspan(first * size, length * size);
+  result.labels = labels.subspan(first, length);
+  result.count = length;
+  return result;
+}
+
+void Dataset::split_off_validation(std::uint32_t size) {
+  ImageSet whole = train;
+  // The validation set lies right behind.
+  whole.count += validation.count;
+  whole.images = {train.images.data(), whole.count * train.image_bytes()};
+  whole.labels = {train.labels.data(), whole.count};
+  if (size >= whole.count) {
+    fail(Status::kConfig,
+         cat("validation_size ", size, " leaves none of the ", whole.count, " training samples to train on"));
+  }
+  train = whole.part(0, whole.count - size);
+  validation = whole.part(whole.count - size, size);
 }
 
 namespace {
 
-Dataset open_folder(const DatasetRequest& request, const ContentCache& cache, const StopCheck& stop, const Log& log) {
+bool is_npz(const std::filesystem::path& path) {
+  return lower_case(path.extension().string()) == ".npz";
+}
+
+Dataset open_npz(const std::filesystem::path& path, const DatasetRequest& request, const StopCheck& stop,
+                 const Log& log) {
+  const Content archive = held(read_file(path, kMaxFile, Links::kFollow, stop), path.string());
+  DatasetBuilder builder(request.name, stop, log);
+  add_arrays(list_npz(archive, kMaxFile, stop), archive.origin, stop, builder);
+  return builder.build(request.validation_size);
+}
+
+/// NumPy's files in a folder.
+struct ArrayFiles {
+  std::vector<std::filesystem::path> archives;
+  std::vector<ArraySource> arrays;  ///< those that have the name of a dataset's part
+};
+
+ArrayFiles find_array_files(const std::filesystem::path& folder, const ContentCache& cache, const StopCheck& stop) {
+  ArrayFiles files;
+  for (const std::string& file : entry_names(open_file(folder, O_RDONLY | O_DIRECTORY))) {
+    const std::filesystem::path path = folder / file;
+    if (is_npz(path) && !file.starts_with('.')) files.archives.push_back(path);
+    const std::string name = array_name(file);
+    if (names_array(name))
+      files.arrays.push_back({name, [=, &cache, &stop] { return open_content(path, cache, stop); }});
+  }
+  return files;
+}
+
+Dataset open_arrays(const ArrayFiles& files, const DatasetRequest& request, const StopCheck& stop, const Log& log) {
+  if (files.archives.size() + (files.arrays.empty() ? 0 : 1) > 1) {
+    fail(Status::kData,
+         cat("dataset folder '", request.name, "' has '", files.archives[0].filename().string(),
+             "' and more of NumPy's files: give the path of one .npz file, or keep one dataset a folder"));
+  }
+  if (!files.archives.empty()) return open_npz(files.archives[0], request, stop, log);
+  DatasetBuilder builder(request.name, stop, log);
+  add_arrays(files.arrays, request.name, stop, builder);
+  return builder.build(request.validation_size);
+}
+
+Dataset open_idx_files(const DatasetRequest& request, const ContentCache& cache, const StopCheck& stop,
+                       const Log& log) {
   const ImageFiles files = find_image_files(request.name);
   const auto open = [&](const ImageFiles::Candidates& paths) { return open_candidate(paths, cache, stop, log); };
   DatasetBuilder builder(request.name, stop, log);
-  builder.add(open(files.train_images), open(files.train_labels), open(files.test_images), open(files.test_labels));
+  builder.add_train(read_idx_part(open(files.train_images), open(files.train_labels), stop));
+  builder.add_test(read_idx_part(open(files.test_images), open(files.test_labels), stop));
   return builder.build(request.validation_size);
+}
+
+/// IDX files where they are there, else NumPy's.
+Dataset open_folder(const DatasetRequest& request, const ContentCache& cache, const StopCheck& stop, const Log& log) {
+  const ArrayFiles arrays = find_array_files(request.name, cache, stop);
+  const bool has_arrays = !arrays.archives.empty() || !arrays.arrays.empty();
+  try {
+    return open_idx_files(request, cache, stop, log);
+  } catch (const Error& error) {
+    if (error.status() != Status::kNotFound || !has_arrays) throw;
+  }
+  return open_arrays(arrays, request, stop, log);
 }
 
 bool holds_images(const NamedFile& file) {
@@ -161,7 +238,8 @@ Dataset open_named(const NamedDataset& named, const DatasetRequest& request, con
     contents.push_back(open_named_file(named, file, request, cache, stop, log));
   }
   DatasetBuilder builder(std::string(named.name), stop, log);
-  builder.add(contents[0], contents[1], contents[2], contents[3]);
+  builder.add_train(read_idx_part(contents[0], contents[1], stop));
+  builder.add_test(read_idx_part(contents[2], contents[3], stop));
   return builder.build(request.validation_size);
 }
 
@@ -195,7 +273,8 @@ Dataset open_synthetic(const DatasetRequest& request, const ContentCache& cache,
   const auto train = open_synthetic(request, "train", 0, request.synthetic_train, cache, stop);
   const auto test = open_synthetic(request, "test", request.synthetic_train, request.synthetic_test, cache, stop);
   DatasetBuilder builder("synthetic", stop, log);
-  builder.add(train.first, train.second, test.first, test.second);
+  builder.add_train(read_idx_part(train.first, train.second, stop));
+  builder.add_test(read_idx_part(test.first, test.second, stop));
   return builder.build(request.validation_size);
 }
 
@@ -250,10 +329,13 @@ Dataset open_dataset(const DatasetRequest& request, const StopCheck& stop, const
   std::error_code error;
   if (std::filesystem::is_directory(request.name, error)) return open_folder(request, cache, stop, log);
   if (std::filesystem::exists(request.name, error)) {
-    fail(Status::kConfig, cat("dataset '", printable(request.name, 200), "' is a file: give the folder that it is in"));
+    if (is_npz(request.name)) return open_npz(request.name, request, stop, log);
+    fail(Status::kConfig,
+         cat("dataset '", printable(request.name, 200), "' is a file, but no .npz: give the folder that it is in"));
   }
-  fail(Status::kNotFound, cat("dataset '", printable(request.name, 200),
-                              "' is neither a folder nor one of auto, mnist, fashion-mnist, kmnist, synthetic"));
+  fail(Status::kNotFound,
+       cat("dataset '", printable(request.name, 200),
+           "' is neither a folder nor an .npz file nor one of auto, mnist, fashion-mnist, kmnist, synthetic"));
 }
 
 }  // namespace spot

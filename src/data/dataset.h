@@ -9,23 +9,28 @@
 
 #include "base/cancel.h"
 #include "base/log.h"
+#include "base/pixel_type.h"
 
 namespace spot {
 
-/// Labelled 8-bit images: image i is rows x columns bytes, row by row, at images[i * rows * columns].
+/// Labelled images: image i is [rows][columns][channels] values of `type`, the bytes at images[i * image_bytes()].
+/// Floats are finite, in the byte order of the machine, and may lie at any address.
 struct ImageSet {
   std::span<const std::uint8_t> images;
   std::span<const std::uint8_t> labels;
   std::uint32_t count = 0;
   std::uint32_t rows = 0;
   std::uint32_t columns = 0;
+  std::uint32_t channels = 1;
+  PixelType type = PixelType::kUint8;
 
+  [[nodiscard]] std::size_t image_bytes() const { return std::size_t{rows} * columns * channels * size_of(type); }
   /// Images first … first + length - 1.
   [[nodiscard]] ImageSet part(std::uint32_t first, std::uint32_t length) const;
 };
 
 struct DatasetRequest {
-  /// A folder of IDX files, "mnist", "fashion-mnist", "kmnist", "synthetic" or "auto".
+  /// A folder of IDX or NumPy files, an .npz file, "mnist", "fashion-mnist", "kmnist", "synthetic" or "auto".
   std::string name;
   /// What "auto" stood for when the run began that is to go on; empty: it begins now. It stays that.
   std::string begun_with;
@@ -44,18 +49,22 @@ struct DatasetRequest {
 };
 
 /// Training, validation and test images, all checked. A class that no sample has is one all the same. Keeps the memory
-/// behind its sets alive.
+/// behind its sets alive; copies share it.
 class Dataset {
  public:
   std::string name;         ///< "mnist", "synthetic", or the folder's path
-  std::uint32_t classes{};  ///< the largest label of both files plus one
+  std::uint32_t classes{};  ///< at most 256
   ImageSet train;
   ImageSet validation;  ///< empty unless asked for
-  ImageSet test;
+  ImageSet test;        ///< empty when there is none
   /// XXH3-128 in hex of counts, shapes and contents, before the validation set is split off.
   std::string fingerprint;
   /// Loaded because nothing better could be had: the caller should say so.
   bool fallback = false;
+
+  /// Makes the last `size` of the samples that are not for testing the validation set, whatever it was before. Throws
+  /// kConfig when that leaves none to train on.
+  void split_off_validation(std::uint32_t size);
 
  private:
   friend class DatasetBuilder;

@@ -2,9 +2,7 @@
 
 #include <cstdint>
 #include <memory>
-#include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/cancel.h"
@@ -13,30 +11,36 @@
 
 namespace spot {
 
-/// The bytes of one IDX file and whatever keeps them in memory.
-struct Content {
-  std::span<const std::byte> bytes;
-  std::shared_ptr<const void> memory;
-  std::string origin;
+/// The training or the test part of a dataset, as it was found in files or in memory.
+struct DatasetPart {
+  ImageSet set;
+  std::vector<std::shared_ptr<const void>> memory;  ///< behind the set
+  std::string images, labels;                       ///< where they are from, for messages
 };
 
-/// Assembles and checks a dataset, whatever its files come from. Throws kData, kConfig, kCancelled.
+/// Assembles and checks a dataset, whatever its parts come from. Throws kData, kConfig, kCancelled.
 class DatasetBuilder {
  public:
   /// Both must outlive it.
   DatasetBuilder(std::string name, const StopCheck& stop, const Log& log);
 
-  void add(const Content& train_images, const Content& train_labels, const Content& test_images,
-           const Content& test_labels);
-  Dataset build(std::uint32_t validation_size);
+  void add_train(DatasetPart part);
+  /// Behind add_train(). Without it there is no test set.
+  void add_test(DatasetPart part);
+  /// `classes`: as many; 0: the largest label plus one.
+  Dataset build(std::uint32_t validation_size, std::uint32_t classes = 0);
 
  private:
-  ImageSet image_set(const Content& images, const Content& labels);
-  /// Any byte can be a label, and classes may be missing; what looks like a mistake is only told.
-  void report_labels(const Content& train_labels, const Content& test_labels) const;
+  ImageSet take(DatasetPart& part);
+  void check_finite(const DatasetPart& part) const;
+  // Any byte can be a label, and classes may be missing; what looks like a mistake is only told.
+  void report_unseen_labels() const;
+  void report_far_label() const;
+  [[nodiscard]] std::uint32_t count_classes(std::uint32_t classes) const;
   [[nodiscard]] std::string fingerprint() const;
 
   Dataset dataset_;
+  DatasetPart train_, test_;
   const StopCheck& stop_;
   const Log& log_;
 };

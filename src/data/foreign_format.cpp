@@ -18,7 +18,7 @@ std::string_view foreign_format(std::span<const std::byte> bytes) {
        "7zXZ"sv,
        "an xz file: unpack it"},
       {"\x28\xb5\x2f\xfd"sv, "a zstd file: unpack it"},
-      {"\x93NUMPY"sv, "a NumPy array: convert it to IDX"},
+      {"\x93NUMPY"sv, "a NumPy array: name the files x_train.npy, y_train.npy, x_test.npy and y_test.npy"},
       {"\x89HDF"sv, "an HDF5 file: convert it to IDX"},
       {"PAR1"sv, "a Parquet file: convert it to IDX"},
       {"\x89PNG"sv, "a PNG image: make one IDX file of all images"},

@@ -56,13 +56,6 @@ double value_at(IdxType type, const std::byte* at) {
   return 0;
 }
 
-/// "[60000][28][28]"
-std::string shape_text(const IdxArray& array) {
-  std::string text;
-  for (const std::uint32_t extent : array.extents) text += cat("[", extent, "]");
-  return text;
-}
-
 std::size_t product(std::span<const std::uint32_t> extents) {
   std::size_t size = 1;
   for (const std::uint32_t extent : extents) size *= extent;
@@ -157,16 +150,8 @@ IdxArray parse_idx(std::span<const std::byte> bytes, const std::string& origin) 
 
 IdxImages read_idx_images(std::span<const std::byte> bytes, const std::string& origin, const StopCheck& stop) {
   const IdxArray array = parse_idx(bytes, origin);
-  std::vector<std::uint32_t> shape = array.extents;
-  if (shape.size() == 1) refuse(origin, "it has one dimension, images three: are images and labels exchanged?", 3);
-  if (shape.size() == 4 && (shape[3] == 1 || shape[1] == 1)) shape.erase(shape.begin() + (shape[3] == 1 ? 3 : 1));
-  if (shape.size() == 4) {
-    refuse(origin, cat("it has images of several channels, ", shape_text(array), ": make them grey, one channel"), 3);
-  }
-  if (shape.size() != 3) {
-    refuse(origin, cat("its shape is ", shape_text(array), ", that of images [images][rows][columns]"), 3);
-  }
-  IdxImages images{shape[0], shape[1], shape[2], {}};
+  if (const std::string why = why_no_images(array.extents); !why.empty()) refuse(origin, why, 3);
+  IdxImages images{image_shape(array.extents), {}};
   if (array.type == IdxType::kUint8) {
     images.pixels = bytes_of(array);
   } else if (is_float(array.type) && is_unit_range(array, origin, stop)) {
@@ -185,17 +170,33 @@ ByteValues read_idx_labels(std::span<const std::byte> bytes, const std::string& 
     refuse(origin, cat("it has ", shape.size(), " dimensions, labels one: are images and labels exchanged?"), 3);
   }
   if (shape.size() == 2 && shape[1] != 1 && shape[1] != kQmnistColumns) {
-    refuse(origin, cat("its shape is ", shape_text(array), ", that of labels [labels], or QMNIST's [labels][8]"), 3);
+    refuse(origin,
+           cat("its shape is ", shape_text(array.extents), ", that of labels [labels], or QMNIST's [labels][8]"), 3);
   }
   const std::size_t stride = product(std::span(shape).subspan(1));
   if (stride == kQmnistColumns && array.type != IdxType::kInt32) {
     refuse(origin,
-           cat("its shape is ", shape_text(array), " and its values are of type ", static_cast<int>(array.type),
+           cat("its shape is ", shape_text(array.extents), " and its values are of type ", static_cast<int>(array.type),
                ", where QMNIST's labels are 32-bit integers (12): store one label an image"),
            2);
   }
   if (array.type == IdxType::kUint8 && stride == 1) return bytes_of(array);
   return to_bytes(array, stride, 1, origin, "the labels from 0 to 255", stop);
+}
+
+DatasetPart read_idx_part(const Content& images, const Content& labels, const StopCheck& stop) {
+  IdxImages pixels = read_idx_images(images.bytes, images.origin, stop);
+  ByteValues classes = read_idx_labels(labels.bytes, labels.origin, stop);
+  return {.set = {.images = pixels.pixels.view,
+                  .labels = classes.view,
+                  .count = pixels.shape.count,
+                  .rows = pixels.shape.rows,
+                  .columns = pixels.shape.columns,
+                  .channels = pixels.shape.channels},
+          .memory = {pixels.pixels.memory ? std::move(pixels.pixels.memory) : images.memory,
+                     classes.memory ? std::move(classes.memory) : labels.memory},
+          .images = images.origin,
+          .labels = labels.origin};
 }
 
 }  // namespace spot

@@ -8,6 +8,9 @@
 #include <vector>
 
 #include "base/cancel.h"
+#include "data/content.h"
+#include "data/dataset_builder.h"
+#include "data/image_shape.h"
 
 namespace spot {
 
@@ -34,22 +37,20 @@ struct IdxArray {
 /// Checks every claim of the header against the bytes. Throws kData, naming `origin` and the byte offset.
 IdxArray parse_idx(std::span<const std::byte> bytes, const std::string& origin);
 
-/// One byte a value: those of the file, or a copy of them in `memory` when they had another type.
-struct ByteValues {
-  std::span<const std::uint8_t> view;
-  std::shared_ptr<const void> memory;
-};
-
 struct IdxImages {
-  std::uint32_t count = 0, rows = 0, columns = 0;
+  ImageShape shape;
   ByteValues pixels;
 };
 
-/// Images, [n][rows][columns], also with one channel before or behind rows and columns. Pixels of any type that are
-/// whole numbers from 0 to 255, or floating-point numbers k / 255. Throws kData, kCancelled when `stop` said so.
+/// Images, [n][rows][columns] or [n][rows][columns][channels]; one channel may stand before the rows, too. Pixels of
+/// any type that are whole numbers from 0 to 255, or floating-point numbers k / 255. Throws kData, kCancelled when
+/// `stop` said so.
 IdxImages read_idx_images(std::span<const std::byte> bytes, const std::string& origin, const StopCheck& stop);
 
 /// Labels, [n] or QMNIST's [n][8], whose first column is the class; of any type, from 0 to 255. Throws likewise.
 ByteValues read_idx_labels(std::span<const std::byte> bytes, const std::string& origin, const StopCheck& stop);
+
+/// Both together, as they may be found. Throws likewise.
+DatasetPart read_idx_part(const Content& images, const Content& labels, const StopCheck& stop);
 
 }  // namespace spot

@@ -132,7 +132,7 @@ ImageFiles find_image_files(const fs::path& folder) {
     find_part(entries, kParts[i], here[i], within[i]);
     if (!here[i].empty() || !within[i].empty()) continue;
     fail(Status::kNotFound, cat("there is no '", kParts[i].example, "' (or .gz) in dataset folder '", folder.string(),
-                                "', nor in a folder within it"));
+                                "', nor in a folder within it, and no .npz or x_train.npy"));
   }
   Parts& parts = is_complete(here) ? here : within;
   if (!is_complete(parts)) refuse_mixture(folder, here, within);

@@ -11,7 +11,7 @@ struct ImageFiles {
   Candidates train_images, train_labels, test_images, test_labels;
 };
 
-/// Finds them in a folder, or in folders within it, and never some here and some there: train beside t10k or test,
+/// Finds IDX files in a folder, or in folders within it, and never some here and some there: train beside t10k or test,
 /// images or labels, written as train-images-idx3-ubyte, train-images.idx3-ubyte or train_images, plain or .gz, with or
 /// without a prefix as EMNIST's files have ("emnist-letters-train-images-idx3-ubyte.gz"). What is in them is not looked
 /// at. Throws kNotFound, naming what is missing, or kData, naming files that lie apart.

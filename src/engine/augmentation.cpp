@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <numbers>
 
 #include "base/philox.h"
@@ -14,7 +15,18 @@ struct Frame {
   const float* values;
   std::ptrdiff_t pitch;
   float last_row, last_column;  ///< the first zeros behind the image
+  float brightest;              ///< what the network sees as 1
 };
+
+/// to[i] = the value at i * step; they may lie at any address.
+template <typename Value>
+inline void copy_values(const std::uint8_t* from, std::size_t step, std::size_t count, float* to) {
+  for (std::size_t i = 0; i < count; ++i) {
+    Value value;
+    std::memcpy(&value, from + i * step * sizeof value, sizeof value);
+    to[i] = static_cast<float>(value);
+  }
+}
 
 /// One row of the result, `y` and `x` from the centre of the result, the source's centre at (row, column) of the frame.
 SPOT_SIMD void move_row(const Frame& frame, const ImageMove& move, float y, float first_x, float row, float column,
@@ -30,7 +42,7 @@ SPOT_SIMD void move_row(const Frame& frame, const ImageMove& move, float y, floa
     const float* place = frame.values + static_cast<std::ptrdiff_t>(top) * frame.pitch + left;
     const float above = (1 - right) * place[0] + right * place[1];
     const float below = (1 - right) * place[frame.pitch] + right * place[frame.pitch + 1];
-    values[i] = ((1 - down) * above + down * below) / 255.0F;
+    values[i] = ((1 - down) * above + down * below) / frame.brightest;
   }
 }
 
@@ -52,20 +64,38 @@ ImageMove move_of(const AugmentationSpec& augmentation, std::uint64_t seed, std:
   return move;
 }
 
-ImageMover::ImageMover(std::size_t rows, std::size_t columns)
-    : rows_(rows), columns_(columns), framed_((rows + 3) * (columns + 3)) {}
+ImageMover::ImageMover(std::size_t channels, std::size_t rows, std::size_t columns)
+    : channels_(channels), rows_(rows), columns_(columns), framed_((rows + 3) * (columns + 3)) {}
 
-void ImageMover::move(const std::uint8_t* pixels, const ImageMove& move, float* values) {
-  const std::size_t pitch = columns_ + 3;
+template <typename Value>
+void ImageMover::frame(const std::uint8_t* image, std::size_t channel) {
   for (std::size_t y = 0; y < rows_; ++y) {
-    std::copy_n(pixels + y * columns_, columns_, framed_.data() + (y + 1) * pitch + 1);
+    const std::uint8_t* from = image + (y * columns_ * channels_ + channel) * sizeof(Value);
+    float* row = framed_.data() + (y + 1) * (columns_ + 3) + 1;
+    // The compiler takes many values at once where it knows that they lie side by side.
+    if (channels_ == 1) {
+      copy_values<Value>(from, 1, columns_, row);
+    } else {
+      copy_values<Value>(from, channels_, columns_, row);
+    }
   }
-  const Frame frame = {framed_.data(), static_cast<std::ptrdiff_t>(pitch), static_cast<float>(rows_ + 1),
-                       static_cast<float>(columns_ + 1)};
+}
+
+void ImageMover::move(const std::uint8_t* image, PixelType type, const ImageMove& move, float* planes) {
+  const bool bytes = type == PixelType::kUint8;
+  const Frame source = {framed_.data(), static_cast<std::ptrdiff_t>(columns_ + 3), static_cast<float>(rows_ + 1),
+                        static_cast<float>(columns_ + 1), bytes ? 255.0F : 1.0F};
   const float middle_y = static_cast<float>(rows_ - 1) / 2, middle_x = static_cast<float>(columns_ - 1) / 2;
-  for (std::size_t y = 0; y < rows_; ++y) {
-    move_row(frame, move, static_cast<float>(y) - middle_y, -middle_x, middle_y + 1, middle_x + 1, columns_,
-             values + y * columns_);
+  for (std::size_t channel = 0; channel < channels_; ++channel) {
+    if (bytes) {
+      frame<std::uint8_t>(image, channel);
+    } else {
+      frame<float>(image, channel);
+    }
+    for (std::size_t y = 0; y < rows_; ++y) {
+      move_row(source, move, static_cast<float>(y) - middle_y, -middle_x, middle_y + 1, middle_x + 1, columns_,
+               planes + (channel * rows_ + y) * columns_);
+    }
   }
 }
 

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "base/pixel_type.h"
+
 namespace spot {
 
 /// Random changes of training images that leave their label as it is. None by default.
@@ -25,18 +27,21 @@ struct ImageMove {
 /// right, uniform in [-shift, shift], then the angle, uniform in [-rotation, rotation].
 ImageMove move_of(const AugmentationSpec& augmentation, std::uint64_t seed, std::uint64_t step, std::size_t sample);
 
-/// Moves images of one size; keeps the memory it needs from one to the next.
+/// Moves images of one shape; keeps the memory it needs from one to the next.
 class ImageMover {
  public:
-  ImageMover(std::size_t rows, std::size_t columns);
+  ImageMover(std::size_t channels, std::size_t rows, std::size_t columns);
 
-  /// values[y][x] = the image, divided by 255, at the place that comes to lie on pixel (y, x): interpolated linearly
-  /// between the four pixels around that place, 0 outside the image.
-  void move(const std::uint8_t* pixels, const ImageMove& move, float* values);
+  /// planes[channel][y][x] = what the network sees of the image, [row][column][channel], at the place that comes to lie
+  /// on pixel (y, x): interpolated linearly between the four pixels around that place, 0 outside the image.
+  void move(const std::uint8_t* image, PixelType type, const ImageMove& move, float* planes);
 
  private:
-  std::size_t rows_, columns_;
-  std::vector<float> framed_;  // [rows + 3][columns + 3]: the image between zeros, one before, two behind
+  template <typename Value>
+  void frame(const std::uint8_t* image, std::size_t channel);
+
+  std::size_t channels_, rows_, columns_;
+  std::vector<float> framed_;  // [rows + 3][columns + 3]: a channel between zeros, one before, two behind
 };
 
 }  // namespace spot

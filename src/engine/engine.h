@@ -7,13 +7,14 @@
 #include <vector>
 
 #include "base/log.h"
+#include "base/pixel_type.h"
 #include "engine/augmentation.h"
 #include "engine/model_spec.h"
 
 namespace spot {
 
-/// Samples of a set of 8-bit images. Sample k of the batch is image indices[k]: rows x columns bytes at
-/// images + indices[k] * rows * columns. The network sees pixel / 255.
+/// Samples of a set of images. Sample k of the batch is image indices[k] of the set, each [row][column][channel] values
+/// of `type`, one image behind the other. They may lie at any address.
 struct BatchView {
   const std::uint8_t* images = nullptr;
   const std::uint8_t* labels = nullptr;  ///< may be null for prediction
@@ -21,9 +22,10 @@ struct BatchView {
   /// Images in the set, where that is known: every index is below it; else 0. A set that has labels, too, is known
   /// again by its addresses: it must stay as it is while there is an engine that saw it.
   std::size_t image_count = 0;
+  PixelType type = PixelType::kUint8;
 };
 
-/// One of several training steps that follow each other.
+/// One of several training steps that follow each other, on images of one type.
 struct TrainingStep {
   BatchView batch;
   float learning_rate = 0;

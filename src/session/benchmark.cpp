@@ -61,11 +61,13 @@ void measure_training(Session& session, double seconds, const StopCheck& stop, B
 
 void measure_evaluation(Session& session, double seconds, const StopCheck& stop, Benchmark& result) {
   const Clock& clock = session.clock();
+  // A sample takes as long whatever set it is of.
+  const Split split = session.dataset().test.count > 0 ? Split::kTest : Split::kTrain;
   const std::int64_t start = clock.monotonic_ns();
   std::int64_t now = start;
   std::uint64_t samples = 0;
   while (samples == 0 || to_seconds(now - start) < seconds) {
-    const auto evaluation = session.trainer().evaluate(Split::kTest, stop);
+    const auto evaluation = session.trainer().evaluate(split, stop);
     check_stop(stop, kWhat);
     samples += evaluation->samples;
     now = clock.monotonic_ns();
@@ -78,7 +80,7 @@ std::vector<OperatorTime> profile(Session& session) {
   std::vector<std::uint32_t> indices(
       std::min<std::size_t>(static_cast<std::size_t>(session.spec().batch_size), train.count));
   std::iota(indices.begin(), indices.end(), 0U);
-  return session.engine().profile({train.images.data(), train.labels.data(), indices}, kProfiledSteps);
+  return session.engine().profile(batch_of(train, indices), kProfiledSteps);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <numeric>
 #include <vector>
 
+#include "base/finite.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "session/options.h"
@@ -16,9 +17,6 @@ EngineSpec inference_spec(const Checkpoint& checkpoint, const Config& config) {
   const std::string origin =
       checkpoint.meta.run_id.empty() ? "the model" : cat("the model of run '", printable(checkpoint.meta.run_id), "'");
   EngineSpec spec = engine_spec(config, parse_complete_model(checkpoint.meta.model_json, origin));
-  if (spec.model.input.channels != 1) {
-    fail(Status::kUnsupported, cat(origin, " takes images of ", spec.model.input.channels, " channels, not grey ones"));
-  }
   spec.optimizer = {};  // without accumulators
   return spec;
 }
@@ -38,17 +36,34 @@ std::vector<float> Inference::read_state() const {
   return state;
 }
 
-void Inference::predict(std::span<const std::uint8_t> images, std::span<float> probabilities, const StopCheck& stop) {
-  const std::lock_guard lock(mutex_);
-  const auto pixels = static_cast<std::size_t>(spec_.model.input.size());
+std::size_t Inference::count_of(std::size_t bytes, PixelType type) const {
+  const Shape3& shape = spec_.model.input;
+  const std::size_t image = static_cast<std::size_t>(shape.size()) * size_of(type);
+  if (bytes % image == 0) return bytes / image;
+  fail(Status::kInvalidArgument,
+       cat("the images are ", bytes, " bytes, no multiple of the ", image, " of one: the model takes ", shape.height,
+           " x ", shape.width, " x ", shape.channels, " (rows, columns, channels)"));
+}
+
+void Inference::predict(std::span<const std::uint8_t> images, std::span<float> probabilities, const StopCheck& stop,
+                        PixelType type) {
   const auto classes = static_cast<std::size_t>(spec_.model.classes);
-  const std::size_t count = images.size() / pixels, most = static_cast<std::size_t>(spec_.batch_size);
+  const std::size_t count = count_of(images.size(), type), most = static_cast<std::size_t>(spec_.batch_size);
+  if (count > probabilities.size() / classes) {
+    fail(Status::kInvalidArgument, cat("there is room for ", probabilities.size(), " probabilities, where ", count,
+                                       " images of ", classes, " classes have more"));
+  }
+  if (type == PixelType::kFloat32 && !all_finite(std::as_bytes(images))) {
+    fail(Status::kData, "the images have a value that is infinite or no number");
+  }
+  const std::size_t image = count == 0 ? 0 : images.size() / count;
+  const std::lock_guard lock(mutex_);
   std::vector<std::uint32_t> indices;
   for (std::size_t first = 0; first < count; first += most) {
     check_stop(stop, "predicting");
     indices.resize(std::min(most, count - first));
     std::iota(indices.begin(), indices.end(), 0U);
-    const BatchView batch{images.data() + first * pixels, nullptr, indices, indices.size()};
+    const BatchView batch{images.data() + first * image, nullptr, indices, indices.size(), type};
     engine_->predict(batch, probabilities.subspan(first * classes, indices.size() * classes));
   }
 }

@@ -27,8 +27,14 @@ class Inference {
   /// A copy of the parameters and statistics, in the order of the engine's layout.
   [[nodiscard]] std::vector<float> read_state() const;
 
-  /// Class probabilities, [images][classes], of images, [images][rows][columns]. Throws kCancelled.
-  void predict(std::span<const std::uint8_t> images, std::span<float> probabilities, const StopCheck& stop);
+  /// How many images so many bytes are. Throws kInvalidArgument when it is no whole number.
+  [[nodiscard]] std::size_t count_of(std::size_t bytes, PixelType type) const;
+
+  /// Class probabilities, [images][classes], of images, [images][rows][columns][channels], given as their bytes. Throws
+  /// kInvalidArgument when these are no whole number of images or there is no room for the probabilities, kData for
+  /// floats that are not finite, kCancelled.
+  void predict(std::span<const std::uint8_t> images, std::span<float> probabilities, const StopCheck& stop,
+               PixelType type = PixelType::kUint8);
 
  private:
   EngineSpec spec_;

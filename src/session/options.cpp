@@ -103,7 +103,7 @@ Processors thread_choice(const Config& config) {
 }
 
 EngineSpec engine_spec(const Config& config, const Dataset& dataset) {
-  const Shape3 image{1, dataset.train.rows, dataset.train.columns};
+  const Shape3 image{dataset.train.channels, dataset.train.rows, dataset.train.columns};
   return engine_spec(config, load_model(config.text("model"), image, dataset.classes));
 }
 

@@ -168,6 +168,11 @@ void Run::begin() {
   last_save_ns_ = clock_.monotonic_ns();
   session_.log().info(cat(result_.resumed ? "resumed run " : "started run ", session_.run_id(), " at step ",
                           trainer_.step(), " of ", trainer_.total_steps()));
+  const Dataset& dataset = session_.dataset();
+  if (dataset.test.count == 0 && dataset.validation.count == 0) {
+    session_.log().info(
+        "the dataset has no test set: nothing is evaluated and keep_best keeps nothing, unless validation_size is set");
+  }
   if (!trainer_.observer().wants(EventKind::kRunBegin)) return;
   const std::string hash = session_.state_hash();
   trainer_.observer().tell({.kind = EventKind::kRunBegin,

@@ -62,14 +62,30 @@ std::unique_ptr<Engine> create(std::span<const Backend> backends, const std::str
 
 }  // namespace
 
-Session::Session(const Config& config, const Dataset* dataset, std::span<const Backend> backends, const Clock& clock,
+Session::Session(const Config& config, std::span<const Backend> backends, const Clock& clock, Log log,
+                 const StopCheck& stop)
+    : Session(
+          config, [&](const Volume& volume, const Log& told) { return open(config, volume, stop, told); }, backends,
+          clock, std::move(log), stop) {}
+
+Session::Session(const Config& config, Dataset dataset, std::span<const Backend> backends, const Clock& clock, Log log,
+                 const StopCheck& stop)
+    : Session(
+          config,
+          [&](const Volume&, const Log&) {
+            dataset.split_off_validation(static_cast<std::uint32_t>(config.integer("validation_size")));
+            return std::move(dataset);
+          },
+          backends, clock, std::move(log), stop) {}
+
+Session::Session(const Config& config, const OpenDataset& open, std::span<const Backend> backends, const Clock& clock,
                  Log log, const StopCheck& stop)
     : config_(config),
       clock_(clock),
       log_(std::move(log)),
       run_id_(choose_run_id(config, clock)),
       volume_(open_volume(config)),
-      dataset_(dataset != nullptr ? *dataset : open(config, volume_, stop, log_)),
+      dataset_(open(volume_, log_)),
       spec_(engine_spec(config, dataset_)),
       model_json_(model_to_json(spec_.model)),
       engine_(create(backends, config.text("device"), spec_, stop, log_)),

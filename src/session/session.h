@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -37,8 +38,11 @@ class Session {
  public:
   /// Opens the volume and the dataset and builds the engine at step 0. Writes no checkpoint, and glances at one only to
   /// learn what dataset "auto" was when its run began. `clock` must outlive it. Throws kCancelled when `stop` said so.
-  /// `dataset`, when not null, is taken in the place of the one that the key names.
-  Session(const Config& config, const Dataset* dataset, std::span<const Backend> backends, const Clock& clock, Log log,
+  Session(const Config& config, std::span<const Backend> backends, const Clock& clock, Log log,
+          const StopCheck& stop = {});
+  /// The same on a dataset that is there already, whatever the key `dataset` says; the key `validation_size` says how
+  /// it is split.
+  Session(const Config& config, Dataset dataset, std::span<const Backend> backends, const Clock& clock, Log log,
           const StopCheck& stop = {});
 
   [[nodiscard]] const Config& config() const { return config_; }
@@ -124,6 +128,11 @@ class Session {
   void report_saves();
 
  private:
+  /// Makes the dataset, for a run on that volume.
+  using OpenDataset = std::function<Dataset(const Volume& volume, const Log& log)>;
+  Session(const Config& config, const OpenDataset& open, std::span<const Backend> backends, const Clock& clock, Log log,
+          const StopCheck& stop);
+
   /// Before anything of a writer is done on the volume: whether a commit can keep what the key durability asks for.
   [[nodiscard]] CommitPromise rehearse() const;
   void count_reported(const std::vector<SaveOutcome>& outcomes);

@@ -48,9 +48,7 @@ std::span<const StepRecord> Trainer::train_some(std::uint64_t most) {
   group_began_ns_ = clock_.monotonic_ns();
   steps_.clear();
   for (std::uint64_t i = 0; i < count; ++i) {
-    steps_.push_back(
-        {{dataset_.train.images.data(), dataset_.train.labels.data(), sampler_.batch(step_ + i), dataset_.train.count},
-         plan_.schedule.rate(step_ + i)});
+    steps_.push_back({batch_of(dataset_.train, sampler_.batch(step_ + i)), plan_.schedule.rate(step_ + i)});
   }
   metrics_.resize(count);
   engine_.train_steps(steps_, step_, metrics_);
@@ -156,26 +154,23 @@ bool Trainer::evaluation_due() const {
 }
 
 bool Trainer::evaluate_position(const StopCheck& stop) {
-  Evaluation validation;
-  if (dataset_.validation.count > 0) {
-    const auto measured = measure(dataset_.validation, stop);
-    if (!measured) return false;
-    validation = *measured;
-  }
+  const auto validation = measure(dataset_.validation, stop);
+  if (!validation) return false;
   const auto test = measure(dataset_.test, stop);
   if (!test) return false;
 
+  const bool has_validation = dataset_.validation.count > 0, has_test = dataset_.test.count > 0;
   Event evaluation = event(EventKind::kEvaluation);
-  evaluation.validation_loss = validation.loss;
-  evaluation.validation_accuracy = validation.accuracy;
+  evaluation.validation_loss = validation->loss;
+  evaluation.validation_accuracy = validation->accuracy;
   evaluation.test_loss = test->loss;
   evaluation.test_accuracy = test->accuracy;
-  observer_.tell(evaluation);
-  check_finite(test->loss, "test loss", step_);
-  if (dataset_.validation.count > 0) check_finite(validation.loss, "validation loss", step_);
+  if (has_validation || has_test) observer_.tell(evaluation);
+  if (has_test) check_finite(test->loss, "test loss", step_);
+  if (has_validation) check_finite(validation->loss, "validation loss", step_);
   last_test_ = *test;
   evaluated_step_ = step_;
-  if (at_unrecorded_epoch_end()) record_epoch(validation, *test);
+  if (at_unrecorded_epoch_end()) record_epoch(*validation, *test);
   return true;
 }
 
@@ -212,7 +207,11 @@ const ImageSet& Trainer::set_of(Split split) const {
         fail(Status::kOrder, "there is no validation set: set validation_size to have one");
       }
       return dataset_.validation;
-    case Split::kTest: return dataset_.test;
+    case Split::kTest:
+      if (dataset_.test.count == 0) {
+        fail(Status::kOrder, "there is no test set: the dataset has none");
+      }
+      return dataset_.test;
   }
   fail(Status::kInvalidArgument, "there is no such split of the dataset");
 }
@@ -223,12 +222,13 @@ bool Trainer::for_each_batch(const ImageSet& set, const StopCheck& stop, const V
     if (stop && stop()) return false;
     indices_.resize(std::min(plan_.batch_size, set.count - first));
     std::iota(indices_.begin(), indices_.end(), first);
-    visit(BatchView{set.images.data(), set.labels.data(), indices_, set.count}, first);
+    visit(batch_of(set, indices_), first);
   }
   return true;
 }
 
 std::optional<Evaluation> Trainer::measure(const ImageSet& set, const StopCheck& stop) {
+  if (set.count == 0) return Evaluation{};
   EvaluationMetrics total;
   const bool complete = for_each_batch(set, stop, [&](const BatchView& batch, std::uint32_t) {
     const EvaluationMetrics part = engine_.evaluate(batch);
@@ -282,6 +282,12 @@ bool Trainer::count_confusion(Split split, const StopCheck& stop, std::span<std:
 }
 
 bool Trainer::predict(const ImageSet& images, const StopCheck& stop, std::span<float> probabilities) {
+  const ImageSet& shape = dataset_.train;
+  if (images.rows != shape.rows || images.columns != shape.columns || images.channels != shape.channels) {
+    fail(Status::kInvalidArgument,
+         cat("images of ", images.rows, " x ", images.columns, " x ", images.channels, ", where the dataset's are of ",
+             shape.rows, " x ", shape.columns, " x ", shape.channels, " (rows, columns, channels)"));
+  }
   const std::size_t classes = dataset_.classes;
   return for_each_batch(images, stop, [&](const BatchView& batch, std::uint32_t first) {
     engine_.predict(batch, probabilities.subspan(first * classes, batch.indices.size() * classes));
@@ -299,8 +305,14 @@ void Trainer::restore(TrainingPosition position, std::span<const float> state) {
   evaluated_step_ = UINT64_MAX;
   if (!history_.empty()) {
     last_test_ = {dataset_.test.count, history_.back().test_loss, history_.back().test_accuracy};
-    if (history_.back().step == step_ && std::isfinite(last_test_.loss)) evaluated_step_ = step_;
+    if (history_.back().step == step_ && is_evaluated(history_.back())) evaluated_step_ = step_;
   }
+}
+
+/// An epoch that steps asked for one by one passed is recorded without its evaluation.
+bool Trainer::is_evaluated(const EpochRecord& record) const {
+  if (dataset_.test.count > 0) return std::isfinite(record.test_loss);
+  return dataset_.validation.count == 0 || std::isfinite(record.validation_loss);
 }
 
 }  // namespace spot

@@ -28,6 +28,11 @@ struct TrainingPlan {
   bool stop_when_diverged = true;  ///< at a loss or gradient norm that is not finite; else warn once
 };
 
+/// Those images of the set.
+inline BatchView batch_of(const ImageSet& set, std::span<const std::uint32_t> indices) {
+  return {set.images.data(), set.labels.data(), indices, set.count, set.type};
+}
+
 /// Means over one split of the dataset.
 struct Evaluation {
   std::uint64_t samples = 0;
@@ -84,17 +89,19 @@ class Trainer {
   [[nodiscard]] bool evaluation_due() const;
   /// Every step is done and the last state is evaluated.
   [[nodiscard]] bool done() const { return step_ >= plan_.total_steps && !evaluation_due(); }
-  /// Does the evaluation that is due and, at an epoch's end, records the epoch. False when `stop`
-  /// said so: nothing has changed then. Throws kDiverged when a loss is not finite.
+  /// Does the evaluation that is due, on the validation and the test set where they are there, and, at an epoch's end,
+  /// records the epoch. False when `stop` said so: nothing has changed then. Throws kDiverged when a loss is not
+  /// finite.
   bool evaluate_position(const StopCheck& stop);
-  /// The last epoch's or run end's evaluation on the test set; NaN before the first.
+  /// The last epoch's or run end's evaluation on the test set; NaN before the first, and without a test set.
   [[nodiscard]] const Evaluation& last_test() const { return last_test_; }
 
   /// Nothing when `stop` said so. Throws kOrder for an empty split.
   std::optional<Evaluation> evaluate(Split split, const StopCheck& stop);
   /// Adds hits to counts[label * classes + prediction]; false when `stop` said so.
   bool count_confusion(Split split, const StopCheck& stop, std::span<std::uint64_t> counts);
-  /// Class probabilities, [count][classes], of any number of images; false when `stop` said so.
+  /// Class probabilities, [count][classes], of any number of images of the dataset's shape, of either type; false when
+  /// `stop` said so.
   bool predict(const ImageSet& images, const StopCheck& stop, std::span<float> probabilities);
 
   [[nodiscard]] TrainingPosition position() const { return {step_, steps_per_epoch(), running_, history_}; }
@@ -103,8 +110,10 @@ class Trainer {
 
  private:
   [[nodiscard]] bool at_unrecorded_epoch_end() const;
+  [[nodiscard]] bool is_evaluated(const EpochRecord& record) const;
   [[nodiscard]] const ImageSet& set_of(Split split) const;
   [[nodiscard]] Event event(EventKind kind) const;
+  /// NaN for an empty set.
   std::optional<Evaluation> measure(const ImageSet& set, const StopCheck& stop);
   /// Calls visit(BatchView, first sample) for each batch of the set, in order; false when `stop`
   /// said so.

@@ -235,7 +235,8 @@ TEST_CASE("any thread may look at a run, and ask it to save") {
   CHECK(spot_trainer_request_checkpoint(trainer.get(), nullptr) == SPOT_OK);
   while (saves == 0 && progress_of(trainer.get()).running == 1) std::this_thread::yield();
   const spot_progress progress = progress_of(trainer.get());
-  CHECK(info_of(trainer.get()).run_id == std::string("r1"));
+  const spot_trainer_info info = info_of(trainer.get());
+  CHECK(info.run_id == std::string("r1"));
   runner.join();
   CHECK(saves == 1);
   CHECK(progress.total_steps == 500);

@@ -1,6 +1,8 @@
 // Through the public header only: a model for prediction.
 
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <thread>
 #include <vector>
 
@@ -71,6 +73,63 @@ TEST_CASE("a model with default settings, used by several threads, predicts for 
   for (auto& result : results) threads.emplace_back([&] { result = trained.predicted_by(model.get()); });
   for (std::thread& thread : threads) thread.join();
   for (const auto& result : results) CHECK((result == results[0]));
+}
+
+TEST_CASE("an exported model, a volume and a checkpoint file predict the same") {
+  const Trained trained;
+  const std::string prefix = (trained.place / "net.v2").string();
+  call(spot_checkpoint_export, trained.checkpoint.get(), prefix.c_str());
+  auto info = sized<spot_checkpoint_info>();
+  call(spot_checkpoint_get_info, trained.checkpoint.get(), &info);
+  for (const std::string& path :
+       {prefix + ".json", prefix + ".safetensors", (trained.place / "v").string(), std::string(info.path)}) {
+    CAPTURE(path);
+    const Model model = make<Model>(spot_model_open, path.c_str(), nullptr, nullptr);
+    CHECK((trained.predicted_by(model.get()) == trained.probabilities));
+    auto of_model = sized<spot_model_info>();
+    call(spot_model_get_info, model.get(), &of_model);
+    CHECK(of_model.step == 5);
+    CHECK(std::string(of_model.run_id) == "r1");
+  }
+}
+
+TEST_CASE("an exported model that is damaged is refused with what is wrong") {
+  const Trained trained;
+  const std::string prefix = (trained.place / "net").string();
+  call(spot_checkpoint_export, trained.checkpoint.get(), prefix.c_str());
+  std::string file;
+  {
+    std::ifstream in(prefix + ".safetensors", std::ios::binary);
+    file.assign(std::istreambuf_iterator<char>(in), {});
+  }
+  const auto refused = [&](const std::string& bytes, const char* part) {
+    std::ofstream(prefix + ".safetensors", std::ios::binary) << bytes;
+    spot_model* model = nullptr;
+    ErrorSlot error;
+    const spot_status status = spot_model_open((prefix + ".json").c_str(), nullptr, nullptr, &model, error);
+    CAPTURE(error.message());
+    CHECK((status == SPOT_E_MODEL || status == SPOT_E_MISMATCH));
+    CHECK(model == nullptr);
+    CHECK(contains(error.message(), part));
+  };
+  const auto replaced = [&](const std::string& from, const std::string& to) {
+    std::string bytes = file;
+    const std::size_t at = bytes.find(from);
+    REQUIRE(at != std::string::npos);
+    return bytes.replace(at, from.size(), to);  // of the same length
+  };
+  refused("", "shorter than a header");
+  refused(file.substr(0, 100), "no end");
+  refused(std::string(8, '\xff') + file.substr(8), "no end");
+  refused(file.substr(0, file.size() - 4), "are not in the file");
+  refused(replaced("F32", "F64"), "not F32");
+  refused(replaced("\"shape\"", "\"Shape\""), "no shape");
+  refused(replaced("\"data_offsets\":[0", "\"data_offsets\":[9"), "are not in the file");
+  refused(replaced(".weight", ".wEight"), "no tensor");
+  refused(replaced("{", "["), "no JSON object");
+  std::filesystem::remove(prefix + ".safetensors");
+  spot_model* model = nullptr;
+  CHECK(spot_model_open((prefix + ".json").c_str(), nullptr, nullptr, &model, nullptr) == SPOT_E_NOT_FOUND);
 }
 
 TEST_CASE("a model refuses sizes that do not fit, and stops when cancelled") {

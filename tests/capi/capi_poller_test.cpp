@@ -75,7 +75,7 @@ std::int32_t play(void* user, const spot_event* event) {
 spot_run_result run(const Config& config, Script& script) {
   const Trainer trainer = make_trainer(config);
   ErrorSlot error;
-  check_ok(spot_trainer_set_callback(trainer.get(), SPOT_EVENT_ALL, play, &script, error), error);
+  check_ok(spot_trainer_set_callback(trainer.get(), SPOT_EVENT_ALL, play, &script, nullptr, error), error);
   auto result = sized<spot_run_result>();
   check_ok(spot_trainer_run(trainer.get(), script.poller, nullptr, &result, error), error);
   return result;

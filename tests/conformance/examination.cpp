@@ -64,15 +64,19 @@ void Examination::attempt(const std::string& property, const std::string& object
 }
 
 BatchView part_of(const small_problem::Problem& problem, std::size_t samples) {
-  return {problem.images.data(), problem.labels.data(), std::span(problem.indices).first(samples),
-          problem.labels.size()};
+  BatchView part = problem.view();
+  part.indices = part.indices.first(samples);
+  part.image_count = problem.labels.size();
+  return part;
 }
 
 void blank_background(small_problem::Problem& problem) {
   const auto width = static_cast<std::size_t>(problem.model.input.width);
   const auto height = static_cast<std::size_t>(problem.model.input.height);
+  const auto channels = static_cast<std::size_t>(problem.model.input.channels);
   for (std::size_t i = 0; i < problem.images.size(); ++i) {
-    if (i / width % height < height / 3 || i % width > width * 2 / 3) problem.images[i] = 0;
+    const std::size_t pixel = i / channels;
+    if (pixel / width % height < height / 3 || pixel % width > width * 2 / 3) problem.images[i] = 0;
   }
 }
 
@@ -84,7 +88,9 @@ std::vector<float> gradients_of(const Engine& engine) {
 
 std::vector<float> predict(Engine& engine, const BatchView& batch, std::int64_t classes) {
   std::vector<float> probabilities(batch.indices.size() * static_cast<std::size_t>(classes));
-  engine.predict({batch.images, nullptr, batch.indices, batch.image_count}, probabilities);
+  BatchView unlabelled = batch;
+  unlabelled.labels = nullptr;
+  engine.predict(unlabelled, probabilities);
   return probabilities;
 }
 

@@ -16,6 +16,7 @@ struct Network {
   std::uint32_t samples;
   bool decides = false;  ///< a ReLU or a maximum is in it
   AugmentationSpec augmentation = {};
+  bool floats = false;  ///< for images, from -1 to 2; else bytes
 };
 
 const Network kNetworks[] = {
@@ -109,6 +110,19 @@ const Network kNetworks[] = {
      6,
      false,
      {.shift = 2, .rotation = 45}},
+    {"conv2d, relu, max_pool on images of three channels",
+     R"({"type":"conv2d","filters":16,"kernel":3},{"type":"relu"},{"type":"max_pool","kernel":2},)",
+     {3, 12, 11},
+     7,
+     true},
+    {"images of floats", R"({"type":"conv2d","filters":8,"kernel":3},)", {1, 12, 11}, 13, false, {}, true},
+    {"images of floats, five channels, shifted and turned",
+     R"({"type":"conv2d","filters":8,"kernel":3,"stride":2},)",
+     {5, 9, 14},
+     6,
+     false,
+     {.shift = 2, .rotation = 45},
+     true},
 };
 
 /// A bias before batch normalisation has no gradient but rounding errors.
@@ -151,7 +165,8 @@ bool has(const Network& network, const char* type) {
 
 void examine(Examination& examination, const Network& network) {
   const char* flatten = has(network, "flatten") ? "" : R"({"type":"flatten"},)";
-  const Problem problem(cat(network.layers, flatten, R"({"type":"dense","units":5})"), network.input, network.samples);
+  Problem problem(cat(network.layers, flatten, R"({"type":"dense","units":5})"), network.input, network.samples);
+  if (network.floats) problem.take_floats();
   EngineSpec spec = small_problem::spec_of(problem, {});
   spec.augmentation = network.augmentation;
   Differences worst;

@@ -17,7 +17,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   try {
     const spot::IdxImages images = spot::read_idx_images(bytes, "fuzz", {});
-    if (images.pixels.view.size() != std::uint64_t{images.count} * images.rows * images.columns) __builtin_trap();
+    const spot::ImageShape& shape = images.shape;
+    const std::uint64_t values = std::uint64_t{shape.count} * shape.rows * shape.columns * shape.channels;
+    if (images.pixels.view.size() != values) __builtin_trap();
   } catch (const spot::Error&) {
   }
   try {

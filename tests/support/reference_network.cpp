@@ -169,7 +169,11 @@ class Network {
 double training_loss(const spot::ModelSpec& model, const spot::StateLayout& layout, std::span<const double> state,
                      const Batch& batch, std::uint64_t seed, std::uint64_t step) {
   Tensor values(batch.labels.size(), model.input);
-  values.values = batch.pixels;
+  auto pixel = batch.pixels.begin();
+  for (std::size_t n = 0; n < values.samples; ++n)
+    for (std::int64_t y = 0; y < model.input.height; ++y)
+      for (std::int64_t x = 0; x < model.input.width; ++x)
+        for (std::int64_t c = 0; c < model.input.channels; ++c) values.at(n, c, y, x) = *pixel++;
   const Network network(layout, state);
   for (std::size_t i = 0; i < model.layers.size(); ++i) {
     values = network.apply(model.layers[i], static_cast<std::uint32_t>(i), values, seed, step);

@@ -11,7 +11,7 @@
 /// no code with them but the model's description and the random words of dropout.
 namespace reference {
 
-/// One batch: pixels in [0, 1], [sample][row][column], and labels.
+/// One batch: values as the network sees them, [sample][row][column][channel], and labels.
 struct Batch {
   std::vector<double> pixels;
   std::vector<std::uint8_t> labels;

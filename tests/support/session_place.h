@@ -51,7 +51,7 @@ class Place {
 };
 
 inline std::unique_ptr<Session> open(const Config& config, Log log = {}, Backend backend = softmax_backend()) {
-  return std::make_unique<Session>(config, nullptr, std::span(&backend, 1), system_clock(), std::move(log));
+  return std::make_unique<Session>(config, std::span(&backend, 1), system_clock(), std::move(log));
 }
 
 inline std::unique_ptr<Poller> quiet_poller() {

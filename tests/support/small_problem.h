@@ -17,6 +17,7 @@ namespace small_problem {
 struct Problem {
   spot::ModelSpec model;
   std::vector<std::uint8_t> images, labels;
+  std::vector<float> floats;  ///< the images' values when not empty
   std::vector<std::uint32_t> indices;
   reference::Batch batch;
 
@@ -35,7 +36,17 @@ struct Problem {
     batch.labels = labels;
   }
 
-  [[nodiscard]] spot::BatchView view() const { return {images.data(), labels.data(), indices}; }
+  /// Takes floats from -1 to 2 for images.
+  void take_floats() {
+    spot::RandomStream random(98, spot::RandomPurpose::kSyntheticData);
+    floats.clear();
+    for (std::size_t i = 0; i < images.size(); ++i) floats.push_back(3 * random.next_uniform() - 1);
+    batch.pixels.assign(floats.begin(), floats.end());
+  }
+  [[nodiscard]] spot::BatchView view() const {
+    if (floats.empty()) return {images.data(), labels.data(), indices};
+    return {reinterpret_cast<const std::uint8_t*>(floats.data()), labels.data(), indices, 0, spot::PixelType::kFloat32};
+  }
 };
 
 inline spot::EngineSpec spec_of(const Problem& problem, const spot::OptimizerSpec& optimizer, int threads = 2) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <vector>
@@ -100,13 +101,20 @@ class SoftmaxEngine final : public Engine {
   }
 
  private:
+  float pixel(const BatchView& batch, std::uint32_t index, std::size_t p) const {
+    const std::size_t at = index * pixels_ + p;
+    if (batch.type == PixelType::kUint8) return static_cast<float>(batch.images[at]) / 255.0F;
+    float value;
+    std::memcpy(&value, batch.images + at * sizeof value, sizeof value);
+    return value;
+  }
+
   std::vector<float> probabilities(const BatchView& batch, std::uint32_t index) const {
-    const std::uint8_t* image = batch.images + index * pixels_;
     std::vector<float> result(classes_);
     for (std::size_t c = 0; c < classes_; ++c) {
       float logit = state_[pixels_ * classes_ + c];
       for (std::size_t p = 0; p < pixels_; ++p) {
-        logit += state_[c * pixels_ + p] * static_cast<float>(image[p]) / 255.0F;
+        logit += state_[c * pixels_ + p] * pixel(batch, index, p);
       }
       result[c] = logit;
     }
@@ -125,11 +133,10 @@ class SoftmaxEngine final : public Engine {
   }
 
   void add_gradient(const BatchView& batch, std::uint32_t index, const std::vector<float>& difference) {
-    const std::uint8_t* image = batch.images + index * pixels_;
     for (std::size_t c = 0; c < classes_; ++c) {
       gradients_[pixels_ * classes_ + c] += difference[c];
       for (std::size_t p = 0; p < pixels_; ++p) {
-        gradients_[c * pixels_ + p] += difference[c] * static_cast<float>(image[p]) / 255.0F;
+        gradients_[c * pixels_ + p] += difference[c] * pixel(batch, index, p);
       }
     }
   }

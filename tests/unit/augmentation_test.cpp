@@ -28,7 +28,7 @@ std::vector<std::uint8_t> image_of(std::size_t rows, std::size_t columns) {
 std::vector<float> moved(const std::vector<std::uint8_t>& image, std::size_t rows, std::size_t columns,
                          const ImageMove& move) {
   std::vector<float> values(rows * columns, -1);
-  ImageMover(rows, columns).move(image.data(), move, values.data());
+  ImageMover(1, rows, columns).move(image.data(), PixelType::kUint8, move, values.data());
   return values;
 }
 
@@ -133,7 +133,7 @@ TEST_CASE("augmented training is the same for any number of threads, and leaves 
 }
 
 TEST_CASE("a step trains on exactly the moved images, every channel of them") {
-  for (const std::int64_t channels : {1, 2}) {
+  for (const std::int64_t channels : {1, 2, 3}) {
     CAPTURE(channels);
     const Problem problem(kNetwork, {channels, 12, 12}, 21);
     EngineSpec spec = spec_of(problem, {});
@@ -142,12 +142,15 @@ TEST_CASE("a step trains on exactly the moved images, every channel of them") {
     const double loss = create_cpu_engine(spec, Log())->train_step(problem.view(), step, 0).loss;
 
     Problem moved_problem = problem;
+    const auto count = static_cast<std::size_t>(channels);
     for (std::size_t plane = 0; plane < problem.images.size() / 144; ++plane) {
-      const ImageMove move = move_of(spec.augmentation, spec.seed, step, plane / static_cast<std::size_t>(channels));
-      const auto first = problem.images.begin() + static_cast<std::ptrdiff_t>(plane * 144);
-      const auto values = moved({first, first + 144}, 12, 12, move);
+      const ImageMove move = move_of(spec.augmentation, spec.seed, step, plane / count);
+      const auto place = [&](std::size_t pixel) { return (plane / count * 144 + pixel) * count + plane % count; };
+      std::vector<std::uint8_t> image;
+      for (std::size_t i = 0; i < 144; ++i) image.push_back(problem.images[place(i)]);
+      const auto values = moved(image, 12, 12, move);
       for (std::size_t i = 0; i < 144; ++i) {
-        moved_problem.images[plane * 144 + i] = static_cast<std::uint8_t>(std::lround(values[i] * 255));
+        moved_problem.images[place(i)] = static_cast<std::uint8_t>(std::lround(values[i] * 255));
       }
     }
     spec.augmentation = {};

@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 
 #include "base/philox.h"
+#include "engine/cpu/kernels/background.h"
 #include "engine/cpu/kernels/dropout_bits.h"
 #include "engine/cpu/peak.h"
 #include "engine/cpu/reduction.h"
@@ -94,3 +95,32 @@ TEST_CASE("the measured peak is that of a machine of this century") {
   CHECK(peak < 1000);
 }
 #endif
+
+TEST_CASE("windows over an image are marked where every channel of it is zero, and nowhere else") {
+  RandomStream random(4, RandomPurpose::kSyntheticData);
+  for (const std::size_t channels : {1U, 3U}) {
+    for (const std::size_t field : {3U, 4U, 5U, 6U}) {
+      for (const std::size_t stride : {1U, 2U}) {
+        for (const std::size_t columns : {6U, 19U, 71U, 140U}) {
+          const std::size_t rows = 13;
+          const kernels::ImageWindows windows = {
+              channels, rows, columns, field, stride, (rows - field) / stride + 1, (columns - field) / stride + 1};
+          std::vector<float> image(channels * rows * columns);
+          for (float& pixel : image) pixel = random.next_below(30) == 0 ? -0.5F : 0.0F;
+          std::vector<std::uint8_t> found(windows.down * windows.across, 7), expected;
+          for (std::size_t window = 0; window < found.size(); ++window) {
+            bool empty = true;
+            for (std::size_t i = 0; i < channels * field * field; ++i) {
+              const std::size_t y = window / windows.across * stride + i / field % field;
+              const std::size_t x = window % windows.across * stride + i % field;
+              empty = empty && image[(i / field / field * rows + y) * columns + x] == 0;
+            }
+            expected.push_back(empty ? 1 : 0);
+          }
+          kernels::mark_empty_windows(windows, image.data(), found.data());
+          CHECK(found == expected);
+        }
+      }
+    }
+  }
+}

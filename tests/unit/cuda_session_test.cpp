@@ -50,7 +50,7 @@ class Place {
     config.set_integer("batch_size", 16);
     config.set_integer("epochs", 3);
     config.set_integer("checkpoint_seconds", 0);
-    Session session(config, nullptr, std::span(&backend, 1), system_clock(), Log());
+    Session session(config, std::span(&backend, 1), system_clock(), Log());
     CancelToken cancel;
     session.trainer().set_observer({UINT32_MAX, [&](const Event& event) {
                                       if (event.kind == EventKind::kRunBegin && begun_at) *begun_at = event.state_hash;

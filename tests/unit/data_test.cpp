@@ -124,16 +124,19 @@ TEST_CASE("an IDX file is read, and every lie of its header is caught by name") 
   CHECK(refusal("<html>").find("web page") != std::string::npos);
   CHECK(refusal("PK\3\4").find("zip archive") != std::string::npos);
   CHECK(refusal(std::string("\0\0\10\0", 4)).find("no dimensions") != std::string::npos);
-  CHECK(refusal(idx({2, 2, 2, 3}, std::string(24, 'x'))).find("channels, [2][2][2][3]") != std::string::npos);
+  CHECK(refusal(idx({2, 3, 8, 8}, std::string(384, 'x'))).find("[2][3][8][8], with the channels first") !=
+        std::string::npos);
+  CHECK(refusal(idx({2, 2, 2, 3, 1}, std::string(24, 'x'))).find("[2][2][2][3][1]") != std::string::npos);
   CHECK(refusal(idx({2, 4}, "abcdefgh")).find("[2][4]") != std::string::npos);
 }
 
 TEST_CASE("images of one channel and of any type are read when their values are pixels, else named") {
   const auto pixels = [](const std::string& bytes) {
     const IdxImages images = read_idx_images(bytes_of(bytes), "f", {});
-    CHECK(images.count == 2);
-    CHECK(images.rows == 1);
-    CHECK(images.columns == 2);
+    CHECK(images.shape.count == 2);
+    CHECK(images.shape.rows == 1);
+    CHECK(images.shape.columns == 2);
+    CHECK(images.shape.channels == 1);
     return std::vector<int>(images.pixels.view.begin(), images.pixels.view.end());
   };
   const std::vector<int> expected = {0, 1, 128, 255};
@@ -154,6 +157,28 @@ TEST_CASE("images of one channel and of any type are read when their values are 
         std::string::npos);
   CHECK_NOTHROW(read_idx_images(bytes_of(idx({2, 1, 2}, "abcd", 9)), "f", {}));
   CHECK(refusal(idx({2, 1, 2}, "abc\xff", 9)).find("value -1") != std::string::npos);
+}
+
+TEST_CASE("images of several channels have them last, in files as in memory") {
+  const IdxImages images = read_idx_images(bytes_of(idx({2, 4, 5, 3}, std::string(120, 'x'))), "f", {});
+  CHECK(images.shape.rows == 4);
+  CHECK(images.shape.columns == 5);
+  CHECK(images.shape.channels == 3);
+  const TemporaryDirectory folder;
+  const fs::path data = folder.path() / "d";
+  write_dataset(data);
+  write_file_atomically(data / "train-images-idx3-ubyte", idx({12, 1, 2, 3}, std::string(72, 'x')));
+  const std::string grey = open(data, folder.path()).fingerprint;
+  write_dataset(data);
+  CHECK(open(data, folder.path()).fingerprint == grey);
+  write_file_atomically(data / "train-images-idx3-ubyte", idx({12, 2, 3, 2}, std::string(144, 'x')));
+  CHECK(refusal_of([&] { open(data, folder.path()); }).find("2 x 3 x 2, test images") != std::string::npos);
+  write_file_atomically(data / "t10k-images-idx3-ubyte", idx({6, 2, 3, 2}, std::string(72, 'y')));
+  const Dataset dataset = open(data, folder.path(), 2);
+  CHECK(dataset.train.channels == 2);
+  CHECK(dataset.test.channels == 2);
+  CHECK(dataset.validation.images.data() == dataset.train.images.data() + 120);
+  CHECK(dataset.fingerprint != grey);
 }
 
 TEST_CASE("labels of any type are read, the first of QMNIST's eight columns too") {

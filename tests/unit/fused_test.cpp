@@ -175,8 +175,10 @@ constexpr Mode kModes[] = {Mode::kExact, Mode::kFast};
 Problem make_problem(const Pattern& pattern, std::uint32_t samples) {
   Problem problem(pattern.layers, pattern.input, samples);
   const auto width = static_cast<std::size_t>(pattern.input.width);
+  const auto channels = static_cast<std::size_t>(pattern.input.channels);
   for (std::size_t i = 0; i < problem.images.size(); ++i) {
-    const std::size_t column = i % width, row = i / width % static_cast<std::size_t>(pattern.input.height);
+    const std::size_t column = i / channels % width,
+                      row = i / channels / width % static_cast<std::size_t>(pattern.input.height);
     if (row < 7 || column > width / 2) problem.images[i] = 0;
   }
   return problem;

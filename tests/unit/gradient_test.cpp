@@ -86,6 +86,26 @@ TEST_CASE("gradients of convolutions agree, whatever kernel, stride, padding and
              {1, 7, 8}, 4);
 }
 
+TEST_CASE("gradients agree on images of several channels, of bytes and of floats") {
+  const std::string networks[] = {
+      R"({"type":"conv2d","filters":16,"kernel":3},{"type":"relu"},{"type":"max_pool","kernel":2},
+         {"type":"conv2d","filters":16,"kernel":3},{"type":"relu"})",
+      R"({"type":"conv2d","filters":6,"kernel":5,"padding":2},{"type":"max_pool","kernel":2},{"type":"relu"})",
+      R"({"type":"conv2d","filters":12,"kernel":3,"stride":2},{"type":"relu"})",
+      R"({"type":"conv2d","filters":5,"kernel":[2,3]},{"type":"batch_norm"},{"type":"relu"})",
+      R"({"type":"average_pool","kernel":2})"};
+  for (const std::string& network : networks) {
+    CAPTURE(network);
+    for (const std::int64_t channels : {1, 3, 6}) {
+      CAPTURE(channels);
+      Problem problem(network + kHead, {channels, 9, 10}, 5);
+      if (channels != 1) check_gradients(problem, true);
+      problem.take_floats();
+      check_gradients(problem, true);
+    }
+  }
+}
+
 TEST_CASE("gradients of pools agree, overlapping and padded ones too") {
   check_both(R"({"type":"conv2d","filters":16,"kernel":3},{"type":"relu"},{"type":"max_pool","kernel":2})" + kHead,
              {1, 8, 8}, 6);

@@ -63,6 +63,37 @@ bool equal(const EpochRecord& a, const EpochRecord& b) {
 
 }  // namespace
 
+TEST_CASE("without a test set nothing is tested, and a finished run that is restored is still finished") {
+  for (const std::uint32_t validation_size : {0U, 9U}) {
+    CAPTURE(validation_size);
+    Images images;
+    images.dataset.test = images.dataset.train.part(0, 0);
+    images.dataset.split_off_validation(validation_size);
+    Training training(images.dataset, 15);
+    int evaluations = 0;
+    training.trainer.set_observer({static_cast<std::uint32_t>(EventKind::kEvaluation), [&](const Event& event) {
+                                     ++evaluations;
+                                     CHECK(std::isnan(event.test_loss));
+                                     CHECK(std::isfinite(event.validation_loss));
+                                   }});
+    training.finish();
+    const bool validates = validation_size > 0;
+    CHECK(training.trainer.step() == 15);
+    CHECK(evaluations == (validates ? 3 : 0));
+    CHECK(std::isnan(training.trainer.last_test().loss));
+    REQUIRE(training.trainer.history().size() == 2);
+    CHECK(std::isnan(training.trainer.history()[0].test_accuracy));
+    CHECK(std::isfinite(training.trainer.history()[0].validation_accuracy) == validates);
+    CHECK(message_of(Status::kOrder, [&] { training.trainer.evaluate(Split::kTest, never); }) ==
+          "there is no test set: the dataset has none");
+    Training again(images.dataset, training.trainer.steps_per_epoch());
+    again.finish();
+    Training restored(images.dataset, training.trainer.steps_per_epoch());
+    restored.trainer.restore(again.trainer.position(), again.state());
+    CHECK(restored.trainer.done());
+  }
+}
+
 TEST_CASE("each schedule is the function of the step that its formula says") {
   Schedule schedule{.base_rate = 0.5, .total_steps = 100, .period_steps = 30, .gamma = 0.1};
   CHECK(schedule.rate(0) == 0.5F);
@@ -199,7 +230,7 @@ TEST_CASE("the observer hears the stages it asked for, in order, with their numb
   const Images images;
   Training training(images.dataset, 7);
   std::string heard;
-  const auto bit = [](Stage stage) { return 1U << static_cast<unsigned>(stage); };
+  const auto bit = [](EventKind kind) { return static_cast<std::uint32_t>(kind); };
   training.trainer.set_observer(
       {bit(EventKind::kEpochBegin) | bit(EventKind::kStep) | bit(EventKind::kEvaluation) | bit(EventKind::kEpochEnd),
        [&](const Event& event) {

@@ -2,24 +2,18 @@
 
 #include <algorithm>
 
-#include "base/simd.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "engine/cpu/image_planes.h"
 
 namespace spot {
-namespace {
-
-SPOT_SIMD void scale_pixels(const std::uint8_t* pixels, std::size_t size, float* values) {
-  for (std::size_t i = 0; i < size; ++i) values[i] = static_cast<float>(pixels[i]) / 255.0F;
-}
-
-}  // namespace
 
 BatchLoader::BatchLoader(const Shape3& image, const AugmentationSpec& augmentation, std::uint64_t seed,
                          std::size_t batch_size, int workers)
     : augmentation_(augmentation), seed_(seed), labels_(batch_size) {
   for (int worker = 0; augmentation.any() && worker < workers; ++worker) {
-    movers_.emplace_back(static_cast<std::size_t>(image.height), static_cast<std::size_t>(image.width));
+    movers_.emplace_back(static_cast<std::size_t>(image.channels), static_cast<std::size_t>(image.height),
+                         static_cast<std::size_t>(image.width));
   }
 }
 
@@ -32,19 +26,17 @@ void BatchLoader::check(const BatchView& batch) const {
 
 void BatchLoader::load(const BatchView& batch, const ShardTask& task, bool training, Edge& input) {
   const bool moves = training && augmentation_.any();
-  const std::size_t size = input.sample_size();
+  const std::size_t size = input.sample_size(), pixels = input.pixels();
   float* values = input.value(task);
   for (std::size_t i = 0; i < task.count; ++i) {
     const std::size_t sample = task.first + i;
     const std::size_t index = batch.indices[sample];
-    const std::uint8_t* pixels = batch.images + index * size;
+    const std::uint8_t* image = batch.images + index * size * size_of(batch.type);
     if (moves) {
-      const ImageMove move = move_of(augmentation_, seed_, task.step, sample);
-      for (std::size_t plane = 0; plane < size; plane += input.pixels()) {
-        movers_[static_cast<std::size_t>(task.worker)].move(pixels + plane, move, values + i * size + plane);
-      }
+      movers_[static_cast<std::size_t>(task.worker)].move(
+          image, batch.type, move_of(augmentation_, seed_, task.step, sample), values + i * size);
     } else {
-      scale_pixels(pixels, size, values + i * size);
+      to_planes(image, batch.type, size / pixels, pixels, values + i * size);
     }
     if (batch.labels != nullptr) labels_[sample] = batch.labels[index];
   }

@@ -18,7 +18,8 @@ class BatchLoader {
 
   /// Throws kInternal for a batch that is empty or too large.
   void check(const BatchView& batch) const;
-  /// The task's samples, pixels divided by 255; augmented when they are trained on. Fills up a whole shard with zeros.
+  /// The task's samples as the network sees them, channel by channel; augmented when they are trained on. Fills up a
+  /// whole shard with zeros.
   void load(const BatchView& batch, const ShardTask& task, bool training, Edge& input);
   /// Of the samples that were loaded, [sample of the batch].
   [[nodiscard]] const std::uint8_t* labels() const { return labels_.data(); }

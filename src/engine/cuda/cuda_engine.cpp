@@ -191,7 +191,7 @@ StepMetrics CudaEngine::train_step(const BatchView& batch, std::uint64_t step, f
 
 void CudaEngine::train_steps(std::span<const TrainingStep> steps, std::uint64_t first, std::span<StepMetrics> metrics) {
   check_state();
-  for (const TrainingStep& step : steps) feed_.check(step.batch);
+  feed_.check(steps);
   for (std::size_t begin = 0; begin < steps.size(); begin += StepFeed::kMostSteps) {
     const std::size_t count = std::min(StepFeed::kMostSteps, steps.size() - begin);
     const auto part = steps.subspan(begin, count);

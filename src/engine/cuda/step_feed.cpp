@@ -48,6 +48,13 @@ void StepFeed::check(const BatchView& batch) const {
   }
 }
 
+void StepFeed::check(std::span<const TrainingStep> steps) const {
+  for (const TrainingStep& step : steps) {
+    check(step.batch);
+    if (step.batch.type != steps.front().batch.type) fail(Status::kInternal, "steps on images of different types");
+  }
+}
+
 void StepFeed::begin(std::size_t steps) {
   steps_ = steps;
   ++run_;
@@ -60,6 +67,7 @@ StepInputs& StepFeed::put(std::size_t record, const BatchView& batch) {
   auto* indices = reinterpret_cast<std::uint32_t*>(host_record(record) + StepTable::kIndices);
   inputs = {};
   inputs.samples = static_cast<std::uint32_t>(batch.indices.size());
+  inputs.are_floats = batch.type == PixelType::kFloat32 ? 1 : 0;
   if (const ResidentSet* set = resident_set(batch)) {
     inputs.images = set->images.data();
     inputs.labels = set->labels.data();
@@ -89,16 +97,17 @@ void StepFeed::put_inference(std::size_t record, const BatchView& batch) {
 
 /// The set that a batch is of, brought onto the card when it is new; null for one that is not to stay there.
 const StepFeed::ResidentSet* StepFeed::resident_set(const BatchView& batch) {
-  const std::size_t bytes = batch.image_count * image_size_;
+  const std::size_t bytes = batch.image_count * image_bytes(batch.type);
   if (batch.image_count == 0 || batch.labels == nullptr || bytes > kLargestSet) return nullptr;
   const auto found = std::find_if(sets_.begin(), sets_.end(), [&](const ResidentSet& set) {
-    return set.host_images == batch.images && set.host_labels == batch.labels && set.count == batch.image_count;
+    return set.host_images == batch.images && set.host_labels == batch.labels && set.count == batch.image_count &&
+           set.type == batch.type;
   });
   if (found != sets_.end()) {
     found->run = run_;
     return found->labels.data() != nullptr ? &*found : nullptr;
   }
-  ResidentSet set = {batch.images, batch.labels, batch.image_count, {}, {}, run_};
+  ResidentSet set = {batch.images, batch.labels, batch.image_count, batch.type, {}, {}, run_};
   bool is_there = bring(set);
   while (!is_there && evict_idle()) is_there = bring(set);
   sets_.push_back(std::move(set));
@@ -107,7 +116,7 @@ const StepFeed::ResidentSet* StepFeed::resident_set(const BatchView& batch) {
 
 /// Brings a set onto the card, if there is room.
 bool StepFeed::bring(ResidentSet& set) {
-  const std::size_t bytes = set.count * image_size_;
+  const std::size_t bytes = set.count * image_bytes(set.type);
   try {
     DeviceBuffer<std::uint8_t> images(device_, bytes), labels(device_, set.count);
     set.images = std::move(images);
@@ -132,19 +141,26 @@ bool StepFeed::evict_idle() {
   return true;
 }
 
+/// Of one record. The images of the next one begin where floats may.
+std::size_t StepFeed::stage_size(PixelType type) const {
+  constexpr std::size_t kAlignment = 64;
+  return (batch_size_ * (image_bytes(type) + 1) + kAlignment - 1) / kAlignment * kAlignment;
+}
+
 /// The samples' images and labels behind one another, sent with the step.
 void StepFeed::stage(std::size_t record, const BatchView& batch, StepInputs& inputs, std::uint32_t* indices) {
-  if (!stage_ || stage_->card.size() < steps_ * stage_size()) {
+  const std::size_t image_size = image_bytes(batch.type), size = stage_size(batch.type);
+  if (!stage_ || stage_->card.size() < steps_ * size) {
     stage_.reset();
-    stage_.emplace(device_, steps_ * stage_size());
+    stage_.emplace(device_, steps_ * size);
   }
-  const std::size_t images = record * stage_size(), labels = images + batch_size_ * image_size_;
+  const std::size_t images = record * size, labels = images + batch_size_ * image_size;
   for (std::size_t i = 0; i < batch.indices.size(); ++i) {
     const std::size_t index = batch.indices[i];
-    std::memcpy(stage_->host.data() + images + i * image_size_, batch.images + index * image_size_, image_size_);
+    std::memcpy(stage_->host.data() + images + i * image_size, batch.images + index * image_size, image_size);
     if (batch.labels != nullptr) stage_->host.data()[labels + i] = batch.labels[index];
   }
-  device_.upload(stage_->card.data() + images, stage_->host.data() + images, stage_size(), Stream::kCompute);
+  device_.upload(stage_->card.data() + images, stage_->host.data() + images, size, Stream::kCompute);
   std::iota(indices, indices + batch.indices.size(), 0U);
   inputs.images = stage_->card.data() + images;
   inputs.labels = batch.labels != nullptr ? stage_->card.data() + labels : nullptr;

@@ -26,6 +26,8 @@ class StepFeed {
 
   /// Throws unless the batch is of 1 to batch_size samples.
   void check(const BatchView& batch) const;
+  /// The same for each step, which must be of one type of image.
+  void check(std::span<const TrainingStep> steps) const;
   /// Begins with the first record again; there will be `steps` of them.
   void begin(std::size_t steps);
   void put_training(std::size_t record, const TrainingStep& step, std::uint64_t number);
@@ -39,6 +41,7 @@ class StepFeed {
     const std::uint8_t* host_images;
     const std::uint8_t* host_labels;
     std::size_t count;
+    PixelType type;
     DeviceBuffer<std::uint8_t> images, labels;  ///< none where the card had no room
     std::uint64_t run = 0;                      ///< the last that used it
   };
@@ -54,7 +57,8 @@ class StepFeed {
   bool bring(ResidentSet& set);
   bool evict_idle();
   void stage(std::size_t record, const BatchView& batch, StepInputs& inputs, std::uint32_t* indices);
-  [[nodiscard]] std::size_t stage_size() const { return batch_size_ * (image_size_ + 1); }  // of one record
+  [[nodiscard]] std::size_t image_bytes(PixelType type) const { return image_size_ * size_of(type); }
+  [[nodiscard]] std::size_t stage_size(PixelType type) const;
   [[nodiscard]] std::byte* host_record(std::size_t record) const;
 
   Device& device_;

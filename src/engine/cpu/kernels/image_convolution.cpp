@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/cpu/kernels/background.h"
 #include "engine/cpu/kernels/targets.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -167,22 +168,14 @@ HWY_EXPORT(image_convolution_here);
 HWY_EXPORT(image_convolution_gradient_here);
 
 void mark_background(const ImageShape& shape, const float* image, std::uint8_t* background) {
-  const std::size_t across = shape.output_columns(), kernel = shape.kernel, stride = shape.stride;
-  std::fill_n(background, shape.output_pixels(), std::uint8_t{1});
-  for (std::size_t line = 0; line < shape.channels * shape.rows; ++line) {
-    const float* pixels = image + line * shape.columns;
-    // The outputs whose fields this line belongs to.
-    const std::size_t y = line % shape.rows;
-    const std::size_t top = y < kernel ? 0 : (y - kernel) / stride + 1;
-    const std::size_t bottom = std::min(y / stride + 1, shape.output_rows());
-    std::size_t zeros = 0;  // in a row, up to pixel x
-    for (std::size_t x = 0; x < shape.columns; ++x) {
-      zeros = pixels[x] == 0.0F ? zeros + 1 : 0;
-      if (x + 1 < kernel || zeros >= kernel || (x + 1 - kernel) % stride != 0) continue;
-      const std::size_t right = (x + 1 - kernel) / stride;
-      for (std::size_t down = top; down < bottom; ++down) background[down * across + right] = 0;
-    }
-  }
+  mark_empty_windows({.channels = shape.channels,
+                      .rows = shape.rows,
+                      .columns = shape.columns,
+                      .field = shape.kernel,
+                      .stride = shape.stride,
+                      .down = shape.output_rows(),
+                      .across = shape.output_columns()},
+                     image, background);
 }
 
 void image_convolution(const ImageShape& shape, const float* image, const std::uint8_t* background,

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/cpu/kernels/background.h"
 #include "engine/cpu/kernels/targets.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -187,26 +188,14 @@ HWY_EXPORT(pooled_image_gradient_here);
 
 void mark_background_windows(const PooledImageShape& shape, const float* image, std::uint8_t* background) {
   const ImageShape& s = shape.convolution;
-  const std::size_t across = shape.windows_across(), field = s.kernel + 1;
-  std::fill_n(background, shape.windows(), std::uint8_t{1});
-  for (std::size_t line = 0; line < s.channels * s.rows; ++line) {
-    const float* pixels = image + line * s.columns;
-    const float* end = pixels + s.columns;
-    const auto is_set = [](float pixel) { return pixel != 0.0F; };
-    const float* first = std::find_if(pixels, end, is_set);
-    if (first == end) continue;
-    // Every window that reaches this line and holds one of its pixels that are not zero.
-    const std::size_t y = line % s.rows;
-    const std::size_t top = y < field ? 0 : (y - field + 2) / 2, bottom = std::min(y / 2 + 1, shape.windows_down());
-    for (const float* pixel = first; pixel != end; ++pixel) {
-      if (!is_set(*pixel)) continue;
-      const auto x = static_cast<std::size_t>(pixel - pixels);
-      const std::size_t left = x < field ? 0 : (x - field + 2) / 2, right = std::min(x / 2 + 1, across);
-      for (std::size_t down = top; down < bottom; ++down) {
-        for (std::size_t a = left; a < right; ++a) background[down * across + a] = 0;
-      }
-    }
-  }
+  mark_empty_windows({.channels = s.channels,
+                      .rows = s.rows,
+                      .columns = s.columns,
+                      .field = s.kernel + 1,
+                      .stride = 2,
+                      .down = shape.windows_down(),
+                      .across = shape.windows_across()},
+                     image, background);
 }
 
 void pooled_image(const PooledImageShape& shape, const float* image, const std::uint8_t* background,

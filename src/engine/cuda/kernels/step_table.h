@@ -10,11 +10,12 @@ namespace spot::cuda {
 
 /// What is different from one step to the next, beside the samples.
 struct StepInputs {
-  const std::uint8_t* images;  ///< of the set, on the card
+  const std::uint8_t* images;  ///< of the set, on the card; of floats they begin at a multiple of 4
   const std::uint8_t* labels;
   std::uint64_t step;  ///< steps done before
   std::uint32_t samples;
   std::uint32_t moves_images;  ///< whether the samples' moves count
+  std::uint32_t are_floats;    ///< else the images are bytes
   float learning_rate;
   float first_correction;   ///< Adam's 1 - beta1^t
   float second_correction;  ///< and 1 / sqrt(1 - beta2^t)
