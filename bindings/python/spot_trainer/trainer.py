@@ -8,7 +8,7 @@ import os
 import threading
 from contextlib import contextmanager
 from ctypes import byref, c_size_t, c_uint64, c_void_p, create_string_buffer, string_at
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Optional, TextIO, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, Generator, Iterator, List, Optional, TextIO, Union
 
 from . import _abi, _bar
 from ._arrays import Input, numpy
@@ -140,7 +140,7 @@ class Trainer(HasTensors):
         poller: Optional[Poller] = None,
         cancel: Optional[Cancel] = None,
         events: int = EventKind.ALL,
-    ) -> Iterator[Event]:
+    ) -> Generator[Event, None, None]:
         """`run()` as a loop over its events (EventKind, combined with |):
 
             for event in trainer.events(poller, events=EventKind.STEP | EventKind.RUN_END):

@@ -433,7 +433,7 @@ class People(TestCase):
         os.close(leader)
         text = seen.decode()
         self.assertRegex(text, r"\r\[#* *\] +\d+% step \d+/240 epoch \d+ loss [\d.]+ ")
-        self.assertRegex(text, r"\r *\rdone at step 240\r\n$")
+        self.assertRegex(text, r"(\r *\r|\n)done at step 240\r\n$")
 
     def test_a_terminal_that_is_gone(self) -> None:
         file = io.StringIO()
