@@ -6,6 +6,7 @@
 #include <csignal>
 #include <exception>
 #include <memory>
+#include <unistd.h>
 
 #include <curl/curl.h>
 
@@ -25,6 +26,23 @@ void initialise_libcurl() {
   // Once a process, and never undone: other parts of the host may use libcurl too.
   static const CURLcode code = curl_global_init(CURL_GLOBAL_DEFAULT);
   if (code != CURLE_OK) fail(Status::kInternal, "libcurl cannot be initialised");
+}
+
+/// Where this machine's trusted certificates lie when they are not where libcurl was built to look: one that a Python
+/// wheel carries was built on another distribution. Null: libcurl knows the place, or none is known.
+const char* certificates(CURL* easy) {
+  static const char* const found = [easy]() -> const char* {
+    char* built_in = nullptr;
+    if (curl_easy_getinfo(easy, CURLINFO_CAINFO, &built_in) != CURLE_OK || built_in == nullptr) return nullptr;
+    if (access(built_in, R_OK) == 0) return nullptr;
+    // Of Debian and its kin; of Fedora's; of SUSE's; of Alpine and Arch.
+    for (const char* place : {"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
+                              "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"}) {
+      if (access(place, R_OK) == 0) return place;
+    }
+    return nullptr;
+  }();
+  return found;
 }
 
 using HeaderList = std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)>;
@@ -163,6 +181,7 @@ void HttpClient::Impl::configure(const HttpRequest& request, Exchange& exchange,
   error_text[0] = '\0';
   set(CURLOPT_ERRORBUFFER, error_text.data());
   set(CURLOPT_NOSIGNAL, 1L);
+  if (const char* place = certificates(easy.get()); place != nullptr) set(CURLOPT_CAINFO, place);
   // A name that is still being resolved must not hold up a cancelled or timed-out exchange.
   set(CURLOPT_QUICK_EXIT, 1L);
   set(CURLOPT_URL, request.url.c_str());

@@ -1,0 +1,73 @@
+#!/usr/bin/env python3
+"""Trains on a volume until it is done or the machine is taken away. Start it again with the same words to go on.
+
+    agent.py VOLUME [KEY=VALUE ...]
+
+Progress goes to stderr, one line of JSON to stdout. Exit code: 0 done, 75 stopped with a durable checkpoint, 76 without
+one, 1 it failed.
+"""
+
+import json
+import signal
+import sys
+from types import FrameType
+from typing import List, Optional
+
+import spot_trainer as spot
+
+
+def stop(number: int, frame: Optional[FrameType]) -> None:
+    """SIGTERM ends the run as Ctrl-C does."""
+    raise KeyboardInterrupt
+
+
+def show(event: spot.Event) -> None:
+    if event.kind == spot.EventKind.STEP:
+        if event.step % 10 == 0:
+            print(f"step {event.step} loss {event.loss:.4f}", file=sys.stderr, flush=True)
+    elif event.kind == spot.EventKind.NOTICE:
+        print(f"notice from {event.source}: {event.detail}", file=sys.stderr, flush=True)
+
+
+def train(volume: str, settings: List[str]) -> Optional[spot.RunResult]:
+    config = spot.Config(volume=volume)
+    for setting in settings:
+        key, _, value = setting.partition("=")
+        config[key] = value
+    with spot.Poller(config) as poller, spot.Trainer(config) as trainer:
+        trainer.set_callback(show, spot.EventKind.STEP | spot.EventKind.NOTICE)
+        try:
+            return trainer.run(poller)
+        except KeyboardInterrupt:
+            return trainer.last_result
+
+
+def main(arguments: List[str]) -> int:
+    if not arguments:
+        print("usage: agent.py VOLUME [KEY=VALUE ...]", file=sys.stderr)
+        return 1
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        result = train(arguments[0], arguments[1:])
+    except spot.SpotError as error:
+        print(f"agent.py: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:  # before there was a run
+        result = None
+    if result is None:
+        print(json.dumps({"reason": "cancelled", "step": 0, "durable": True, "state_hash": ""}))
+        return 75
+    answer = {
+        "reason": result.reason.name.lower(),
+        "step": result.step,
+        "durable": result.durable,
+        "state_hash": result.state_hash,
+    }
+    print(json.dumps(answer))
+    if result.reason == spot.RunReason.DONE:
+        return 0
+    return 75 if result.durable else 76
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

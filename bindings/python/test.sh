@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Checks the types, and runs the tests against the library of a build: test.sh BUILD_DIR. Exit code 77: no Python.
+# Debian: python3 python3-numpy; mypy and python3-torch where they are.
+set -euo pipefail
+
+library=$(find "$(realpath "${1:?usage: test.sh BUILD_DIR}")" -name 'libspot_trainer.so.1' | head -n 1)
+[ -n "$library" ] || { echo "there is no libspot_trainer.so.1 in $1: build it first" >&2; exit 1; }
+cd "$(dirname "$0")"
+
+# The distribution's, which its packages are for, before any other.
+python=/usr/bin/python3
+[ -x $python ] || python=$(command -v python3) || { echo "skipped: there is no python3"; exit 77; }
+$python -c 'import sys; sys.exit(sys.version_info < (3, 9))' || { echo "skipped: $python is older than 3.9"; exit 77; }
+
+export SPOT_TRAINER_LIBRARY=$library PYTHONPATH=$PWD PYTHONDONTWRITEBYTECODE=1
+if $python -c 'import mypy, numpy' 2>/dev/null; then
+  $python -m mypy --strict --python-version 3.9 --cache-dir=/dev/null spot_trainer examples/*.py
+else
+  echo "mypy or numpy is missing: types are not checked"
+fi
+cd tests
+exec $python -X dev -W error -m unittest

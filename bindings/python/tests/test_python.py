@@ -1,0 +1,468 @@
+"""What people expect of a Python library: signals, threads, generators, the end of the interpreter, arrays."""
+
+from __future__ import annotations
+
+import array
+import io
+import math
+import os
+import pty
+import re
+import signal
+import sys
+import threading
+import time
+import unittest
+from typing import Any, Callable, List
+
+import spot_trainer as spot
+from support import EXAMPLES, HERE, TestCase, agent, at_step, finished, images, labels, python
+
+LONG = 1_000_000  # steps that no test waits for
+
+try:
+    import numpy
+except ImportError:
+    numpy = None  # type: ignore[assignment]
+
+with_numpy = unittest.skipIf(numpy is None, "there is no NumPy")
+
+
+class Signals(TestCase):
+    def kill_at(self, step: int, number: int = signal.SIGINT, times: int = 1) -> Callable[[spot.Event], Any]:
+        def kill() -> None:
+            for _ in range(times):
+                os.kill(os.getpid(), number)
+
+        return at_step(step, kill)
+
+    def handle(self, number: int, handler: Any) -> None:
+        self.addCleanup(signal.signal, number, signal.signal(number, handler))
+
+    def test_the_host_s_own_handler_decides(self) -> None:
+        seen: List[int] = []
+        self.handle(signal.SIGUSR1, lambda number, frame: seen.append(number))
+        trainer = self.trainer(steps=20)
+        trainer.set_callback(self.kill_at(5, signal.SIGUSR1), spot.EventKind.STEP)
+        self.assertEqual(trainer.run().reason, spot.RunReason.DONE)
+        self.assertEqual(seen, [signal.SIGUSR1])
+
+    def test_whatever_a_handler_raises_saves(self) -> None:
+        self.handle(signal.SIGTERM, lambda number, frame: sys.exit(9))
+        trainer = self.trainer(steps=LONG)
+        trainer.set_callback(self.kill_at(5, signal.SIGTERM), spot.EventKind.STEP)
+        with self.assertRaises(SystemExit):
+            trainer.run()
+        assert trainer.last_result is not None
+        self.assertTrue(trainer.last_result.durable)
+
+    def test_ctrl_c_in_every_long_call(self) -> None:
+        trainer = self.trainer()
+        poller = spot.Poller(self.config())
+        queue = spot.LogQueue()
+        calls: List[Callable[[], Any]] = [
+            lambda: trainer.step(LONG),
+            poller.wait,
+            lambda: list(poller.notices()),
+            queue.next,
+            lambda: spot.benchmark(self.config(), self.data, seconds=300),
+        ]
+        for each in calls:
+            timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+            timer.start()
+            began = time.monotonic()
+            with self.assertRaises(KeyboardInterrupt):
+                each()
+            timer.join()
+            self.assertLess(time.monotonic() - began, 10)
+        self.assertGreater(trainer.info().step, 0)
+
+    def test_many_ctrl_c_change_nothing(self) -> None:
+        trainer = self.trainer(steps=LONG)
+        over = threading.Event()
+
+        def pester() -> None:
+            while not over.is_set():
+                if trainer.progress().step > 5:
+                    os.kill(os.getpid(), signal.SIGUSR1)
+                time.sleep(0.0003)
+
+        def handler(number: int, frame: Any) -> None:
+            if not over.is_set():
+                raise KeyboardInterrupt
+
+        self.handle(signal.SIGUSR1, handler)
+        thread = threading.Thread(target=pester)
+        thread.start()
+        try:
+            with self.assertRaises(KeyboardInterrupt):
+                try:
+                    trainer.run()
+                finally:
+                    over.set()
+        finally:
+            over.set()
+            thread.join()
+        deadline = time.monotonic() + 10
+        while trainer.last_result is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert trainer.last_result is not None
+        self.assertTrue(trainer.last_result.durable)
+
+    def test_the_agent_stops_in_time(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with self.subTest(number):
+                settings = ["dataset=synthetic", "model=mlp", "batch_size=16", "metadata=none", f"steps={LONG}"]
+                process = agent(self.volume, *settings)
+                assert process.stderr is not None
+                process.stderr.readline()
+                process.send_signal(number)
+                code, out, err = finished(process)
+                self.assertEqual(code, 75, err)
+                self.assertRegex(out, '"reason": "cancelled".*"durable": true')
+
+
+class Callbacks(TestCase):
+    def test_on_the_thread_that_calls(self) -> None:
+        threads = set()
+        trainer = self.trainer(steps=5)
+        trainer.set_callback(lambda event: threads.add(threading.get_ident()))
+        trainer.run()
+        self.assertEqual(threads, {threading.get_ident()})
+
+        threads.clear()
+        idents = []
+        trainer.close()
+        trainer = self.trainer(steps=9)
+
+        def work() -> None:
+            idents.append(threading.get_ident())
+            trainer.set_callback(lambda event: threads.add(threading.get_ident()))
+            trainer.run()
+
+        worker = threading.Thread(target=work)
+        worker.start()
+        worker.join()
+        self.assertEqual(threads, set(idents))
+
+    def test_an_exception_saves_and_passes(self) -> None:
+        for on_main_thread in (True, False):
+            with self.subTest(on_main_thread):
+                trainer = self.trainer(volume=self.new_volume(str(on_main_thread)), steps=LONG)
+                raised: List[BaseException] = []
+
+                def work() -> None:
+                    trainer.set_callback(at_step(4, lambda: 1 // 0), spot.EventKind.STEP)
+                    try:
+                        trainer.run()
+                    except ZeroDivisionError as error:
+                        raised.append(error)
+
+                if on_main_thread:
+                    work()
+                else:
+                    thread = threading.Thread(target=work)
+                    thread.start()
+                    thread.join()
+                self.assertEqual(len(raised), 1)
+                assert trainer.last_result is not None
+                self.assertTrue(trainer.last_result.durable)
+                self.assertEqual(trainer.info().step, 4)
+
+    def test_fail(self) -> None:
+        trainer = self.trainer(steps=LONG)
+        trainer.set_callback(at_step(4, lambda: spot.Answer.FAIL), spot.EventKind.STEP)
+        with self.assertRaises(spot.CallbackError):
+            trainer.run()
+        self.assertIsNone(trainer.last_result)
+        with self.assertRaises(spot.CallbackError) as failed:
+            trainer.set_callback(at_step(6, lambda: spot.Answer.FAIL), spot.EventKind.STEP)
+            trainer.step(10)
+        assert failed.exception.metrics is not None
+        self.assertEqual(failed.exception.metrics.steps, 2)
+
+    def test_events_in_order(self) -> None:
+        trainer = self.trainer(steps=21)
+        kinds = [event.kind for event in trainer.events()]
+        self.assertEqual(kinds[0], spot.EventKind.RUN_BEGIN)
+        self.assertEqual(kinds[-1], spot.EventKind.RUN_END)
+        self.assertEqual(kinds.count(spot.EventKind.STEP), 21)
+        self.assertIn(spot.EventKind.EPOCH_END, kinds)
+        assert trainer.last_result is not None
+        self.assertEqual(trainer.last_result.reason, spot.RunReason.DONE)
+
+    def test_leaving_the_loop_saves(self) -> None:
+        trainer = self.trainer(steps=LONG)
+        for event in trainer.events(events=spot.EventKind.STEP):
+            if event.step == 3:
+                with self.assertRaises(spot.BusyError):
+                    trainer.step()
+                with self.assertRaises(spot.BusyError):
+                    trainer.state_hash()
+                self.assertEqual(trainer.info().step, 3)
+                break
+        assert trainer.last_result is not None
+        self.assertEqual((trainer.last_result.durable, trainer.last_result.step), (True, 3))
+        with self.assertRaises(OverflowError):
+            for event in trainer.events(events=spot.EventKind.STEP):
+                raise OverflowError
+        self.assertEqual(trainer.last_result.step, 4)
+
+    def test_request_checkpoint(self) -> None:
+        trainer = self.trainer(steps=20)
+        with self.assertRaises(spot.OrderError):
+            trainer.request_checkpoint()
+        saved = [
+            event.save_reason
+            for event in trainer.events()
+            if (event.kind == spot.EventKind.STEP and event.step == 3 and trainer.request_checkpoint())
+            or event.kind == spot.EventKind.CHECKPOINT
+        ]
+        self.assertIn(spot.SaveReason.REQUEST, saved)
+
+
+class EndOfTheProcess(TestCase):
+    SETUP = """
+import os, sys, threading, time
+import spot_trainer as spot
+from support import dataset
+config = spot.Config(volume=sys.argv[1], model="mlp", batch_size=16, metadata="none", steps=1000000)
+trainer = spot.Trainer(config, dataset())
+"""
+
+    def run_script(self, script: str, expected: int = 0) -> str:
+        code, out, err = finished(python("-c", self.SETUP + script, self.volume))
+        self.assertEqual((code, err), (expected, ""))
+        return out
+
+    def test_daemon_threads(self) -> None:
+        for _ in range(5):
+            self.run_script(
+                """
+begun = threading.Event()
+trainer.set_callback(lambda event: begun.set(), spot.EventKind.STEP)
+model = spot.Model.open_trainer(trainer)
+image = bytes(784)
+def predict():
+    while True: model.predict(image)
+poller = spot.Poller(config)
+for work in (trainer.run, predict, predict, poller.wait):
+    threading.Thread(target=work, daemon=True).start()
+begun.wait()
+"""
+            )
+
+    def test_a_loop_in_the_middle_is_saved(self) -> None:
+        self.run_script("events = trainer.events(events=spot.EventKind.STEP)\nnext(events), next(events)\n")
+        self.assertGreaterEqual(spot.Checkpoint.open(self.volume).info().step, 2)
+
+    def test_everything_still_open(self) -> None:
+        script = """
+poller = spot.Poller(config); cancel = spot.Cancel(); queue = spot.LogQueue(); trainer.step(2)
+trainer.cycle = trainer; model = spot.Model.open_trainer(trainer); trainer.checkpoint()
+"""
+        self.run_script(script)
+
+    def test_logging_to_the_last(self) -> None:
+        script = """
+import logging
+logging.basicConfig(level=logging.INFO, stream=sys.stdout)
+trainer.step(1); trainer.checkpoint()
+"""
+        self.assertIn("is durable", self.run_script(script))
+
+    def test_atexit(self) -> None:
+        self.run_script("import atexit; atexit.register(trainer.checkpoint); trainer.step(3)")
+        self.assertEqual(spot.Checkpoint.open(self.volume).info().step, 3)
+
+    def test_fork(self) -> None:
+        script = """
+child = os.fork()
+if child == 0:
+    try: trainer.step()
+    except spot.ForkedError: pass
+    with spot.Trainer(spot.Config(model="mlp", batch_size=16, metadata="none"), dataset()) as own: own.step(2)
+    sys.exit(0)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+        code, _, err = finished(python("-W", "ignore::DeprecationWarning", "-c", self.SETUP + script, self.volume))
+        self.assertEqual((code, err), (0, ""))
+
+
+class Arrays(TestCase):
+    @with_numpy
+    def test_numpy_in_without_a_copy(self) -> None:
+        pixels = numpy.asarray(images(320))
+        references = sys.getrefcount(pixels)
+        data = spot.Dataset.from_arrays(pixels[..., 0], numpy.arange(320) % 10, name="formula")
+        self.assertGreater(sys.getrefcount(pixels), references)
+        data.close()
+        self.assertEqual(sys.getrefcount(pixels), references)
+        pixels.flags.writeable = False
+        with spot.Dataset.from_arrays(pixels, numpy.arange(320)[:, None] % 10) as read_only:
+            self.assertEqual(read_only.info().fingerprint, self.fingerprint_without_tests())
+        with self.assertRaisesRegex(spot.InvalidArgumentError, "train_images has gaps.*ascontiguousarray"):
+            spot.Dataset.from_arrays(pixels[:, ::2], numpy.arange(320) % 10)
+        with self.assertRaisesRegex(ValueError, r"float64.*astype\('float32'\)"):
+            spot.Dataset.from_arrays(pixels / 255, numpy.arange(320) % 10)
+
+    def fingerprint_without_tests(self) -> str:
+        return spot.Dataset.from_arrays(images(320), labels(320)).info().fingerprint
+
+    @with_numpy
+    def test_tensors(self) -> None:
+        trainer = self.trainer()
+        name = trainer.tensors()[0].name
+        values = trainer.read_tensor(name)
+        self.assertEqual((values.shape, values.dtype), (trainer.tensors()[0].shape, numpy.float32))
+        trainer.write_tensor(name, values * 2)
+        out = numpy.empty(values.size, dtype="float32")
+        self.assertIs(trainer.read_tensor(name, out=out), out)
+        numpy.testing.assert_array_equal(out, values.ravel() * 2)
+        everything = trainer.read_tensor()
+        self.assertEqual(everything.shape, (trainer.info().state_size,))
+        numpy.testing.assert_array_equal(everything[: values.size], out)
+        self.assertEqual(trainer.confusion().sum(), 64)
+        self.assertEqual(trainer.statistics()[0]["name"], name)
+
+    def test_without_numpy(self) -> None:
+        script = """
+import sys; sys.modules["numpy"] = None
+from test_python import *
+numpy = None
+trainer = spot.Trainer(spot.Config(model="mlp", batch_size=16, metadata="none"), spot.Dataset.from_arrays(
+    memoryview(images(32).tobytes()).cast("B", shape=[32, 28, 28, 1]), bytes(i % 10 for i in range(32))))
+trainer.step(3)
+tensor = trainer.read_tensor("dense1.weight")
+assert tensor.shape == (512, 784) and tensor.format == "f" and tensor[511, 783] != 0
+trainer.write_tensor("dense1.weight", tensor)
+probabilities = spot.Model.open_trainer(trainer).predict(bytes(784 * 2))
+assert probabilities.shape == (2, 10) and abs(sum(probabilities[1, i] for i in range(10)) - 1) < 1e-5
+assert sum(map(sum, trainer.confusion(spot.Split.TRAIN))) == 32
+"""
+        code, _, err = finished(python("-c", script))
+        self.assertEqual((code, err), (0, ""))
+
+    def test_beside_torch(self) -> None:
+        code = """
+import sys
+for name in sys.argv[1:]: __import__(name)
+import torch
+import spot_trainer as spot
+from support import images, labels
+torch.nn.Conv2d(1, 8, 3)(torch.rand(4, 1, 28, 28)).sum().backward()
+data = spot.Dataset.from_arrays(torch.frombuffer(images(320), dtype=torch.uint8).reshape(320, 28, 28), labels(320))
+trainer = spot.Trainer(spot.Config(model="light-cnn", batch_size=16, metadata="none"), data)
+trainer.step(5)
+torch.nn.Conv2d(1, 8, 3)(torch.rand(4, 1, 28, 28)).sum().backward()
+print(trainer.state_hash())
+"""
+        script = os.path.join(self.folder, "beside.py")
+        with open(script, "w") as file:
+            file.write(code)
+        first, out, err = finished(python("-W", "ignore", "-c", "import torch"))
+        if first != 0:
+            self.skipTest("there is no PyTorch")
+        hashes = set()
+        for order in (("torch", "spot_trainer"), ("spot_trainer", "torch")):
+            first, out, err = finished(python("-W", "ignore", script, *order), 300)
+            self.assertEqual(first, 0, err)
+            hashes.add(out)
+        data = spot.Dataset.from_arrays(images(320), labels(320))
+        alone = spot.Trainer(spot.Config(model="light-cnn", batch_size=16, metadata="none"), data)
+        alone.step(5)
+        self.assertEqual(hashes, {alone.state_hash() + "\n"})
+
+
+class Configuration(TestCase):
+    def test_is_like_a_dict(self) -> None:
+        config = spot.Config({"epochs": 3}, learning_rate=0.05, nesterov=True, volume=self.volume)
+        self.assertEqual((config["epochs"], config["learning_rate"], config["nesterov"]), (3, 0.05, True))
+        self.assertEqual((config["volume"], config["seed"]), (self.volume, 1))
+        self.assertIs(type(config["learning_rate"]), float)
+        del config["epochs"]
+        self.assertEqual(config["epochs"], 12)
+        self.assertEqual(set(dict(config)), {key["name"] for key in spot.describe()})
+        copy = config.copy()
+        copy["learning_rate"] = "1e-3"
+        self.assertEqual((copy["learning_rate"], config["learning_rate"]), (0.001, 0.05))
+        self.assertIn("'nesterov': True", repr(config))
+        self.assertNotIn("epochs", repr(config))
+        with self.assertRaisesRegex(spot.ConfigError, "nothing"):
+            config["nothing"]
+
+    def test_everything_is_there(self) -> None:
+        trainer = self.trainer(steps=3)
+        trainer.run()
+        checkpoint = spot.Checkpoint.open(self.volume)
+        self.assertEqual(checkpoint.config()["batch_size"], 16)
+        self.assertEqual(checkpoint.describe()["step"], 3)
+        self.assertTrue(all(check["status"] in ("ok", "warn") for check in spot.volume_check(self.config(), trainer)))
+        self.assertIn("onednn", spot.build_info()["libraries"])
+        measured = spot.benchmark(self.config(), self.data, seconds=0.1)
+        self.assertGreater(measured["train_samples_per_second"], 0)
+
+
+class People(TestCase):
+    """Progress, README and examples."""
+
+    def test_progress_in_a_file(self) -> None:
+        file = io.StringIO()
+        self.trainer(steps=45).run(progress=file)
+        text = file.getvalue()
+        self.assertRegex(text, r"^run \S+ begins at step 0\nepoch 1: loss [\d.]+, accuracy: training [\d.]+%, test ")
+        self.assertTrue(text.endswith("done at step 45\n"))
+        self.assertNotIn("\r", text)
+
+    def test_progress_in_a_terminal(self) -> None:
+        leader, follower = pty.openpty()
+        seen = bytearray()
+
+        def read() -> None:
+            try:
+                while True:
+                    seen.extend(os.read(leader, 4096))
+            except OSError:  # the other end is closed
+                pass
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        with os.fdopen(follower, "w") as terminal:
+            self.trainer(steps=240).run(progress=terminal)
+        reader.join(10)
+        os.close(leader)
+        text = seen.decode()
+        self.assertRegex(text, r"\r\[#* *\] +\d+% step \d+/240 epoch \d+ loss [\d.]+ ")
+        self.assertRegex(text, r"(\r *\r|\n)done at step 240\r\n$")
+
+    def test_a_terminal_that_is_gone(self) -> None:
+        file = io.StringIO()
+        file.close()
+        self.assertEqual(self.trainer(steps=5).run(progress=file).reason, spot.RunReason.DONE)
+
+    def test_the_readme_runs(self) -> None:
+        with open(os.path.join(HERE, "../README.md")) as file:
+            blocks = re.findall(r"```python\n(.*?)```", file.read(), re.DOTALL)
+        self.assertGreaterEqual(len(blocks), 2)
+        script = "\n".join(blocks).replace("/mnt/data", self.volume).replace('dataset="mnist"', 'dataset="synthetic"')
+        code, out, err = finished(python("-c", script), 300)
+        self.assertEqual(code, 0, err)
+        self.assertIn("DONE", out)
+
+    def test_examples(self) -> None:
+        code, out, err = finished(python(os.path.join(EXAMPLES, "bench.py"), self.volume, "20"))
+        self.assertEqual(code, 0, err)
+        self.assertGreater(float(out), 0)
+        code, out, err = finished(python(os.path.join(EXAMPLES, "fit.py"), self.new_volume("fit"), "synthetic", "2"))
+        self.assertEqual(code, 0, err)
+        self.assertIn("epoch 2", out)
+        code, out, err = finished(agent(self.volume))
+        self.assertEqual(code, 1)
+        code, out, err = finished(agent(self.volume, "steps=-1"))
+        self.assertEqual(code, 1)
+        self.assertIn("agent.py: ", err)
+        self.assertIn("steps", err)
+
+
+if __name__ == "__main__":
+    unittest.main()
