@@ -1,14 +1,14 @@
-/* A complete host program: trains on a volume until done or interrupted, shows its progress, and passes SIGTERM and
- * SIGINT on as a notice. Run it again after an interruption and it goes on where it was.
+/* A complete host program: trains on a volume until it is done, interrupted or told to stop. Run it again and it goes
+ * on where it was.
  *
  *     embed_c VOLUME [KEY=VALUE ...]        e.g.  embed_c /mnt/data dataset=mnist epochs=3
  *
- * Exit code: 0 done, 75 interrupted with a durable checkpoint, 76 interrupted without, 1 failed. */
+ * SIGTERM and SIGINT end it after the step in progress, with a checkpoint. Its last line on stdout is JSON: why it
+ * ended, at which step, whether that is durable, and the hash of the state. Exit code: 0 done, 75 stopped with a
+ * durable checkpoint, 76 without, 1 failed. */
 
 #define _POSIX_C_SOURCE 200809L
 
-#include <math.h>
-#include <pthread.h>
 #include <signal.h>
 #include <spot_trainer.h>
 #include <stdio.h>
@@ -29,29 +29,20 @@ static void print_log(void* user, int32_t level, const char* message, size_t len
 }
 
 static int32_t print_event(void* user, const spot_event* event) {
+  const unsigned long long step = event->step;
   (void)user;
-  if (event->kind == SPOT_EVENT_EPOCH_END) {
-    printf("epoch %llu: test accuracy %.4f\n", (unsigned long long)event->epoch, event->test_accuracy);
+  if (event->kind == SPOT_EVENT_STEP && step % 100 == 0) {
+    fprintf(stderr, "step %llu: loss %.4f\n", step, event->loss);
+  } else if (event->kind == SPOT_EVENT_EPOCH_END) {
+    fprintf(stderr, "step %llu: test accuracy %.4f\n", step, event->test_accuracy);
   } else if (event->kind == SPOT_EVENT_CHECKPOINT) {
-    printf("checkpoint of step %llu (%s): %s\n", (unsigned long long)event->step,
-           spot_save_reason_name(event->save_reason), spot_status_name(event->status));
+    fprintf(stderr, "step %llu: checkpoint (%s) %s\n", step, spot_save_reason_name(event->save_reason),
+            event->status == SPOT_OK ? "is durable" : event->message);
+  } else if (event->kind == SPOT_EVENT_NOTICE) {
+    fprintf(stderr, "step %llu: notice%s of %s: %s\n", step, event->withdrawn == 1 ? " withdrawn" : "", event->source,
+            spot_action_name(event->action));
   }
-  return 0;
-}
-
-/* Waits for a signal on its own thread, where calling the library is allowed. */
-static void* pass_signals_on(void* poller) {
-  sigset_t signals;
-  int signal = 0;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  for (;;) {
-    if (sigwait(&signals, &signal) == 0) {
-      spot_poller_notify((spot_poller*)poller, SPOT_ACTION_REQUEST, NULL, strsignal(signal), NAN, NULL, NULL);
-    }
-  }
-  return NULL;
+  return SPOT_CONTINUE;
 }
 
 static spot_config* configure(int argc, char** argv) {
@@ -75,41 +66,70 @@ failed:
   return NULL;
 }
 
-int main(int argc, char** argv) {
+/* It lives as long as the process, because a signal may come at any time. */
+static spot_cancel* stop_request;
+
+static void request_stop(int signal) {
+  (void)signal;
+  spot_cancel_trigger(stop_request);
+}
+
+static int stop_at_signals(void) {
+  spot_error* error = NULL;
+  struct sigaction action;
+  if (!succeeded(spot_cancel_create(&stop_request, &error), error)) return 0;
+  memset(&action, 0, sizeof action);
+  action.sa_handler = request_stop;
+  action.sa_flags = SA_RESTART;
+  sigaction(SIGTERM, &action, NULL);
+  sigaction(SIGINT, &action, NULL);
+  signal(SIGPIPE, SIG_IGN); /* a reader that goes away ends no run */
+  return 1;
+}
+
+/* Returns whether there is a result. */
+static int train(const spot_config* config, spot_run_result* result) {
   spot_error* error = NULL;
   spot_trainer* trainer = NULL;
   spot_poller* poller = NULL;
+  int done = 0;
+
+  spot_status status = spot_trainer_create(config, NULL, stop_request, &trainer, &error);
+  if (status == SPOT_E_CANCELLED) { /* while it fetched the dataset: nothing is lost */
+    spot_error_free(error);
+    result->reason = SPOT_RUN_CANCELLED;
+    result->durable = 1;
+    return 1;
+  }
+  if (succeeded(status, error) && succeeded(spot_poller_create(config, &poller, &error), error) &&
+      succeeded(spot_trainer_set_callback(trainer, SPOT_EVENT_ALL, print_event, NULL, NULL, &error), error)) {
+    done = succeeded(spot_trainer_run(trainer, poller, stop_request, result, &error), error);
+  }
+  spot_poller_free(poller);
+  spot_trainer_free(trainer);
+  return done;
+}
+
+int main(int argc, char** argv) {
+  spot_error* error = NULL;
+  spot_config* config = NULL;
   spot_run_result result;
-  pthread_t thread;
-  sigset_t signals;
   int code = 1;
 
   if (argc < 2) {
     fprintf(stderr, "usage: embed_c VOLUME [KEY=VALUE ...]\n");
-    return 64;
+    return 1;
   }
   if (!succeeded(spot_abi_check(SPOT_ABI_VERSION, &error), error)) return 1;
-  /* Before any thread exists, so that all of them leave the signals to ours. */
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &signals, NULL);
-
-  spot_config* config = configure(argc, argv);
-  if (config == NULL) return 1;
+  config = configure(argc, argv);
   memset(&result, 0, sizeof result);
   result.struct_size = sizeof result;
-  if (succeeded(spot_poller_create(config, &poller, &error), error) &&
-      pthread_create(&thread, NULL, pass_signals_on, poller) == 0 &&
-      succeeded(spot_trainer_create(config, NULL, NULL, &trainer, &error), error) &&
-      succeeded(spot_trainer_set_callback(trainer, SPOT_EVENT_ALL, print_event, NULL, NULL, &error), error) &&
-      succeeded(spot_trainer_run(trainer, poller, NULL, &result, &error), error)) {
-    printf("%s at step %llu, state %s\n", spot_run_reason_name(result.reason), (unsigned long long)result.step,
+  if (config != NULL && stop_at_signals() && train(config, &result)) {
+    printf("{\"reason\": \"%s\", \"step\": %llu, \"durable\": %s, \"state_hash\": \"%s\"}\n",
+           spot_run_reason_name(result.reason), (unsigned long long)result.step, result.durable == 1 ? "true" : "false",
            result.state_hash);
-    code = result.reason == SPOT_RUN_DONE ? 0 : result.durable ? 75 : 76;
+    code = result.reason == SPOT_RUN_DONE ? 0 : result.durable == 1 ? 75 : 76;
   }
-  /* The poller is left to the end of the process: the signal thread still refers to it. */
-  spot_trainer_free(trainer);
   spot_config_free(config);
   return code;
 }

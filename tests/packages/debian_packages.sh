@@ -148,7 +148,7 @@ live_with_packages() {
   inside "$root" sh -ec 'mkdir -p /tmp/volume && cd /tmp
     cc -std=c99 -pthread /given/embed.c $(pkg-config --cflags --libs spot_trainer) -o embed_c
     ./embed_c volume dataset=synthetic model=lenet-5 steps=2 metadata=none' | tee "$work/embed"
-  grep -q '^done at step 2' "$work/embed"
+  grep -q '"reason": "done", "step": 2,' "$work/embed"
 
   inside "$root" sh -c 'apt-get purge -y -qq spotctl "libspot-trainer*"' >/dev/null 2>&1
   local left

@@ -18,7 +18,7 @@ trains() {
   program=$1
   shift
   volume=$(mktemp -d "$work/volume-XXXXXX")
-  env "$@" "$program" "$volume" dataset=synthetic model=lenet-5 steps=2 metadata=none | grep -q '^done at step 2' ||
+  env "$@" "$program" "$volume" dataset=synthetic model=lenet-5 steps=2 metadata=none | grep -q '"reason": "done", "step": 2,' ||
     fail "$program does not train"
 }
 
