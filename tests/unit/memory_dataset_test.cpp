@@ -93,9 +93,14 @@ TEST_CASE("channels and type of the values are part of the fingerprint, which gr
   // By XXH3 of (count, rows, columns, images, labels) of both sets, as the first release computed it.
   CHECK(in.make().fingerprint == "bc0d7077ad37a4dcfc2591f19a9463f7");
   CHECK(in.make().fingerprint != two);
-  in.arrays.columns = 2, in.arrays.channels = 3;
-  const std::string three = in.make().fingerprint;
-  CHECK(three != two);
+  // The same memory as bytes of four channels, and as floats.
+  const std::vector<std::uint8_t> zeros(12 * 24);
+  in.arrays.test = {};
+  in.arrays.train.images = bytes_of(zeros);
+  in.arrays.columns = 3, in.arrays.channels = 4;
+  const std::string four = in.make().fingerprint;
+  in.arrays.pixels = PixelType::kFloat32, in.arrays.channels = 1;
+  CHECK(in.make().fingerprint != four);
 }
 
 TEST_CASE("floats are taken as they are when they are finite, at any address") {
