@@ -3,13 +3,15 @@
 # glibc is the oldest that the wheel runs with. BUILD_DIR holds a release build of the library.
 set -euo pipefail
 
-library=$(find "$(realpath "${1:?usage: build_wheel.sh BUILD_DIR [OUT_DIR]}")" -name 'libspot_trainer.so.1' | head -n 1)
-[ -n "$library" ] || { echo "there is no libspot_trainer.so.1 in $1: build it first" >&2; exit 1; }
-out=${2:-$1/wheel}
+build=$(realpath "${1:?usage: build_wheel.sh BUILD_DIR [OUT_DIR]}")
+library=$build/src/capi/libspot_trainer.so.1
+[ -e "$library" ] || library=$build/libspot_trainer.so.1
+[ -e "$library" ] || { echo "there is no libspot_trainer.so.1 in $build: build it first" >&2; exit 1; }
+out=${2:-$build/wheel}
 mkdir -p "$out"
 out=$(realpath "$out")
 here=$(realpath "$(dirname "$0")")
-work=$(realpath "$1")/wheel-parts
+work=$build/wheel-parts
 mkdir -p "$work"
 . "$here/../../cmake/install_packages.sh"
 install_packages g++ cmake ninja-build dpkg-dev libssl-dev python3 python3-venv

@@ -3,8 +3,10 @@
 # Debian: python3 python3-numpy; mypy and python3-torch where they are.
 set -euo pipefail
 
-library=$(find "$(realpath "${1:?usage: test.sh BUILD_DIR}")" -name 'libspot_trainer.so.1' | head -n 1)
-[ -n "$library" ] || { echo "there is no libspot_trainer.so.1 in $1: build it first" >&2; exit 1; }
+build=$(realpath "${1:?usage: test.sh BUILD_DIR}")
+library=$build/src/capi/libspot_trainer.so.1
+[ -e "$library" ] || library=$build/libspot_trainer.so.1
+[ -e "$library" ] || { echo "there is no libspot_trainer.so.1 in $build: build it first" >&2; exit 1; }
 cd "$(dirname "$0")"
 
 # The distribution's, which its packages are for, before any other.

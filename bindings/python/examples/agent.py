@@ -17,7 +17,9 @@ import spot_trainer as spot
 
 
 def stop(number: int, frame: Optional[FrameType]) -> None:
-    """SIGTERM ends the run as Ctrl-C does."""
+    """SIGTERM ends the run as Ctrl-C does; once is enough."""
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
@@ -46,7 +48,8 @@ def main(arguments: List[str]) -> int:
     if not arguments:
         print("usage: agent.py VOLUME [KEY=VALUE ...]", file=sys.stderr)
         return 1
-    signal.signal(signal.SIGTERM, stop)
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, stop)
     try:
         result = train(arguments[0], arguments[1:])
     except spot.SpotError as error:

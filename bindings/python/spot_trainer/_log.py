@@ -75,6 +75,7 @@ class _Forwarder:
     def __init__(self, receiver: Receiver, level: int) -> None:
         self.queue = LogQueue(level)
         self._receiver = receiver
+        self._receiving = threading.Lock()
         self._handle = self.queue._use
         # A daemon, which waits inside the library when the interpreter ends.
         threading.Thread(target=self._forward, name="spot_trainer log", daemon=True).start()
@@ -84,24 +85,25 @@ class _Forwarder:
             self._hand_on(-1)
 
     def drain(self) -> None:
-        """Hands on what waits."""
+        """Hands on what waits, and waits for what is being handed on."""
         try:
             while True:
                 self._hand_on(0)
         except TimeoutError:
-            pass
+            self._receiving.acquire(timeout=10)
 
     def _hand_on(self, timeout_ms: int) -> None:
         level, message = c_int32(), c_void_p()
         call(library.spot_log_queue_next, self._handle, timeout_ms, None, byref(level), byref(message))
         text = owned_text(message)
-        try:
-            if isinstance(self._receiver, logging.Logger):
-                self._receiver.log(_LOGGING_LEVELS.get(LogLevel(level.value), logging.DEBUG), "%s", text)
-            else:
-                self._receiver(LogLevel(level.value), text)
-        except Exception:  # the receiver's; there is nobody to tell but whoever reads stderr
-            traceback.print_exc()
+        with self._receiving:
+            try:
+                if isinstance(self._receiver, logging.Logger):
+                    self._receiver.log(_LOGGING_LEVELS[LogLevel(level.value)], "%s", text)
+                else:
+                    self._receiver(LogLevel(level.value), text)
+            except Exception:  # the receiver's; there is nobody to tell but whoever reads stderr
+                traceback.print_exc()
 
 
 _forwarders: Dict[Tuple[Receiver, int], _Forwarder] = {}

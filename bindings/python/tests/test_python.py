@@ -265,11 +265,15 @@ trainer.cycle = trainer; model = spot.Model.open_trainer(trainer); trainer.check
 
     def test_logging_to_the_last(self) -> None:
         script = """
-import logging
-logging.basicConfig(level=logging.INFO, stream=sys.stdout)
+def slowly(level, message):
+    time.sleep(0.05)
+    print(message, flush=True)
+config.set_log(slowly)
+trainer = spot.Trainer(config, dataset())
 trainer.step(1); trainer.checkpoint()
 """
-        self.assertIn("is durable", self.run_script(script))
+        for _ in range(3):
+            self.assertIn("is durable", self.run_script(script))
 
     def test_atexit(self) -> None:
         self.run_script("import atexit; atexit.register(trainer.checkpoint); trainer.step(3)")
