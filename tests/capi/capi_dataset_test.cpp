@@ -17,20 +17,18 @@ using namespace spot::test;
 
 namespace {
 
-using Dataset = std::unique_ptr<spot_dataset, Free<spot_dataset_free>>;
-
 void count(void* user) {
   ++*static_cast<std::atomic<int>*>(user);
 }
 
 /// Images of 12 x 12, `channels` deep, whose classes can be told apart.
 template <typename Pixel, typename Label>
-struct Arrays {
+struct SmallArrays {
   std::vector<Pixel> train_images, test_images;
   std::vector<Label> train_labels, test_labels;
   spot_dataset_arrays arrays = sized<spot_dataset_arrays>();
 
-  Arrays(std::uint32_t channels, std::uint64_t train, std::uint64_t test) {
+  SmallArrays(std::uint32_t channels, std::uint64_t train, std::uint64_t test) {
     fill(train_images, train_labels, train, channels);
     fill(test_images, test_labels, test, channels);
     arrays.image_type = sizeof(Pixel) == 1 ? SPOT_UINT8 : SPOT_FLOAT32;
@@ -84,7 +82,7 @@ TEST_CASE("arrays of the host's own are trained on, resumed with, and released o
   std::atomic<int> released = 0;
   std::string hashes[2];
   {
-    const Arrays<float, std::int64_t> data(3, 160, 32);
+    const SmallArrays<float, std::int64_t> data(3, 160, 32);
     Dataset dataset = make<Dataset>(spot_dataset_create, &data.arrays, &released, count);
     auto info = sized<spot_dataset_info>();
     call(spot_dataset_get_info, dataset.get(), &info);
@@ -117,14 +115,14 @@ TEST_CASE("arrays of the host's own are trained on, resumed with, and released o
 
 TEST_CASE("a run resumes only with the arrays that it began with") {
   const Place place;
-  Arrays<std::uint8_t, std::int32_t> data(1, 160, 32);
+  SmallArrays<std::uint8_t, std::int32_t> data(1, 160, 32);
   const Dataset first = make<Dataset>(spot_dataset_create, &data.arrays, nullptr, nullptr);
   {
     const Trainer trainer = trainer_on(place.config("v"), first);
     call(spot_trainer_step, trainer.get(), 3, nullptr, nullptr);
     call(spot_trainer_checkpoint, trainer.get(), nullptr, nullptr);
   }
-  Arrays<std::uint8_t, std::int32_t> other(1, 160, 32);
+  SmallArrays<std::uint8_t, std::int32_t> other(1, 160, 32);
   other.train_images[5] ^= 1;
   const Dataset second = make<Dataset>(spot_dataset_create, &other.arrays, nullptr, nullptr);
   ErrorSlot error;
@@ -134,7 +132,7 @@ TEST_CASE("a run resumes only with the arrays that it began with") {
 
 TEST_CASE("a dataset without a test set trains, and says that there is none to evaluate") {
   const Place place;
-  Arrays<std::uint8_t, std::uint8_t> data(1, 160, 0);
+  SmallArrays<std::uint8_t, std::uint8_t> data(1, 160, 0);
   const Dataset dataset = make<Dataset>(spot_dataset_create, &data.arrays, nullptr, nullptr);
   const Trainer trainer = trainer_on(place.config("v"), dataset);
   auto result = sized<spot_run_result>();
@@ -146,7 +144,7 @@ TEST_CASE("a dataset without a test set trains, and says that there is none to e
 }
 
 TEST_CASE("arrays that do not fit each other are refused by the name of the field") {
-  const Arrays<float, std::int32_t> data(1, 40, 8);
+  const SmallArrays<float, std::int32_t> data(1, 40, 8);
   const auto with = [&](const auto& change) {
     spot_dataset_arrays arrays = data.arrays;
     change(arrays);
@@ -165,16 +163,16 @@ TEST_CASE("arrays that do not fit each other are refused by the name of the fiel
   CHECK(contains(refusal(with([](auto& a) { a.classes = 4; }), SPOT_E_DATA), "4"));
   refusal(with([](auto& a) { a.struct_size = 8; }), SPOT_E_INVALID_ARGUMENT);
 
-  Arrays<float, std::int32_t> odd(1, 40, 8);
+  SmallArrays<float, std::int32_t> odd(1, 40, 8);
   odd.train_images[77] = std::numeric_limits<float>::quiet_NaN();
   refusal(odd.arrays, SPOT_E_DATA);
-  Arrays<float, std::int32_t> negative(1, 40, 8);
+  SmallArrays<float, std::int32_t> negative(1, 40, 8);
   negative.test_labels[3] = -1;
   refusal(negative.arrays, SPOT_E_DATA);
 }
 
 TEST_CASE("a field that only a newer version knows is refused when it is set, and ignored when it is 0") {
-  const Arrays<std::uint8_t, std::uint8_t> data(1, 40, 8);
+  const SmallArrays<std::uint8_t, std::uint8_t> data(1, 40, 8);
   struct Longer {
     spot_dataset_arrays arrays;
     std::uint64_t field_of_the_future;
