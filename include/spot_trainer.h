@@ -669,7 +669,8 @@ SPOT_API spot_status spot_trainer_restore(spot_trainer* trainer, const char* pat
  * SPOT_E_DIVERGED as above. Since 1.0. */
 SPOT_API spot_status spot_trainer_serialize(spot_trainer* trainer, uint8_t** bytes, size_t* length, spot_error** error);
 /* Writes the network as it is now to <prefix>.json (architecture) and <prefix>.safetensors (parameters and statistics),
- * each atomically. SPOT_E_DIVERGED: one of these is not finite; _IO, _NO_SPACE. Since 1.0. */
+ * each atomically. SPOT_E_DIVERGED: one of these is not finite (not when the key on_nan is continue); _IO, _NO_SPACE.
+ * Since 1.0. */
 SPOT_API spot_status spot_trainer_export(spot_trainer* trainer, const char* prefix, spot_error** error);
 /* XXH3-128, in hex, of everything that determines the future of the run: every tensor in canonical layout,
  * the steps done and the seed. Writes 32 digits and a zero byte. Since 1.0. */
@@ -763,8 +764,8 @@ SPOT_API spot_status spot_checkpoint_verify(const char* path, spot_cancel* cance
 /* The configuration of its run, the model as JSON unless it is a named one. Keys that this release does not know,
  * and all that whoever wrote the file must not choose for its reader, are left out: set them before use. Those are
  * volume, volume_access, volume_must_be_mounted, volume_mode, durability, takeover, lease_wait_seconds, metadata,
- * metadata_endpoint, metadata_v1, poll_seconds, dataset_mirrors, allow_config_change, and dataset when it is a path.
- * dataset=auto becomes what it was for the run. Since 1.0. */
+ * metadata_endpoint, metadata_v1, poll_seconds, dataset_mirrors, allow_config_change, and dataset when it is a folder
+ * or file. dataset=auto becomes what it was for the run. Since 1.0. */
 SPOT_API spot_status spot_checkpoint_get_config(const spot_checkpoint* checkpoint, spot_config** out,
                                                 spot_error** error);
 /* As the functions of the trainer with these names. Since 1.0. */

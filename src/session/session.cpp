@@ -249,7 +249,9 @@ std::vector<std::byte> Session::serialize() const {
 ExportedModel Session::export_network(const std::filesystem::path& prefix, const Fd* staging) const {
   const std::vector<float> values = read_state();
   const StateView state(&engine_->layout(), values);
-  check_is_worth_exporting(state, cat("the state after step ", trainer_.step()));
+  if (store_options(config_).values == AllowedValues::kFinite) {
+    check_is_worth_exporting(state, cat("the state after step ", trainer_.step()));
+  }
   return export_model(prefix, model_json_, state, export_metadata(run_id_, trainer_.step()), staging);
 }
 

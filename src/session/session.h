@@ -97,7 +97,7 @@ class Session {
   /// finite, unless the key on_nan is continue.
   [[nodiscard]] std::vector<std::byte> serialize() const;
   /// Writes the network as it is now to those two files, see export_model(); `staging` may be null. Throws kDiverged
-  /// when it is not finite.
+  /// when it is not finite, unless the key on_nan is continue.
   ExportedModel export_network(const std::filesystem::path& prefix, const Fd* staging) const;
 
   /// What other threads may look up.

@@ -109,7 +109,7 @@ with spotctl.scratch() as folder:
     same("one channel before", good | {IMAGES: idx([40, 1, 28, 28], pixels(40))})
     floats = struct.pack(f">{40 * 784}f", *[value / 255 for value in pixels(40)])
     same("brightness from 0 to 1", good | {IMAGES: idx([40, 28, 28], floats, 13)})
-    refused("three channels", good | {IMAGES: idx([40, 28, 28, 3], pixels(120))}, IMAGES, "channels", "[40][28][28][3]")
+    refused("three channels in one of two files", good | {IMAGES: idx([40, 28, 28, 3], pixels(120))}, IMAGES, "28 x 28 x 3")
     refused("brightness that no byte has", good | {IMAGES: idx([40, 28, 28], struct.pack(">f", 0.123) * 40 * 784, 13)},
             IMAGES, "0.123", "bytes")
     refused("labels beyond 255", good | {LABELS: idx([40], struct.pack(">40i", *range(230, 270)), 12)}, LABELS, "256")

@@ -10,5 +10,7 @@ for kernel in "$1"/src/engine/cpu/kernels/*.cpp; do
   # Highway's headers are looked for last: their folder may hold this machine's C library as well.
   "$compiler" -std=c++20 -O2 -Wall -Wextra -Wpedantic -Wconversion -Wshadow -ffp-contract=off -Werror \
     -I "$1/src" -idirafter "$2" -c "$kernel" -o "$object"
+  # What is not written for Highway the compiler vectorises by itself.
+  grep -q hwy/ "$kernel" || continue
   grep -q N_NEON "$object" || { echo "$kernel has no code for NEON" >&2; exit 1; }
 done

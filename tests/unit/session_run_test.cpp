@@ -271,5 +271,5 @@ TEST_CASE("a device that fails for good is reported in its own words, and the ru
   const std::string message = message_of(Status::kNoMemory, [&] { run(*session, nullptr, nullptr); });
   ObservedEngine::is_lost = false;
   CHECK(message == "the device fell off the bus");
-  CHECK(ends == "error:;");
+  CHECK(ends == "failed:;");
 }

@@ -240,7 +240,7 @@ TEST_CASE("the observer hears the stages it asked for, in order, with their numb
          CHECK(event.epoch == 1);
        }});
   training.finish();
-  CHECK(heard == "3@0 5@1 5@2 5@3 5@4 5@5 5@6 5@7 6@7 4@7 ");
+  CHECK(heard == "4@0 16@1 16@2 16@3 16@4 16@5 16@6 16@7 32@7 8@7 ");
 }
 
 TEST_CASE("the confusion matrix counts every sample once and its diagonal is the accuracy") {
