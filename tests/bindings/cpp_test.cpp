@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <mutex>
+#include <pthread.h>
 #include <span>
 #include <spawn.h>
 #include <stdexcept>
@@ -514,4 +515,14 @@ TEST_CASE("a callback is destroyed when it is replaced, and stays the caller's w
   CHECK(kept.use_count() == 3);
   trainer.set_callback(nullptr);
   CHECK(kept.use_count() == 2);
+}
+
+TEST_CASE("a thread that ends within a callback leaves the trainer usable") {
+  const Place place;
+  const Trainer trainer = place.trainer("v");
+  trainer.set_callback(SPOT_EVENT_STEP, [](const spot_event& event) {
+    if (event.step == 1) pthread_exit(nullptr);
+  });
+  std::thread([&trainer] { trainer.step(3); }).join();
+  CHECK(trainer.step(2).step == 3);
 }
