@@ -86,23 +86,12 @@ inline void check(spot_status status, spot_error* error) {
 
 namespace detail {
 
-/// What a callback threw during the innermost call of this thread: callbacks arrive on the thread that called.
+/// What a callback of this thread threw: callbacks arrive on the thread that called. A call that fails because of it
+/// takes it away, and calls that the callback makes come before.
 inline std::exception_ptr& thrown() noexcept {
   thread_local std::exception_ptr exception;
   return exception;
 }
-
-/// Keeps apart what is thrown during one call and during the one around it, from whose callback it was made.
-class CallScope {
- public:
-  CallScope() noexcept : outer_(std::exchange(thrown(), nullptr)) {}
-  ~CallScope() { thrown() = std::move(outer_); }
-  CallScope(const CallScope&) = delete;
-  CallScope& operator=(const CallScope&) = delete;
-
- private:
-  std::exception_ptr outer_;
-};
 
 /// Before the first call: whether the library that was loaded serves this header.
 inline void check_library() {
@@ -120,7 +109,7 @@ inline void check_library() {
 template <typename Function, typename... Arguments>
 bool call_expecting(spot_status expected, Function function, Arguments&&... arguments) {
   detail::check_library();
-  const detail::CallScope scope;
+  detail::thrown() = nullptr;
   spot_error* error = nullptr;
   const spot_status status = function(std::forward<Arguments>(arguments)..., &error);
   if (status == SPOT_OK) return true;
@@ -224,7 +213,7 @@ std::int32_t tell_event(void* user, const spot_event* event) {
   } catch (const abi::__forced_unwind&) {  // what pthread_exit() ends the thread with
     throw;
   } catch (...) {
-    if (thrown() == nullptr) thrown() = std::current_exception();
+    thrown() = std::current_exception();
     return SPOT_FAIL;
   }
 }

@@ -8,6 +8,7 @@
 # without, 1 failed.
 set -u
 
+# shellcheck source-path=SCRIPTDIR source=spot_trainer.sh
 . "$(dirname "$0")/spot_trainer.sh"
 
 if [ $# = 0 ]; then

@@ -5,6 +5,7 @@ set -u
 
 shell=$1
 here=$(dirname "$0")
+# shellcheck source-path=SCRIPTDIR source=spot_trainer.sh
 . "$here/spot_trainer.sh"
 
 place=$(mktemp -d)
@@ -147,7 +148,7 @@ check "the same state" "$said" "$whole"
 scenario="fence"
 volume=$(new_volume fence)
 # shellcheck disable=SC2086
-(spot_train "$volume" $settings steps=1000000 checkpoint_steps=10 2>"$place/fenced.err"; echo $spot_code >"$place/fenced") &
+(spot_train "$volume" $settings steps=1000000 checkpoint_steps=10 2>"$place/fenced.err"; echo "$spot_code" >"$place/fenced") &
 fenced=$!
 holds "the first one trains" wait_for 60 has_trained "$volume"
 agent "$volume" takeover=true steps=20
@@ -170,7 +171,7 @@ rm -f "$volume"/logs/*.steps.csv
 start_agent "$volume" steps=1000000
 holds "one has the volume" wait_for 60 has_trained "$volume"
 # shellcheck disable=SC2086
-(spot_train "$volume" $settings 2>"$place/waiting.err"; echo $spot_code >"$place/waiting") &
+(spot_train "$volume" $settings 2>"$place/waiting.err"; echo "$spot_code" >"$place/waiting") &
 waiting=$!
 holds "another one waits for it" wait_for 60 grep -q wait "$place/waiting.err"
 kill -TERM $waiting
@@ -209,7 +210,7 @@ holds "the same numbers" cmp -s "$place/one.predicted" "$place/two.predicted"
 
 scenario="poller"
 for waiter in 1 2; do
-  (spot_wait_for_notice "metadata=file:$place/notice-file" poll_seconds=0.1 >"$place/waiter$waiter"; echo $spot_code >"$place/code$waiter") &
+  (spot_wait_for_notice "metadata=file:$place/notice-file" poll_seconds=0.1 >"$place/waiter$waiter"; echo "$spot_code" >"$place/code$waiter") &
   eval "waiter$waiter=\$!"
 done
 sleep 1

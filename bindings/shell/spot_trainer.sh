@@ -48,9 +48,9 @@ spot_train() {
   _spot_read_events "$spot_folder/end" <"$spot_folder/events" &
   spot_reader=$!
   _spot_run train --json --quiet --volume "$spot_volume" "$@" >"$spot_folder/events"
-  wait "$spot_reader"
+  wait "$spot_reader" || true
   # shellcheck disable=SC2034 # it is for the caller
-  spot_end=$(cat "$spot_folder/end" 2>/dev/null)
+  spot_end=$(cat "$spot_folder/end" 2>/dev/null) || true
   rm -rf "$spot_folder"
   return "$spot_code"
 }
@@ -91,8 +91,8 @@ _spot_run() {
   [ -z "$spot_woken" ] || kill -TERM "$spot_process"
   while :; do
     spot_woken=''
-    wait "$spot_process"
-    spot_status=$?
+    spot_status=0
+    wait "$spot_process" || spot_status=$?
     [ $spot_status = 127 ] || spot_code=$spot_status # 127: no such program, or its end was told before
     [ -n "$spot_woken" ] || break
   done

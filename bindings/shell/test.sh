@@ -18,13 +18,22 @@ for shell in dash bash; do
   "$path" scenarios.sh "$path"
 done
 
+# The example of the README trains.
+temporary=$(mktemp -d)
+trap 'rm -rf "$temporary"' EXIT
+mkdir "$temporary/volume" "$temporary/tools"
+# shellcheck disable=SC2016 # these quotes are Markdown's
+sed -n '/^```sh$/,/^```$/{//!p}' README.md >"$temporary/example.sh"
+cp spot_trainer.sh "$temporary"
+(cd "$temporary" && sh -eu example.sh volume) | tee "$temporary/example.out"
+grep -qx "done" "$temporary/example.out"
+
 # Without jq fields are found by sed.
 line='{"event":"end","reason":"done","step":7,"test_loss":0.25,"durable":true,"margin_s":null,"model_path":"/v/m.json"}'
-tools=$(mktemp -d)
-trap 'rm -rf "$tools"' EXIT
+tools=$temporary/tools
 ln -s "$(command -v sed)" "$tools/sed"
 # shellcheck disable=SC2016 # they are for the inner shell
 for field in reason step test_loss durable margin_s model_path missing; do
   PATH=$tools "$(command -v sh)" -c '. ./spot_trainer.sh; printf "%s\n" "$1" | spot_field "$2"' sh "$line" $field
-done >"$tools/by_sed"
-printf '%s\n' "done" 7 0.25 true /v/m.json | cmp - "$tools/by_sed"
+done >"$temporary/by_sed"
+printf '%s\n' "done" 7 0.25 true /v/m.json | cmp - "$temporary/by_sed"

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""The C example in README.md compiles without a warning, and trains.
+"""The first example of a language in a README compiles without a warning, and trains.
 
-    readme_example.py SOURCE_FOLDER LIBRARY_FOLDER COMPILER
+    readme_example.py README LANGUAGE LIBRARY_FOLDER COMPILER [FLAG ...]
 """
 import os
 import pathlib
@@ -10,14 +10,13 @@ import subprocess
 import sys
 import tempfile
 
-source, library, compiler = sys.argv[1:]
-example = re.search(r"```c\n(.*?)```", pathlib.Path(source, "README.md").read_text(), re.S).group(1)
+readme, language, library, *compiler = sys.argv[1:]
+example = re.search(rf"```{language}\n(.*?)```", pathlib.Path(readme).read_text(), re.S).group(1)
 with tempfile.TemporaryDirectory() as folder:
-    pathlib.Path(folder, "example.c").write_text(example)
-    subprocess.run([compiler, "-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror", f"-I{source}/include",
-                    "example.c", "-o", "example", f"-L{library}", "-lspot_trainer", f"-Wl,-rpath,{library}"],
-                   check=True, cwd=folder)
+    pathlib.Path(folder, f"example.{language}").write_text(example)
+    subprocess.run([*compiler, "-pedantic", "-Wall", "-Wextra", "-Werror", f"example.{language}", "-o", "example",
+                    f"-L{library}", "-lspot_trainer", f"-Wl,-rpath,{library}"], check=True, cwd=folder)
     env = {**os.environ, "VOLUME": folder}
-    result = subprocess.run(["./example"], cwd=folder, env=env, capture_output=True, text=True)
+    result = subprocess.run(["./example", folder], cwd=folder, env=env, capture_output=True, text=True)
     print(result.stdout, result.stderr)
-    sys.exit(0 if result.returncode == 0 and "accuracy" in result.stdout else 1)
+    sys.exit(0 if result.returncode == 0 and "accuracy" in result.stdout and "done" in result.stdout else 1)
