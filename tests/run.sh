@@ -6,7 +6,7 @@ usage() {
   cat <<'END'
 Usage: tests/run.sh [--quick | --long] [--help]
 
-  (nothing)  in this order: formatting, lint, the release build and its quick tests; the address, undefined-behaviour
+  (nothing)  in this order: formatting, lint, the release build, its quick tests and the bindings; the address, undefined-behaviour
              and thread sanitizers; a short run of the fuzzers; the GPU engine's module where the CUDA toolkit is; the
              slow tests of the release build (kills, power cuts, whole runs, Debian's packages in a fresh root)
   --quick    formatting, lint, the release build and its quick tests: what to run before each commit
@@ -148,8 +148,10 @@ check_format
 build release
 check_lint
 echo "== quick tests"
-ctest --preset release -LE slow -j "$jobs"
+ctest --preset release -LE 'slow|bindings' -j "$jobs"
 [ $mode != quick ] || exit 0
+echo "== bindings"
+ctest --preset release -L bindings -LE slow -j "$jobs"
 
 for sanitizer in asan tsan; do
   build $sanitizer

@@ -15,10 +15,11 @@
 #include <string.h>
 
 /* Prints and frees the error; returns whether the call succeeded. */
-static int succeeded(spot_status status, spot_error* error) {
+static int succeeded(spot_status status, spot_error** error) {
   if (status == SPOT_OK) return 1;
-  fprintf(stderr, "embed_c: %s: %s\n", spot_status_name(status), spot_error_message(error));
-  spot_error_free(error);
+  fprintf(stderr, "embed_c: %s: %s\n", spot_status_name(status), spot_error_message(*error));
+  spot_error_free(*error);
+  *error = NULL;
   return 0;
 }
 
@@ -48,9 +49,9 @@ static int32_t print_event(void* user, const spot_event* event) {
 static spot_config* configure(int argc, char** argv) {
   spot_error* error = NULL;
   spot_config* config = NULL;
-  if (!succeeded(spot_config_create(&config, &error), error)) return NULL;
+  if (!succeeded(spot_config_create(&config, &error), &error)) return NULL;
   spot_config_set_log(config, SPOT_LOG_WARNING, print_log, NULL, NULL, NULL);
-  if (!succeeded(spot_config_set_str(config, "volume", argv[1], &error), error)) goto failed;
+  if (!succeeded(spot_config_set_str(config, "volume", argv[1], &error), &error)) goto failed;
   for (int i = 2; i < argc; ++i) {
     char* value = strchr(argv[i], '=');
     if (value == NULL) {
@@ -58,7 +59,7 @@ static spot_config* configure(int argc, char** argv) {
       goto failed;
     }
     *value++ = '\0';
-    if (!succeeded(spot_config_set_str(config, argv[i], value, &error), error)) goto failed;
+    if (!succeeded(spot_config_set_str(config, argv[i], value, &error), &error)) goto failed;
   }
   return config;
 failed:
@@ -77,7 +78,7 @@ static void request_stop(int signal) {
 static int stop_at_signals(void) {
   spot_error* error = NULL;
   struct sigaction action;
-  if (!succeeded(spot_cancel_create(&stop_request, &error), error)) return 0;
+  if (!succeeded(spot_cancel_create(&stop_request, &error), &error)) return 0;
   memset(&action, 0, sizeof action);
   action.sa_handler = request_stop;
   action.sa_flags = SA_RESTART;
@@ -101,9 +102,9 @@ static int train(const spot_config* config, spot_run_result* result) {
     result->durable = 1;
     return 1;
   }
-  if (succeeded(status, error) && succeeded(spot_poller_create(config, &poller, &error), error) &&
-      succeeded(spot_trainer_set_callback(trainer, SPOT_EVENT_ALL, print_event, NULL, NULL, &error), error)) {
-    done = succeeded(spot_trainer_run(trainer, poller, stop_request, result, &error), error);
+  if (succeeded(status, &error) && succeeded(spot_poller_create(config, &poller, &error), &error) &&
+      succeeded(spot_trainer_set_callback(trainer, SPOT_EVENT_ALL, print_event, NULL, NULL, &error), &error)) {
+    done = succeeded(spot_trainer_run(trainer, poller, stop_request, result, &error), &error);
   }
   spot_poller_free(poller);
   spot_trainer_free(trainer);
@@ -120,7 +121,7 @@ int main(int argc, char** argv) {
     fprintf(stderr, "usage: embed_c VOLUME [KEY=VALUE ...]\n");
     return 1;
   }
-  if (!succeeded(spot_abi_check(SPOT_ABI_VERSION, &error), error)) return 1;
+  if (!succeeded(spot_abi_check(SPOT_ABI_VERSION, &error), &error)) return 1;
   config = configure(argc, argv);
   memset(&result, 0, sizeof result);
   result.struct_size = sizeof result;

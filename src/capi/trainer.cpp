@@ -49,6 +49,18 @@ class StopAsked {
   spot::Session& session_;
 };
 
+/// Notes how far the steps of a call came, however it ends: also when a callback ends its thread.
+class StepsNote {
+ public:
+  explicit StepsNote(spot::Session& session) : session_(session) {}
+  ~StepsNote() { session_.note_steps({}); }
+  StepsNote(const StepsNote&) = delete;
+  StepsNote& operator=(const StepsNote&) = delete;
+
+ private:
+  spot::Session& session_;
+};
+
 /// The texts are to be kept in the handle.
 spot_run_result to_struct(const spot::RunResult& run, spot_trainer& trainer) {
   spot_run_result result{};
@@ -131,8 +143,8 @@ spot_status spot_trainer_step(spot_trainer* trainer, uint64_t count, spot_cancel
     spot::Session& session = trainer->session;
     const StopAsked stop(cancelled, session);
     const uint64_t begin = session.trainer().step();
+    const StepsNote note(session);
     const auto tell = [&](const spot::StepSummary& summary) {
-      session.note_steps({});
       if (out != nullptr) write_struct(out, to_struct(summary, session.trainer().step()));
     };
     try {

@@ -436,7 +436,7 @@ class People(TestCase):
         reader.join(10)
         os.close(leader)
         text = seen.decode()
-        self.assertRegex(text, r"\r\[#* *\] +\d+% step \d+/240 epoch \d+ loss [\d.]+ ")
+        self.assertRegex(text, r"[\r\n]\[#* *\] +\d+% step \d+/240 epoch \d+ loss [\d.]+ ")
         self.assertRegex(text, r"(\r *\r|\n)done at step 240\r\n$")
 
     def test_a_terminal_that_is_gone(self) -> None:

@@ -13,13 +13,13 @@
 static int failures = 0;
 
 /* Prints and frees the error of a call that should have succeeded. */
-static void expect_ok(const char* call, spot_status status, spot_error* error) {
+static void expect_ok(const char* call, spot_status status, spot_error** error) {
   if (status == SPOT_OK) return;
-  fprintf(stderr, "%s: %s: %s\n", call, spot_status_name(status), spot_error_message(error));
-  spot_error_free(error);
+  fprintf(stderr, "%s: %s: %s\n", call, spot_status_name(status), spot_error_message(*error));
+  spot_error_free(*error);
   ++failures;
 }
-#define OK(call) expect_ok(#call, call, error)
+#define OK(call) expect_ok(#call, call, &error)
 
 static void expect(int condition, const char* what) {
   if (condition) return;
