@@ -41,7 +41,7 @@ std::string after(std::string_view prefix, const std::string& text) {
 fs::path find_repository(fs::path directory) {
   std::error_code ignored;
   for (;; directory = directory.parent_path()) {
-    const fs::path git = directory / ".git";
+    fs::path git = directory / ".git";
     if (fs::is_directory(git, ignored)) return git;
     if (fs::is_regular_file(git, ignored)) return directory / after("gitdir:", read_trimmed(git));
     if (!directory.has_relative_path()) return {};
@@ -65,7 +65,7 @@ std::string resolve(const fs::path& repository, const std::string& reference) {
   const std::string common = read_trimmed(repository / "commondir");
   const fs::path shared = common.empty() ? repository : repository / common;
   for (const fs::path& place : {repository, shared}) {
-    const std::string commit = read_trimmed(place / reference);
+    std::string commit = read_trimmed(place / reference);
     if (is_commit(commit)) return commit;
   }
   return find_packed(shared, reference);

@@ -23,7 +23,6 @@
 
 using spot::guard;
 using spot::required;
-using spot::Status;
 using Json = nlohmann::ordered_json;
 
 namespace {

@@ -24,7 +24,7 @@ spot_status report_exception(spot_error** error) noexcept;
 /// thread with, in a callback for instance, is no exception and goes on: glibc ends the process where it is kept. What
 /// is caught then is a reference to nothing, which UBSan would complain of.
 template <typename Body>
-[[gnu::noinline, gnu::no_sanitize("null")]] spot_status guard(spot_error** error, Body&& body) {
+__attribute__((noinline, no_sanitize("null"))) spot_status guard(spot_error** error, Body&& body) {
   if (error != nullptr) *error = nullptr;
   try {
     std::forward<Body>(body)();

@@ -14,7 +14,7 @@ namespace spot {
 
 /// What a callback answers. Throws kCallback for one that throws.
 template <typename Callback>
-[[gnu::noinline, gnu::no_sanitize("null")]] std::int32_t ask_host(const Callback& callback) {
+__attribute__((noinline, no_sanitize("null"))) std::int32_t ask_host(const Callback& callback) {
   try {
     return callback();
   } catch (const abi::__forced_unwind&) {
@@ -28,7 +28,7 @@ template <typename Callback>
 
 /// Calls a receiver whose failure is nobody's concern here.
 template <typename Callback>
-[[gnu::noinline, gnu::no_sanitize("null")]] void tell_host(const Callback& callback) {
+__attribute__((noinline, no_sanitize("null"))) void tell_host(const Callback& callback) {
   try {
     callback();
   } catch (const abi::__forced_unwind&) {

@@ -15,7 +15,6 @@
 using spot::Call;
 using spot::guard;
 using spot::required;
-using spot::Status;
 
 namespace {
 

@@ -193,8 +193,8 @@ DatasetPart read_idx_part(const Content& images, const Content& labels, const St
                   .rows = pixels.shape.rows,
                   .columns = pixels.shape.columns,
                   .channels = pixels.shape.channels},
-          .memory = {pixels.pixels.memory ? std::move(pixels.pixels.memory) : images.memory,
-                     classes.memory ? std::move(classes.memory) : labels.memory},
+          .memory = {pixels.pixels.memory ? pixels.pixels.memory : images.memory,
+                     classes.memory ? classes.memory : labels.memory},
           .images = images.origin,
           .labels = labels.origin};
 }

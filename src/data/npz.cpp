@@ -88,7 +88,7 @@ DatasetPart read_part(const Content& images, const Content& labels, const StopCh
                   .columns = shape.columns,
                   .channels = shape.channels,
                   .type = pixel_type(array, images)},
-          .memory = {images.memory, values.memory ? std::move(values.memory) : labels.memory},
+          .memory = {images.memory, values.memory ? values.memory : labels.memory},
           .images = images.origin,
           .labels = labels.origin};
 }

@@ -423,7 +423,7 @@ RunResult run(Session& session, Poller* poller, const CancelToken* cancel) {
   const RunningNote note(session);
   Run run(session, poller, cancel);
   try {
-    const RunResult result = run.execute();
+    RunResult result = run.execute();
     run.tell_end(result.reason, Status::kOk, "");
     return result;
   } catch (const Error& error) {

@@ -61,7 +61,7 @@ Volume open_volume(const Config& config) {
   std::error_code error;
   if (config.text("volume_access") == "read-only") return {fs::absolute(name, error), false};
   // A host may change its working directory later.
-  const Volume volume{fs::absolute(name, error)};
+  Volume volume{fs::absolute(name, error)};
   const bool exists = fs::is_directory(volume.root, error);
   const bool is_for_group = config.text("volume_mode") == "group";
   if (!exists && fs::exists(volume.root, error)) {
