@@ -2,41 +2,46 @@
  * spot_trainer.h: train neural networks on machines that can vanish, and lose nothing.
  *
  * PURPOSE
- *   A trainer runs a training job on a volume: a folder that outlives the machine. It saves checkpoints
- *   there, notices that the machine is about to be taken away (poller), makes a last checkpoint durable in
- *   time, and goes on from it on the next machine. The state after step n depends on the configuration, the
- *   data and the seed alone: not on the number of threads, and not on how often the run was interrupted.
+ *   A trainer runs a training job on a volume: a folder that outlives the machine. It saves checkpoints there,
+ *   notices that the machine is about to be taken away (poller), makes a last checkpoint durable in time, and goes on
+ *   from it on the next machine. The state after step n depends on the configuration, the data and the seed alone:
+ *   not on the number of threads, and not on how often the run was interrupted.
  *
  *       spot_config *config;   spot_trainer *trainer;   spot_poller *poller;   spot_error *error;
  *       spot_config_create(&config, &error);
  *       spot_config_set_str(config, "volume", "/mnt/data", &error);
  *       spot_config_set_str(config, "dataset", "mnist", &error);
- *       spot_trainer_create(config, NULL, NULL, &trainer, &error);
  *       spot_poller_create(config, &poller, &error);
+ *       spot_trainer_create(config, NULL, NULL, &trainer, &error);
+ *       spot_run_result result = {.struct_size = sizeof result};
  *       spot_trainer_run(trainer, poller, NULL, &result, &error);
  *
  * THREADS
  *   A handle may move between threads. A spot_trainer takes one call at a time: a second concurrent call answers
- *   SPOT_E_BUSY and does nothing. Functions that take it as const, spot_trainer_get_info() say, and
- *   spot_trainer_request_checkpoint() are the exception: any thread may call them at any time, during a run too. All
- *   other handles may be used from any number of threads at once; a spot_config answers one after the other.
- *   Callbacks arrive only on the thread that called the library; the log callback alone may arrive on threads of the
- *   library, and a destroy callback wherever the last use of its data ends. The library blocks all signals in its own
- *   threads and installs no handler. A write that the system answers with SIGPIPE or SIGXFSZ (RLIMIT_FSIZE) is a
- *   failed call, SPOT_E_NO_SPACE for the latter, and ends no host, on the host's own threads either. In a child made
- *   by fork() every handle of the parent answers SPOT_E_FORKED; there, free functions do nothing.
+ *   SPOT_E_BUSY and does nothing. Functions that take it as const, for example spot_trainer_get_info(), are the
+ *   exception: any thread may call them at any time, during a run too, until it is freed. All other handles may be
+ *   used from any number of threads at once; calls on one spot_config wait for each other. Callbacks arrive only on
+ *   the thread that called the library; the log callback alone may arrive on threads of the library, and a destroy
+ *   callback wherever the last use of its data ends. The library blocks all signals in its own threads and installs
+ *   no handler. A write that the system answers with SIGPIPE or SIGXFSZ (RLIMIT_FSIZE) is a failed call,
+ *   SPOT_E_NO_SPACE for the latter, and ends no host, on the host's own threads either. In a child made by fork()
+ *   every handle of the parent answers SPOT_E_FORKED; there, free functions do nothing.
  *
  * LIFETIME
- *   A handle keeps alive what it needs: handles may be freed in any order, a poller or cancel even while a run
- *   uses it. Every free function accepts NULL. Freeing a trainer that a call is using, from a callback for instance,
- *   does nothing. Text arguments end with a zero byte and are copied.
+ *   A handle keeps alive what it needs: handles may be freed in any order, a poller or cancel even while a run uses
+ *   it. Every free function accepts NULL. Freeing a trainer that trains or saves, from a callback for instance, does
+ *   nothing. Freeing any other handle while another thread calls a function with it, or begins to, is a mistake of
+ *   the host; so is freeing a trainer while another thread asks for its progress. Text arguments end with a zero byte
+ *   and are copied.
  *
  * CALLBACKS
  *   Each function that takes a callback takes `user`, which the callback is given, and `destroy`, which may be NULL:
  *   it is called with `user` once, when the library will never use `user` again: the callback was replaced, or the
  *   handle freed and everything created from it. When the function fails, `user` stays the caller's, and `destroy` is
- *   not called. A callback may throw a C++ exception: the call that it was called from then fails with
- *   SPOT_E_CALLBACK. A thread that ends within a callback (pthread_exit) ends, and leaves the handle usable.
+ *   not called. An event callback may throw a C++ exception: the call that it was called from then fails with
+ *   SPOT_E_CALLBACK; what a log callback throws is lost. A thread of the host that ends within an event callback
+ *   (pthread_exit) ends, and leaves the handle usable. A log callback must not end a thread of the library, and a
+ *   destroy callback must neither throw nor end its thread.
  *
  * TEXT
  *   Every text that leaves the library is valid UTF-8; bytes that are not are replaced by U+FFFD, and what is cut is
@@ -44,43 +49,43 @@
  *   them, whole, fit to be opened. A path in a message or in JSON is there to be read, not to be opened.
  *
  * ERRORS
- *   Every function that can fail returns a spot_status and takes a spot_error ** as its last parameter. That
- *   may be NULL; otherwise it is set to NULL on success and to an error that the caller frees on failure.
- *   Outputs are written on success only, unless a function says otherwise. The library never prints, aborts or exits.
- *   Any function may also answer SPOT_E_INVALID_ARGUMENT (a NULL that is not allowed, a struct_size that is too small),
+ *   Every function that can fail returns a spot_status and takes a spot_error ** as its last parameter. That may be
+ *   NULL; otherwise it is set to NULL on success and to an error that the caller frees on failure. Outputs are
+ *   written on success only, unless a function says otherwise. The library never prints, aborts or exits. Any
+ *   function may also answer SPOT_E_INVALID_ARGUMENT (a NULL that is not allowed, a struct_size that is too small),
  *   SPOT_E_BUSY, SPOT_E_FORKED, SPOT_E_NO_MEMORY and SPOT_E_INTERNAL.
  *
  * STRUCTS
- *   The caller sets struct_size to sizeof the struct before the call. Structs only ever grow at their end: the library
- *   writes what both it and the caller know, and sets struct_size to the bytes that it filled. A number that was not
- *   measured is NaN. A text (const char *) in a struct lives as long as the comment on the struct or field says.
+ *   The caller sets struct_size to sizeof the struct before the call. Structs only ever grow at their end: the
+ *   library writes what both it and the caller know, and sets struct_size to the bytes that it filled. A number that
+ *   was not measured is NaN. A text (const char *) in a struct lives as long as the comment on the struct or field
+ *   says.
  *
  * VOCABULARY
  *   A step trains on one batch; an epoch is one pass through the training samples. `step` counts the steps done since
- *   the run began. `epoch` is the number of the epoch that the last of these steps belongs to: 1 is the first, 0 means
- *   that no step was done. A tensor is a parameter, which is trained, an accumulator, which the optimizer keeps for a
- *   parameter, or a statistic, the running mean or variance of batch normalisation. Accuracies are in [0, 1], losses
- *   are mean cross-entropies. A notice tells that the machine will be taken away; an action is what will be done to
- *   it. `seconds_left` is the time until then.
+ *   the run began. `epoch` is the number of the epoch that the last of these steps belongs to: 1 is the first, 0
+ *   means that no step was done. A tensor is a parameter, which is trained, an accumulator, which the optimizer keeps
+ *   for a parameter, or a statistic, the running mean or variance of batch normalisation. Accuracies are in [0, 1],
+ *   losses are mean cross-entropies. A notice tells that the machine will be taken away; an action is what will be
+ *   done to it. `seconds_left` is the time until then.
  *
  * VOLUME
- *   A volume has one writer at a time: the trainer that first runs, restores from the volume or saves there
- *   becomes it and stays it until it is freed. Another one, in whatever process or machine, waits for
- *   lease_wait_seconds (then SPOT_E_TIMEOUT), or takes the volume over at once with the key takeover. The one
- *   that was taken over from can change nothing on the volume any more and gets SPOT_E_FENCED, even when it was
- *   frozen in the middle of a save. Reading (spot_checkpoint_...) needs no such right. On a file system without
- *   locks nobody can tell whether the writer before lives: there the second one does not wait but takes over.
- *   A volume needs room for keep_last + keep_best + 2 checkpoints, beside those that keep_every keeps: at no moment
- *   are there more. A superseded file is written over by a later save rather than removed, so copy a checkpoint of a
- *   running trainer through spot_checkpoint_... and not file by file. A run says before its first step when there is
- *   less room, and refuses (SPOT_E_NO_SPACE) when not even three checkpoints fit. Whenever the volume turns out to be
- *   full it removes what the keys do not ask for, then older checkpoints than the last two, but not the best and
- *   none of keep_every, and saves once more; when that fails, too, it says so, trains on, and tries again with the
- *   next save.
- *   The first thing that a writer does is to rehearse a save. A file system that lacks something of it (syncing a
- *   folder, renaming without replacing) is refused (SPOT_E_IO) unless the key durability allows a weaker promise;
- *   each report of a save then says what was not promised. A folder that is removed or renamed while a trainer writes
- *   to it is SPOT_E_IO, too; SPOT_E_FENCED is only for a volume that another writer has.
+ *   A volume has one writer at a time: the trainer that first runs, restores from the volume or saves there becomes
+ *   it and stays it until it is freed. Another one, in whatever process or machine, waits for lease_wait_seconds
+ *   (then SPOT_E_TIMEOUT), or takes the volume over at once with the key takeover. The one that was taken over from
+ *   can change nothing on the volume any more and gets SPOT_E_FENCED, even when it was frozen in the middle of a
+ *   save. Reading (spot_checkpoint_...) needs no such right. On a file system without locks nobody can tell whether
+ *   the writer before lives: there the second one does not wait but takes over. A volume needs room for keep_last +
+ *   keep_best + 2 checkpoints, beside those that keep_every keeps: at no moment are there more. A superseded file is
+ *   written over by a later save rather than removed, so take a copy of a running trainer's folder from a snapshot of
+ *   the disk, and not file by file. A run says before its first step when there is less room, and refuses
+ *   (SPOT_E_NO_SPACE) when not even three checkpoints fit. Whenever the volume turns out to be full it removes what
+ *   the keys do not ask for, then older checkpoints than the last two, but not the best and none of keep_every, and
+ *   saves once more; when that fails, too, it says so, trains on, and tries again with the next save. The first thing
+ *   that a writer does is to rehearse a save. A file system that lacks something of it (syncing a folder, renaming
+ *   without replacing) is refused (SPOT_E_IO) unless the key durability allows a weaker promise; each report of a
+ *   save then says what was not promised. A folder that is removed or renamed while a trainer writes to it is
+ *   SPOT_E_IO, too; SPOT_E_FENCED is only for a volume that another writer has.
  *
  * STABILITY
  *   This is ABI 1, frozen. A later minor version may add functions, constants and fields at the end of structs; what
@@ -107,6 +112,10 @@ extern "C" {
 
 /* ---- Version ------------------------------------------------------------------------------------------ */
 
+/* For the preprocessor: #if SPOT_HEADER_MINOR >= 1 */
+#define SPOT_HEADER_MAJOR 1
+#define SPOT_HEADER_MINOR 0
+
 enum {
   SPOT_ABI_MAJOR = 1, /* a program and a library with different ones do not fit */
   SPOT_ABI_MINOR = 0, /* the library's must be at least the program's */
@@ -119,7 +128,7 @@ SPOT_API uint32_t spot_abi_version(void);
 SPOT_API const char* spot_version(void);
 /* JSON: {"version", "abi_version": "1.0", "library" (the path of its file), "compiler", "build_type", "libraries":
  * {"onednn", "flatbuffers", "curl", "zlib"}, "backends": [{"name", "usable", "present", "detail"}], "processors":
- * {"count", "reason"}}: each engine that a build may have, whether it or its driver is here, and what it runs on or why
+ * {"count", "detail"}}: each engine that a build may have, whether it or its driver is here, and what it runs on or why
  * it cannot be used; opens the engines' modules. "count" is the number of threads that the key threads stands for when
  * it is 0: one for each processor, within the CPU quota of the process's control group. Lives for ever. Since 1.0. */
 SPOT_API const char* spot_build_info(void);
@@ -140,7 +149,7 @@ enum {
   SPOT_E_NOT_FOUND = 8,        /* no such file, folder, tensor or checkpoint */
   SPOT_E_MISMATCH = 9,         /* a checkpoint of another model, dataset or configuration */
   SPOT_E_NETWORK = 10,         /* no server gave what was asked for */
-  SPOT_E_BUSY = 11,            /* the handle is in use by another call, or by a callback's caller */
+  SPOT_E_BUSY = 11,            /* the handle is in use by another call, or by the one that called this callback */
   SPOT_E_ORDER = 12,           /* a call that makes no sense now */
   SPOT_E_CANCELLED = 13,       /* the spot_cancel was triggered; a trainer's state is that of a whole step */
   SPOT_E_CALLBACK = 14,        /* a callback failed: it said so, or it threw */
@@ -172,9 +181,9 @@ SPOT_API int64_t spot_error_byte_offset(const spot_error* error);
 /* Since 1.0. */
 SPOT_API void spot_error_free(spot_error* error);
 
-/* Whether this library serves a program that was built with the header of version `wanted`, SPOT_ABI_VERSION say. For
- * programs that find the library at run time, before any other call. SPOT_E_UNSUPPORTED: it does not; the message names
- * both versions and the library's file. Since 1.0. */
+/* Whether this library serves a program that was built with the header of version `wanted`, for example
+ * SPOT_ABI_VERSION. For programs that find the library at run time, before any other call. SPOT_E_UNSUPPORTED: it does
+ * not; the message names both versions and the library's file. Since 1.0. */
 SPOT_API spot_status spot_abi_check(uint32_t wanted, spot_error** error);
 
 /* Frees a text that the library returned through a char ** parameter. Since 1.0. */
@@ -182,7 +191,8 @@ SPOT_API void spot_text_free(char* text);
 /* Frees bytes that the library returned through a uint8_t ** parameter. Since 1.0. */
 SPOT_API void spot_bytes_free(uint8_t* bytes);
 
-/* Called with `user` when the library will never use it again, see CALLBACKS. Must not call the library. */
+/* Called with `user` when the library will never use it again, see CALLBACKS. Must not call the library, except for
+ * free functions of other handles. */
 typedef void (*spot_destroy_fn)(void* user);
 
 /* ---- Log ---------------------------------------------------------------------------------------------- */
@@ -197,7 +207,7 @@ typedef void (*spot_log_fn)(void* user, int32_t level, const char* message, size
 typedef struct spot_log_queue spot_log_queue;
 
 /* Keeps messages of `level` (SPOT_LOG_...) and graver ones, at most `capacity` (1 ... 2^20); when more wait, the
- * oldest are dropped. Since 1.0. */
+ * oldest are dropped, and a warning, whatever `level` is, tells how many. Since 1.0. */
 SPOT_API spot_status spot_log_queue_create(int32_t level, size_t capacity, spot_log_queue** out, spot_error** error);
 /* Ends a wait in progress with SPOT_E_CANCELLED. Since 1.0. */
 SPOT_API void spot_log_queue_free(spot_log_queue* queue);
@@ -256,8 +266,8 @@ SPOT_API void spot_cancel_retain(spot_cancel* cancel);
  * Since 1.0. */
 SPOT_API void spot_cancel_free(spot_cancel* cancel);
 /* Asks every call that was given this handle to stop: training at the next step boundary, everything else, a download
- * or a wait for another writer say, within a second. One lock-free store: safe in a signal handler and on any thread.
- * Since 1.0. */
+ * for example, or a wait for another writer, within a second. One lock-free store: safe in a signal handler and on any
+ * thread. Since 1.0. */
 SPOT_API void spot_cancel_trigger(spot_cancel* cancel);
 /* 1 when triggered, else 0. Since 1.0. */
 SPOT_API int32_t spot_cancel_is_triggered(const spot_cancel* cancel);
@@ -347,26 +357,26 @@ SPOT_API spot_status spot_poller_get_health(const spot_poller* poller, spot_poll
 typedef struct spot_dataset spot_dataset;
 
 /* Types of the elements of arrays. */
-enum { SPOT_UINT8 = 1, SPOT_INT32 = 2, SPOT_INT64 = 3, SPOT_FLOAT32 = 4 };
+enum { SPOT_TYPE_UINT8 = 1, SPOT_TYPE_INT32 = 2, SPOT_TYPE_INT64 = 3, SPOT_TYPE_FLOAT32 = 4 };
 
 /* Images and labels in the caller's memory. Images lie as [count][rows][columns][channels] without gaps. The network
  * sees a uint8 value divided by 255, and a float32 value as it is. Labels lie as [count], from 0 to classes - 1. */
 typedef struct spot_dataset_arrays {
   uint32_t struct_size;
-  int32_t image_type; /* SPOT_UINT8 or SPOT_FLOAT32, finite */
-  int32_t label_type; /* SPOT_UINT8, SPOT_INT32 or SPOT_INT64 */
+  int32_t image_type; /* SPOT_TYPE_UINT8 or SPOT_TYPE_FLOAT32, finite */
+  int32_t label_type; /* SPOT_TYPE_UINT8, SPOT_TYPE_INT32 or SPOT_TYPE_INT64 */
   uint32_t rows;
   uint32_t columns;
   uint32_t channels;
-  uint32_t classes;     /* at most 256; 0: the largest label plus one */
-  uint32_t reserved;    /* 0 */
-  const char* name;     /* that logs and checkpoints show; NULL: "memory" */
-  uint64_t train_count; /* at least 1 */
+  uint32_t classes;       /* at most 256; 0: the largest label plus one */
+  uint32_t reserved;      /* 0 */
+  const char* name;       /* that logs and checkpoints show; NULL: "memory" */
+  uint64_t train_samples; /* at least 1 */
   const void* train_images;
   const void* train_labels;
   uint64_t train_image_bytes; /* the sizes of the arrays, so that a wrong one is an error */
   uint64_t train_label_bytes;
-  uint64_t test_count; /* 0: there is no test set, and the next four count for nothing */
+  uint64_t test_samples; /* 0: there is no test set, and the next four count for nothing */
   const void* test_images;
   const void* test_labels;
   uint64_t test_image_bytes;
@@ -379,7 +389,7 @@ typedef struct spot_dataset_info {
   uint32_t rows;
   uint32_t columns;
   uint32_t channels;
-  int32_t image_type;  /* SPOT_UINT8 or SPOT_FLOAT32 */
+  int32_t image_type;  /* SPOT_TYPE_UINT8 or SPOT_TYPE_FLOAT32 */
   int32_t is_fallback; /* 1: synthetic digits, because dataset=auto could have nothing better */
   int32_t reserved;    /* 0 */
   uint64_t train_samples;
@@ -389,11 +399,14 @@ typedef struct spot_dataset_info {
   char padding[7];      /* 0 */
 } spot_dataset_info;
 
-/* Takes images and labels as they lie, without a copy of the images: they must stay there, unchanged, until `destroy`
- * is called with `user`, which is when the dataset is freed and no trainer uses it any more. SPOT_E_DATA: a label that
- * is out of range, a value that is not finite; SPOT_E_INVALID_ARGUMENT: a size that does not fit. Since 1.0. */
-SPOT_API spot_status spot_dataset_create(const spot_dataset_arrays* arrays, void* user, spot_destroy_fn destroy,
-                                         spot_dataset** out, spot_error** error);
+/* Takes images as they lie, without a copy: they must stay there, unchanged, until `destroy` is called with `user`,
+ * which is when the dataset is freed and no trainer uses it any more; labels are copied. All of it is read once, to
+ * check it and for the fingerprint. What looks odd is reported to the log of `config`, which may be NULL. SPOT_E_DATA:
+ * a label that is out of range, a value that is not finite; SPOT_E_INVALID_ARGUMENT: a size that does not fit;
+ * _CANCELLED. Since 1.0. */
+SPOT_API spot_status spot_dataset_create(const spot_dataset_arrays* arrays, const spot_config* config,
+                                         spot_cancel* cancel, void* user, spot_destroy_fn destroy, spot_dataset** out,
+                                         spot_error** error);
 /* Opens what the key dataset names, downloads it if need be, and keeps copies on the volume where one is set.
  * SPOT_E_CONFIG (the key is not set), _DATA, _IO, _NOT_FOUND, _NETWORK, _CANCELLED. Since 1.0. */
 SPOT_API spot_status spot_dataset_open(const spot_config* config, spot_cancel* cancel, spot_dataset** out,
@@ -408,9 +421,9 @@ SPOT_API spot_status spot_dataset_get_info(const spot_dataset* dataset, spot_dat
 /* A training run: dataset, network, optimizer and position, on a volume. */
 typedef struct spot_trainer spot_trainer;
 
-/* What a callback can be told of; flags, to be combined with |. Events come in the order of what they tell. On a GPU
- * several steps may be done before the first of them is told, as many as take 20 ms with what the callback does: the
- * trainer may then be further than the event, also when the callback ends the run. */
+/* What a callback can be told of; flags, to be combined with |. Events come in the order in which things happened. On a
+ * GPU several steps may be done before the first of them is told, as many as take 20 ms with what the callback does:
+ * the trainer may then be further than the event, also when the callback ends the run. */
 enum {
   SPOT_EVENT_RUN_BEGIN = 1,
   SPOT_EVENT_RUN_END = 2,
@@ -482,18 +495,18 @@ typedef struct spot_event {
   const char* message;      /* CHECKPOINT, RUN_END with an error: why */
   const char* path;         /* CHECKPOINT: the file */
   const char* source;       /* NOTICE: where it comes from */
-  const char* detail;       /* NOTICE: the source's own words, whole */
-  const char* run_id;       /* RUN_BEGIN, RUN_END */
+  const char* detail;       /* NOTICE: the source's own words, cut */
+  const char* run_id;       /* RUN_BEGIN, RUN_END, CHECKPOINT, NOTICE */
   const char* state_hash;   /* RUN_BEGIN, RUN_END; empty where a failure of the device has left no state */
   const char* not_promised; /* CHECKPOINT: see spot_save_report */
 } spot_event;
 
 /* What a callback returns. */
 enum {
-  SPOT_CONTINUE = 0,
-  SPOT_STOP = 1, /* end at the next step boundary: spot_trainer_run() saves and returns SPOT_RUN_STOPPED, other calls
-                    return SPOT_E_CANCELLED */
-  SPOT_FAIL = -1 /* this and every other number: end the call with SPOT_E_CALLBACK, without a save */
+  SPOT_ANSWER_CONTINUE = 0,
+  SPOT_ANSWER_STOP = 1, /* end at the next step boundary: spot_trainer_run() saves and returns SPOT_RUN_STOPPED, other
+                           calls return SPOT_E_CANCELLED unless all that was asked for is done */
+  SPOT_ANSWER_FAIL = -1 /* this and every other number: end the call with SPOT_E_CALLBACK, without a save */
 };
 
 /* Is told of events. Calling the same trainer from within answers SPOT_E_BUSY, except for what any thread may call. */
@@ -572,9 +585,9 @@ typedef struct spot_save_report {
 
 typedef struct spot_run_result {
   uint32_t struct_size;
-  int32_t reason;          /* SPOT_RUN_... */
-  int32_t resumed;         /* 1: it began from the volume's newest good checkpoint */
-  int32_t durable;         /* 1: the state it stopped in is in a durable checkpoint, or it stopped before it began */
+  int32_t reason;  /* SPOT_RUN_... */
+  int32_t resumed; /* 1: it began from the volume's newest good checkpoint */
+  int32_t durable; /* 1: the state it stopped in is in a durable checkpoint, or it stopped before it began, at step 0 */
   spot_status save_status; /* of the save that ended the run: SPOT_OK, or why it failed */
   int32_t reserved;        /* 0 */
   uint64_t step;
@@ -613,14 +626,14 @@ SPOT_API spot_status spot_trainer_set_callback(spot_trainer* trainer, uint32_t e
  * .safetensors. A trainer that is not at step 0, because it was stepped, restored or run before, goes on from
  * where it stands and does not look for a checkpoint. `poller` and `cancel` may be NULL. When the volume holds
  * checkpoints but none is good it refuses (SPOT_E_CORRUPT) rather than start over. Being interrupted,
- * cancelled or stopped is no error: read result.reason and result.durable. A save that fails on the way is told to log
+ * cancelled or stopped is no error: read out->reason and out->durable. A save that fails on the way is told to log
  * and callback, and training goes on; only the last one of a run that is done makes the call fail. A loss,
  * gradient norm or state that is not finite ends it with SPOT_E_DIVERGED unless the key on_nan is continue: such a
  * state is neither saved nor exported, nor resumed while the volume has a finite one.
  * SPOT_E_CONFIG (no volume), _CORRUPT, _MISMATCH, _IO, _NO_SPACE, _FENCED, _TIMEOUT (another writer), _CALLBACK,
  * _DIVERGED. Since 1.0. */
 SPOT_API spot_status spot_trainer_run(spot_trainer* trainer, spot_poller* poller, spot_cancel* cancel,
-                                      spot_run_result* result, spot_error** error);
+                                      spot_run_result* out, spot_error** error);
 
 /* Trains `count` steps, whatever the keys epochs and steps say; evaluates, saves and logs nothing. `out` may
  * be NULL; its loss and accuracy are means over the steps' samples. SPOT_E_CANCELLED, _CALLBACK, _DIVERGED (a loss or
@@ -630,8 +643,9 @@ SPOT_API spot_status spot_trainer_run(spot_trainer* trainer, spot_poller* poller
 SPOT_API spot_status spot_trainer_step(spot_trainer* trainer, uint64_t count, spot_cancel* cancel, spot_metrics* out,
                                        spot_error** error);
 
-/* Any thread may call these three at any time. Asks a run to save at its next step boundary and to go on. SPOT_E_ORDER:
- * no run is at work. Since 1.0. */
+/* Any thread may call these three at any time until the trainer is freed. The first asks a run to save at its next step
+ * boundary and to go on (SPOT_E_ORDER: no run is at work), the others tell what is trained on what, and how far it has
+ * come. Since 1.0. */
 SPOT_API spot_status spot_trainer_request_checkpoint(const spot_trainer* trainer, spot_error** error);
 SPOT_API spot_status spot_trainer_get_info(const spot_trainer* trainer, spot_trainer_info* out, spot_error** error);
 SPOT_API spot_status spot_trainer_get_progress(const spot_trainer* trainer, spot_progress* out, spot_error** error);
@@ -694,7 +708,7 @@ typedef struct spot_tensor_info {
 } spot_tensor_info;
 
 /* The tensor at `index`, from 0: parameters in layer order, statistics, accumulators. Since 1.0. */
-SPOT_API spot_status spot_trainer_get_tensor_info(spot_trainer* trainer, uint64_t index, spot_tensor_info* out,
+SPOT_API spot_status spot_trainer_get_tensor_info(const spot_trainer* trainer, uint64_t index, spot_tensor_info* out,
                                                   spot_error** error);
 /* Each copies one tensor, out or in, or, with a `name` of NULL, all of them one after the other as their offsets say;
  * `length` is the number of elements. SPOT_E_NOT_FOUND. Since 1.0. */
@@ -704,7 +718,7 @@ SPOT_API spot_status spot_trainer_write_tensor(spot_trainer* trainer, const char
                                                size_t length, spot_error** error);
 /* JSON array, one object a parameter: {"name", "size", "mean", "std", "min", "max", "gradient_norm"};
  * gradient norms are of the last step, null before the first. Free with spot_text_free(). Since 1.0. */
-SPOT_API spot_status spot_trainer_get_statistics(spot_trainer* trainer, char** json, spot_error** error);
+SPOT_API spot_status spot_trainer_describe_parameters(spot_trainer* trainer, char** json, spot_error** error);
 
 /* ---- Checkpoint files --------------------------------------------------------------------------------- */
 
@@ -736,8 +750,8 @@ typedef struct spot_checkpoint_info {
 SPOT_API spot_status spot_checkpoint_open(const char* path, spot_cancel* cancel, spot_checkpoint** out,
                                           spot_error** error);
 /* The same from `length` bytes in memory, which are not needed afterwards. Since 1.0. */
-SPOT_API spot_status spot_checkpoint_open_memory(const uint8_t* bytes, size_t length, spot_checkpoint** out,
-                                                 spot_error** error);
+SPOT_API spot_status spot_checkpoint_open_memory(const uint8_t* bytes, size_t length, spot_cancel* cancel,
+                                                 spot_checkpoint** out, spot_error** error);
 /* Since 1.0. */
 SPOT_API void spot_checkpoint_free(spot_checkpoint* checkpoint);
 /* Since 1.0. */
@@ -823,9 +837,10 @@ SPOT_API spot_status spot_model_get_tensor_info(const spot_model* model, uint64_
                                                 spot_error** error);
 SPOT_API spot_status spot_model_read_tensor(const spot_model* model, const char* name, float* values, size_t length,
                                             spot_error** error);
-/* Class probabilities, [count][classes], of images, [count][rows][columns][channels], of SPOT_UINT8 or SPOT_FLOAT32
- * values as in spot_dataset_arrays. `bytes` is the size of `images`, which says how many there are; `length` the number
- * of floats at `probabilities`. When cancelled some of them are written. SPOT_E_CANCELLED. Since 1.0. */
+/* Class probabilities, [count][classes], of images, [count][rows][columns][channels], of SPOT_TYPE_UINT8 or
+ * SPOT_TYPE_FLOAT32 values as in spot_dataset_arrays. `bytes` is the size of `images`, which says how many there are;
+ * `length` the number of floats at `probabilities`. When cancelled some of them are written. SPOT_E_CANCELLED.
+ * Since 1.0. */
 SPOT_API spot_status spot_model_predict(spot_model* model, const void* images, int32_t image_type, size_t bytes,
                                         spot_cancel* cancel, float* probabilities, size_t length, spot_error** error);
 

@@ -151,7 +151,7 @@ echo "== quick tests"
 ctest --preset release -LE 'slow|bindings' -j "$jobs"
 [ $mode != quick ] || exit 0
 echo "== bindings"
-ctest --preset release -L bindings -LE slow -j "$jobs"
+ctest --preset release -L bindings -LE slow  # one by one: they kill, signal and wait
 
 for sanitizer in asan tsan; do
   build $sanitizer

@@ -40,7 +40,15 @@
 #include <stop_token>
 #endif
 
+// Stop holds more where there is a std::stop_token. A program may have files of both kinds.
+#ifdef __cpp_lib_jthread
+#define SPOT_TRAINER_LAYOUT with_stop_token
+#else
+#define SPOT_TRAINER_LAYOUT without_stop_token
+#endif
+
 namespace spottrainer {
+inline namespace SPOT_TRAINER_LAYOUT {
 
 /// A call of the library that failed. what() is the library's one-line message.
 class Error : public std::runtime_error {
@@ -163,18 +171,18 @@ template <typename Function, typename... Arguments>
 template <typename Values>
 using ElementOf = std::remove_cv_t<std::remove_pointer_t<decltype(std::data(std::declval<Values&>()))>>;
 
-/// SPOT_UINT8, ... of the elements of a container, an array or a span.
+/// SPOT_TYPE_UINT8, ... of the elements of a container, an array or a span.
 template <typename Values>
 constexpr std::int32_t element_type() {
   using Element = ElementOf<Values>;
   if constexpr (std::is_same_v<Element, std::uint8_t>) {
-    return SPOT_UINT8;
+    return SPOT_TYPE_UINT8;
   } else if constexpr (std::is_same_v<Element, float>) {
-    return SPOT_FLOAT32;
+    return SPOT_TYPE_FLOAT32;
   } else {
     static_assert(std::is_integral_v<Element> && std::is_signed_v<Element> && sizeof(Element) >= 4,
                   "elements are std::uint8_t, std::int32_t, std::int64_t or float");
-    return sizeof(Element) == 4 ? SPOT_INT32 : SPOT_INT64;
+    return sizeof(Element) == 4 ? SPOT_TYPE_INT32 : SPOT_TYPE_INT64;
   }
 }
 
@@ -201,20 +209,22 @@ std::int32_t tell_event(void* user, const spot_event* event) {
   using Answer = std::invoke_result_t<Callback&, const spot_event&>;
   static_assert(
       std::is_void_v<Answer> || (std::is_convertible_v<Answer, std::int32_t> && !std::is_same_v<Answer, bool>),
-      "a callback returns nothing, or SPOT_CONTINUE, SPOT_STOP or SPOT_FAIL");
+      "a callback returns nothing, or SPOT_ANSWER_CONTINUE, SPOT_ANSWER_STOP or SPOT_ANSWER_FAIL");
   try {
     Callback& callback = *static_cast<Callback*>(user);
     if constexpr (std::is_void_v<Answer>) {
       callback(*event);
-      return SPOT_CONTINUE;
+      return SPOT_ANSWER_CONTINUE;
     } else {
       return callback(*event);
     }
+#ifdef __GLIBCXX__
   } catch (const abi::__forced_unwind&) {  // what pthread_exit() ends the thread with
     throw;
+#endif
   } catch (...) {
     thrown() = std::current_exception();
-    return SPOT_FAIL;
+    return SPOT_ANSWER_FAIL;
   }
 }
 
@@ -413,9 +423,9 @@ class Dataset : public Owner<spot_dataset, spot_dataset_free> {
  public:
   using unique_ptr::unique_ptr;
   template <typename Images, typename Labels>
-  static Dataset create(Arrays<Images, Labels> arrays) {
+  static Dataset create(Arrays<Images, Labels> arrays, const Stop& stop = {}) {
     Dataset dataset;
-    detail::hand_over(std::move(arrays), [&dataset](Arrays<Images, Labels>* kept) {
+    detail::hand_over(std::move(arrays), [&dataset, &stop](Arrays<Images, Labels>* kept) {
       auto given = sized<spot_dataset_arrays>();
       given.image_type = detail::element_type<Images>();
       given.label_type = detail::element_type<Labels>();
@@ -424,17 +434,18 @@ class Dataset : public Owner<spot_dataset, spot_dataset_free> {
       given.channels = kept->channels;
       given.classes = kept->classes;
       given.name = kept->name.c_str();
-      given.train_count = std::size(kept->train_labels);
+      given.train_samples = std::size(kept->train_labels);
       given.train_images = std::data(kept->train_images);
       given.train_labels = std::data(kept->train_labels);
       given.train_image_bytes = detail::bytes_of(kept->train_images);
       given.train_label_bytes = detail::bytes_of(kept->train_labels);
-      given.test_count = std::size(kept->test_labels);
+      given.test_samples = std::size(kept->test_labels);
       given.test_images = std::data(kept->test_images);
       given.test_labels = std::data(kept->test_labels);
       given.test_image_bytes = detail::bytes_of(kept->test_images);
       given.test_label_bytes = detail::bytes_of(kept->test_labels);
-      dataset = make<Dataset>(spot_dataset_create, &given, kept, &detail::destroy<Arrays<Images, Labels>>);
+      dataset = make<Dataset>(spot_dataset_create, &given, nullptr, stop.get(), kept,
+                              &detail::destroy<Arrays<Images, Labels>>);
     });
     return dataset;
   }
@@ -488,9 +499,9 @@ class Checkpoint : public Owner<spot_checkpoint, spot_checkpoint_free>,
     return make<Checkpoint>(spot_checkpoint_open, path.c_str(), stop.get());
   }
   template <typename Bytes>
-  static Checkpoint open_memory(const Bytes& bytes) {
+  static Checkpoint open_memory(const Bytes& bytes, const Stop& stop = {}) {
     static_assert(std::is_same_v<detail::ElementOf<const Bytes>, std::uint8_t>, "bytes are std::uint8_t");
-    return make<Checkpoint>(spot_checkpoint_open_memory, std::data(bytes), std::size(bytes));
+    return make<Checkpoint>(spot_checkpoint_open_memory, std::data(bytes), std::size(bytes), stop.get());
   }
 
   struct Verification {
@@ -537,9 +548,9 @@ class Trainer : public Owner<spot_trainer, spot_trainer_free>,
     return make<Trainer>(spot_trainer_create, config.get(), dataset.get(), stop.get());
   }
 
-  /// `callback` is called with a const spot_event&, and returns nothing or SPOT_CONTINUE, SPOT_STOP or SPOT_FAIL. What
-  /// it throws ends the call without a save, and comes out of it as it was thrown. It is destroyed when it is replaced,
-  /// or with the trainer, and must not free handles of the library in its destructor.
+  /// `callback` is called with a const spot_event&, and returns nothing or SPOT_ANSWER_CONTINUE, SPOT_ANSWER_STOP or
+  /// SPOT_ANSWER_FAIL. What it throws ends the call without a save, and comes out of it as it was thrown. It is
+  /// destroyed when it is replaced, or with the trainer, and must not free handles of the library in its destructor.
   template <typename Callback>
   void set_callback(std::uint32_t events, Callback callback) const {
     detail::hand_over(std::move(callback), [this, events](Callback* user) {
@@ -604,7 +615,7 @@ class Trainer : public Owner<spot_trainer, spot_trainer_free>,
   void write_tensors(const Floats& values) const {
     call(spot_trainer_write_tensor, get(), nullptr, std::data(values), std::size(values));
   }
-  [[nodiscard]] std::string statistics() const { return detail::text(spot_trainer_get_statistics, get()); }
+  [[nodiscard]] std::string statistics() const { return detail::text(spot_trainer_describe_parameters, get()); }
 };
 
 /// spot_model_...
@@ -648,6 +659,7 @@ class Model : public Owner<spot_model, spot_model_free>,
   return detail::text(spot_benchmark, config.get(), dataset.get(), seconds.count(), stop.get());
 }
 
+}  // namespace SPOT_TRAINER_LAYOUT
 }  // namespace spottrainer
 
 #endif  // SPOT_TRAINER_HPP

@@ -213,10 +213,16 @@ for waiter in 1 2; do
   (spot_wait_for_notice "metadata=file:$place/notice-file" poll_seconds=0.1 >"$place/waiter$waiter"; echo "$spot_code" >"$place/code$waiter") &
   eval "waiter$waiter=\$!"
 done
-sleep 1
-echo "away" >"$place/notice-file"
+# A file that is there when a waiter begins is no notice to it, but one that changes is.
+tries=0
+while { [ ! -s "$place/code1" ] || [ ! -s "$place/code2" ]; } && [ $tries -lt 60 ]; do
+  sleep 1
+  tries=$((tries + 1))
+  echo "away $tries" >"$place/notice-file"
+done
 # shellcheck disable=SC2154
-wait "$waiter1" "$waiter2"
+kill "$waiter1" "$waiter2" 2>/dev/null || :
+wait "$waiter1" "$waiter2" || :
 for waiter in 1 2; do
   check "exit code of waiter $waiter" "$(cat "$place/code$waiter")" 0
   check "action" "$(spot_field action <"$place/waiter$waiter")" request

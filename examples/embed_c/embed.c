@@ -43,7 +43,7 @@ static int32_t print_event(void* user, const spot_event* event) {
     fprintf(stderr, "step %llu: notice%s of %s: %s\n", step, event->withdrawn == 1 ? " withdrawn" : "", event->source,
             spot_action_name(event->action));
   }
-  return SPOT_CONTINUE;
+  return SPOT_ANSWER_CONTINUE;
 }
 
 static spot_config* configure(int argc, char** argv) {
@@ -95,14 +95,17 @@ static int train(const spot_config* config, spot_run_result* result) {
   spot_poller* poller = NULL;
   int done = 0;
 
+  /* First, so that a notice that comes while the dataset is fetched is a new one. */
+  if (!succeeded(spot_poller_create(config, &poller, &error), &error)) return 0;
   spot_status status = spot_trainer_create(config, NULL, stop_request, &trainer, &error);
   if (status == SPOT_E_CANCELLED) { /* while it fetched the dataset: nothing is lost */
     spot_error_free(error);
+    spot_poller_free(poller);
     result->reason = SPOT_RUN_CANCELLED;
     result->durable = 1;
     return 1;
   }
-  if (succeeded(status, &error) && succeeded(spot_poller_create(config, &poller, &error), &error) &&
+  if (succeeded(status, &error) &&
       succeeded(spot_trainer_set_callback(trainer, SPOT_EVENT_ALL, print_event, NULL, NULL, &error), &error)) {
     done = succeeded(spot_trainer_run(trainer, poller, stop_request, result, &error), &error);
   }

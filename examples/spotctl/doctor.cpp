@@ -53,7 +53,7 @@ std::vector<Finding> check_devices(const std::string& device) {
 Finding check_threads(const std::string& key) {
   const Json processors = Json::parse(spot_build_info())["processors"];
   const int count = processors["count"].get<int>(), asked = std::stoi(key);
-  const std::string detail = std::to_string(count) + ", " + processors["reason"].get<std::string>();
+  const std::string detail = std::to_string(count) + ", " + processors["detail"].get<std::string>();
   if (asked == 0) return {"threads", Health::kOk, detail};
   if (asked <= count) return {"threads", Health::kOk, key + ", as the key threads says; 0 would mean " + detail};
   return {"threads", Health::kWarn,

@@ -71,7 +71,7 @@ int predict(const RestoredTrainer& restored, const Options& options) {
   for (std::size_t f = 0; f < files.size(); ++f) {
     const Images& images = files[f];
     std::vector<float> probabilities(std::size_t{images.count} * info.classes);
-    call(spot_model_predict, model.get(), images.pixels.data(), SPOT_UINT8, images.pixels.size(), nullptr,
+    call(spot_model_predict, model.get(), images.pixels.data(), SPOT_TYPE_UINT8, images.pixels.size(), nullptr,
          probabilities.data(), probabilities.size());
     if (!std::all_of(probabilities.begin(), probabilities.end(), [](float p) { return std::isfinite(p); })) {
       throw Failure(kBadData, "the model's answer to '" + options.files[f] +

@@ -86,8 +86,8 @@ void tell(spot_event_fn callback, void* user, const spot::Event& event, spot::Se
   const std::string message = spot::valid_utf8(event.message);
   told.message = message.c_str();
   const int32_t answer = spot::ask_host([&] { return callback(user, &told); });
-  if (answer == SPOT_CONTINUE) return;
-  if (answer == SPOT_STOP) return session.request_stop();
+  if (answer == SPOT_ANSWER_CONTINUE) return;
+  if (answer == SPOT_ANSWER_STOP) return session.request_stop();
   spot::fail(Status::kCallback, spot::cat("the callback returned ", answer, " at step ", event.step));
 }
 

@@ -23,6 +23,7 @@
 
 using spot::guard;
 using spot::required;
+using spot::Status;
 using Json = nlohmann::ordered_json;
 
 namespace {
@@ -85,7 +86,9 @@ void set_from_checkpoint(spot::Config& config, const spot::ConfigKey& key, const
     return;
   }
   const bool is_model_file = key.name == "model" && !spot::is_preset_model(value);
-  config.set_text(key.name, is_model_file ? meta.model_json : value);
+  if (!is_model_file) return config.set_text(key.name, value);
+  // Whatever is no JSON would be taken for the path of a file.
+  if (spot::trim(meta.model_json).starts_with('{')) config.set_text(key.name, meta.model_json);
 }
 
 const char* role_name(spot::TensorRole role) {
@@ -182,6 +185,18 @@ spot_checkpoint_info to_struct(const spot_checkpoint& checkpoint) {
   return info;
 }
 
+/// A checkpoint whose texts, which leave as they are, are fit to. Throws kCorrupt for one that nobody but a forger
+/// makes.
+spot_checkpoint* make_handle(std::string path, std::uint64_t bytes, spot::Checkpoint content) {
+  const auto check = [&](const std::string& text, const char* what) {
+    if (text == spot::valid_utf8(text)) return;
+    spot::fail(Status::kCorrupt, spot::cat("'", path, "': ", what, " is not UTF-8"));
+  };
+  check(content.meta.run_id, "the run's name");
+  for (const spot::TensorSpec& tensor : content.layout.tensors()) check(tensor.name, "the name of a tensor");
+  return new spot_checkpoint{{}, std::move(path), bytes, std::move(content)};
+}
+
 /// As messages name it.
 std::string name_of(const spot_checkpoint& checkpoint) {
   return checkpoint.path.empty() ? "the checkpoint" : spot::cat("'", checkpoint.path, "'");
@@ -209,17 +224,18 @@ spot_status spot_checkpoint_open(const char* path, spot_cancel* cancel, spot_che
     required(out, "out");
     const spot::Cancel stop(cancel);
     spot::FoundCheckpoint found = spot::find_checkpoint(&required(path, "path"), stop.stop());
-    *out = new spot_checkpoint{{}, found.path.string(), found.bytes, std::move(found.checkpoint)};
+    *out = make_handle(found.path.string(), found.bytes, std::move(found.checkpoint));
   });
 }
 
-spot_status spot_checkpoint_open_memory(const uint8_t* bytes, size_t length, spot_checkpoint** out,
+spot_status spot_checkpoint_open_memory(const uint8_t* bytes, size_t length, spot_cancel* cancel, spot_checkpoint** out,
                                         spot_error** error) {
   return guard(error, [&] {
     required(bytes, "bytes");
     required(out, "out");
+    const spot::Cancel stop(cancel);
     const auto image = std::as_bytes(std::span(bytes, length));
-    *out = new spot_checkpoint{{}, "", length, spot::decode_checkpoint(image, "the checkpoint in memory")};
+    *out = make_handle("", length, spot::decode_checkpoint(image, "the checkpoint in memory", stop.stop()));
   });
 }
 

@@ -23,12 +23,13 @@ namespace {
 
 spot::LabelType label_type(int32_t number) {
   switch (number) {
-    case SPOT_UINT8: return spot::LabelType::kUint8;
-    case SPOT_INT32: return spot::LabelType::kInt32;
-    case SPOT_INT64: return spot::LabelType::kInt64;
+    case SPOT_TYPE_UINT8: return spot::LabelType::kUint8;
+    case SPOT_TYPE_INT32: return spot::LabelType::kInt32;
+    case SPOT_TYPE_INT64: return spot::LabelType::kInt64;
     default: break;
   }
-  fail(Status::kInvalidArgument, cat("'label_type' is ", number, ": it takes SPOT_UINT8, SPOT_INT32 or SPOT_INT64"));
+  fail(Status::kInvalidArgument,
+       cat("'label_type' is ", number, ": it takes SPOT_TYPE_UINT8, SPOT_TYPE_INT32 or SPOT_TYPE_INT64"));
 }
 
 /// `count` elements of `size` bytes that should be `bytes` in all; `name` is the array's field.
@@ -51,8 +52,9 @@ uint64_t image_size(const spot_dataset_arrays& arrays, spot::PixelType type) {
 }
 
 spot::DatasetArrays read_arrays(const spot_dataset_arrays& given) {
+  if (given.reserved != 0) fail(Status::kInvalidArgument, "'reserved' is not 0");
   spot::DatasetArrays arrays;
-  if (given.name != nullptr) arrays.name = given.name;
+  if (given.name != nullptr) arrays.name = spot::valid_utf8(given.name);
   arrays.pixels = spot::pixel_type(given.image_type);
   arrays.label_type = label_type(given.label_type);
   arrays.rows = given.rows;
@@ -60,11 +62,11 @@ spot::DatasetArrays read_arrays(const spot_dataset_arrays& given) {
   arrays.channels = given.channels;
   arrays.classes = given.classes;
   const uint64_t image = image_size(given, arrays.pixels), label = spot::size_of(arrays.label_type);
-  arrays.train = {array(given.train_images, given.train_count, image, given.train_image_bytes, "train_images"),
-                  array(given.train_labels, given.train_count, label, given.train_label_bytes, "train_labels")};
-  if (given.test_count == 0) return arrays;
-  arrays.test = {array(given.test_images, given.test_count, image, given.test_image_bytes, "test_images"),
-                 array(given.test_labels, given.test_count, label, given.test_label_bytes, "test_labels")};
+  arrays.train = {array(given.train_images, given.train_samples, image, given.train_image_bytes, "train_images"),
+                  array(given.train_labels, given.train_samples, label, given.train_label_bytes, "train_labels")};
+  if (given.test_samples == 0) return arrays;
+  arrays.test = {array(given.test_images, given.test_samples, image, given.test_image_bytes, "test_images"),
+                 array(given.test_labels, given.test_samples, label, given.test_label_bytes, "test_labels")};
   return arrays;
 }
 
@@ -74,7 +76,7 @@ spot_dataset_info describe(const spot::Dataset& dataset) {
   info.rows = dataset.train.rows;
   info.columns = dataset.train.columns;
   info.channels = dataset.train.channels;
-  info.image_type = dataset.train.type == spot::PixelType::kUint8 ? SPOT_UINT8 : SPOT_FLOAT32;
+  info.image_type = dataset.train.type == spot::PixelType::kUint8 ? SPOT_TYPE_UINT8 : SPOT_TYPE_FLOAT32;
   info.is_fallback = dataset.fallback ? 1 : 0;
   info.train_samples = dataset.train.count;
   info.test_samples = dataset.test.count;
@@ -88,22 +90,24 @@ spot_dataset_info describe(const spot::Dataset& dataset) {
 namespace spot {
 
 PixelType pixel_type(std::int32_t number) {
-  if (number == SPOT_UINT8) return PixelType::kUint8;
-  if (number == SPOT_FLOAT32) return PixelType::kFloat32;
-  fail(Status::kInvalidArgument, cat("'image_type' is ", number, ": it takes SPOT_UINT8 or SPOT_FLOAT32"));
+  if (number == SPOT_TYPE_UINT8) return PixelType::kUint8;
+  if (number == SPOT_TYPE_FLOAT32) return PixelType::kFloat32;
+  fail(Status::kInvalidArgument, cat("'image_type' is ", number, ": it takes SPOT_TYPE_UINT8 or SPOT_TYPE_FLOAT32"));
 }
 
 }  // namespace spot
 
-spot_status spot_dataset_create(const spot_dataset_arrays* arrays, void* user, spot_destroy_fn destroy,
-                                spot_dataset** out, spot_error** error) {
+spot_status spot_dataset_create(const spot_dataset_arrays* arrays, const spot_config* config, spot_cancel* cancel,
+                                void* user, spot_destroy_fn destroy, spot_dataset** out, spot_error** error) {
   return guard(error, [&] {
     const spot_dataset_arrays given = spot::read_struct(arrays, "arrays");
     required(out, "out");
+    const spot::Settings settings = spot::settings_or_defaults(config);
+    const spot::Cancel stop(cancel);
     const auto data = std::make_shared<spot::UserData>(user, destroy);
     spot::DatasetArrays content = read_arrays(given);
     content.memory = data;
-    *out = new spot_dataset{{}, spot::make_dataset(content, 0, {}, spot::Log())};
+    *out = new spot_dataset{{}, spot::make_dataset(content, 0, stop.stop(), settings.log)};
     data->keep();
   });
 }

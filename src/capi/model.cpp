@@ -1,6 +1,5 @@
 #include <filesystem>
 #include <spot_trainer.h>
-#include <vector>
 
 #include "capi/arrays.h"
 #include "capi/backends.h"
@@ -104,8 +103,14 @@ spot_status spot_model_read_tensor(const spot_model* model, const char* name, fl
                                    spot_error** error) {
   return guard(error, [&] {
     check_process(required(model, "model").owner);
-    const std::vector<float> state = model->inference.read_state();
-    spot::copy_tensor({&model->inference.engine().layout(), state}, name, values, length, "the model");
+    const spot::StateLayout& layout = model->inference.engine().layout();
+    if (name == nullptr) {
+      spot::check_length("values", length, layout.size());
+      return model->inference.read_state({&required(values, "values"), length});
+    }
+    const spot::TensorSpec& tensor = spot::find_tensor(layout, name, "the model");
+    spot::check_length("values", length, tensor.size);
+    model->inference.read_tensor(tensor, {&required(values, "values"), length});
   });
 }
 

@@ -49,7 +49,7 @@ spot_trainer_info describe(const spot::Session& session) {
 spot_progress describe_progress(const spot::Session& session) {
   const spot::Progress progress = session.progress().look();
   const int64_t now = session.clock().monotonic_ns();
-  const uint64_t total = session.trainer().total_steps(), steps = progress.step - progress.begin_step;
+  const uint64_t total = session.trainer().total_steps(), steps = progress.step - progress.training_step;
   spot_progress result{};
   result.running = progress.running ? 1 : 0;
   result.step = progress.step;
@@ -59,8 +59,9 @@ spot_progress describe_progress(const spot::Session& session) {
       progress.begin_ns < 0 ? kNone : spot::to_seconds((progress.running ? now : progress.end_ns) - progress.begin_ns);
   result.samples_per_second = progress.samples_per_second;
   result.seconds_to_go = kNone;
-  if (progress.running && steps > 0 && total >= progress.step) {
-    result.seconds_to_go = result.seconds / static_cast<double>(steps) * static_cast<double>(total - progress.step);
+  if (progress.running && progress.training_ns >= 0 && steps > 0 && total >= progress.step) {
+    result.seconds_to_go = spot::to_seconds(now - progress.training_ns) / static_cast<double>(steps) *
+                           static_cast<double>(total - progress.step);
   }
   result.loss = progress.loss;
   result.saved_step = progress.saved_step;

@@ -63,23 +63,22 @@ const TensorSpec& find_tensor(const StateLayout& layout, const char* name, const
 
 void copy_tensor(const StateView& state, const char* name, float* values, std::size_t length,
                  const std::string& where) {
-  required(values, "values");
   if (name == nullptr) {
     check_length("values", length, state.layout().size());
-    std::copy_n(state.values().data(), length, values);
+    std::copy_n(state.values().data(), length, &required(values, "values"));
     return;
   }
   const TensorSpec& tensor = find_tensor(state.layout(), name, where);
   check_length("values", length, tensor.size);
-  std::copy_n(state.tensor(tensor).data(), length, values);
+  std::copy_n(state.tensor(tensor).data(), length, &required(values, "values"));
 }
 
 }  // namespace spot
 
-spot_status spot_trainer_get_tensor_info(spot_trainer* trainer, uint64_t index, spot_tensor_info* out,
+spot_status spot_trainer_get_tensor_info(const spot_trainer* trainer, uint64_t index, spot_tensor_info* out,
                                          spot_error** error) {
   return guard(error, [&] {
-    const Call call(required(trainer, "trainer").use);
+    spot::check_process(required(trainer, "trainer").use.owner());
     spot::write_tensor_info(trainer->session.engine().layout(), index, out);
   });
 }
@@ -89,13 +88,13 @@ spot_status spot_trainer_read_tensor(spot_trainer* trainer, const char* name, fl
   return guard(error, [&] {
     const Call call(required(trainer, "trainer").use);
     const spot::Engine& engine = trainer->session.engine();
-    required(values, "values");
     if (name == nullptr) {
       spot::check_length("values", length, engine.layout().size());
-      return engine.read_state({values, length});
+      return engine.read_state({&required(values, "values"), length});
     }
     const spot::TensorSpec& tensor = spot::find_tensor(engine.layout(), name, "the trainer");
     spot::check_length("values", length, tensor.size);
+    required(values, "values");
     engine.read_tensor(tensor, {values, length});
   });
 }
@@ -118,7 +117,7 @@ spot_status spot_trainer_write_tensor(spot_trainer* trainer, const char* name, c
   });
 }
 
-spot_status spot_trainer_get_statistics(spot_trainer* trainer, char** json, spot_error** error) {
+spot_status spot_trainer_describe_parameters(spot_trainer* trainer, char** json, spot_error** error) {
   return guard(error, [&] {
     const Call call(required(trainer, "trainer").use);
     required(json, "json");

@@ -122,15 +122,15 @@ void spot_trainer_free(spot_trainer* trainer) {
   spot::free_handle(trainer);
 }
 
-spot_status spot_trainer_run(spot_trainer* trainer, spot_poller* poller, spot_cancel* cancel, spot_run_result* result,
+spot_status spot_trainer_run(spot_trainer* trainer, spot_poller* poller, spot_cancel* cancel, spot_run_result* out,
                              spot_error** error) {
   return guard(error, [&] {
     const Call call(required(trainer, "trainer").use);
-    check_struct(result, "result");
+    check_struct(out, "out");
     if (poller != nullptr) spot::check_process(poller->owner);
     const std::shared_ptr<spot::Poller> notices = poller == nullptr ? nullptr : poller->poller;
     const Cancel stop(cancel);
-    write_struct(result, to_struct(spot::run(trainer->session, notices.get(), stop.token()), *trainer));
+    write_struct(out, to_struct(spot::run(trainer->session, notices.get(), stop.token()), *trainer));
   });
 }
 

@@ -50,7 +50,7 @@ std::string describe_build() {
                                           {"curl", spot::http_library_version()},
                                           {"zlib", spot::gzip_library_version()}}},
                                         {"backends", std::move(backends)},
-                                        {"processors", {{"count", processors.count}, {"reason", processors.reason}}}};
+                                        {"processors", {{"count", processors.count}, {"detail", processors.reason}}}};
   return build.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 

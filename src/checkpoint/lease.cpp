@@ -215,7 +215,7 @@ class Wait {
     }
     if (clock_.monotonic_ns() - start_ns_ >= options_.wait.count()) {
       fail(Status::kTimeout,
-           cat("'", path_.string(), "' is in use by ", owner, " (waited ", options_.wait.count() / 1'000'000'000,
+           cat("'", path_.string(), "' is in use by ", owner, " (waited ", to_seconds(options_.wait.count()),
                " s): stop it, raise lease_wait_seconds, or set takeover to true"));
     }
     if (!told_) {

@@ -5,9 +5,10 @@
 namespace spot {
 namespace {
 
+constexpr std::uint32_t kMostColours = 4;  // red, green, blue, alpha
+
 /// PyTorch's order. Nobody has images of so few rows whose pixels have so many channels.
 bool has_channels_first(std::span<const std::uint32_t> extents) {
-  constexpr std::uint32_t kMostColours = 4;
   return extents[1] > 1 && extents[1] <= kMostColours && extents[2] > kMostColours && extents[3] > kMostColours;
 }
 
@@ -33,7 +34,8 @@ std::string why_no_images(std::span<const std::uint32_t> extents) {
 
 ImageShape image_shape(std::span<const std::uint32_t> extents) {
   if (extents.size() == 3) return {extents[0], extents[1], extents[2], 1};
-  if (extents[1] == 1 && extents[3] != 1) return {extents[0], extents[2], extents[3], 1};
+  // One channel before the rows. A last extent of 1 to 4 is rather that of channels behind images of one row.
+  if (extents[1] == 1 && extents[3] > kMostColours) return {extents[0], extents[2], extents[3], 1};
   return {extents[0], extents[1], extents[2], extents[3]};
 }
 

@@ -18,7 +18,7 @@ ByteValues to_bytes(std::span<const std::byte> labels, const std::string& origin
     for (std::size_t at = 0; at < piece.size(); at += sizeof(Integer)) {
       Integer label;
       std::memcpy(&label, piece.data() + at, sizeof label);
-      if (label < 0 || label > UINT8_MAX) {
+      if (!std::in_range<std::uint8_t>(label)) {
         fail(Status::kData, cat("label ", label, " of image ", bytes->size(), " in '", origin,
                                 "' is none: labels are the numbers of classes, from 0 to at most 255"));
       }
@@ -43,7 +43,7 @@ std::size_t size_of(LabelType type) {
 ByteValues read_labels(std::span<const std::byte> labels, LabelType type, const std::string& origin,
                        const StopCheck& stop) {
   switch (type) {
-    case LabelType::kUint8: return {{reinterpret_cast<const std::uint8_t*>(labels.data()), labels.size()}, nullptr};
+    case LabelType::kUint8: return to_bytes<std::uint8_t>(labels, origin, stop);
     case LabelType::kInt32: return to_bytes<std::int32_t>(labels, origin, stop);
     case LabelType::kInt64: return to_bytes<std::int64_t>(labels, origin, stop);
   }

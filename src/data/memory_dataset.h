@@ -35,9 +35,10 @@ struct DatasetArrays {
   std::shared_ptr<const void> memory = nullptr;
 };
 
-/// The dataset that these arrays are. Images are not copied, nor labels that are bytes: as long as it is used, they
-/// must be there and stay as they are. Throws kInvalidArgument for sizes that do not fit each other, kData for labels
-/// that are no class and floats that are not finite, kConfig for a validation set that leaves nothing, kCancelled.
+/// The dataset that these arrays are. Images are not copied: as long as it is used, they must be there and stay
+/// as they are. Labels are copied: they are used as indices. Throws kInvalidArgument for sizes that do not fit each
+/// other, kData for labels that are no class and floats that are not finite, kConfig for a validation set that leaves
+/// nothing, kCancelled.
 Dataset make_dataset(const DatasetArrays& arrays, std::uint32_t validation_size, const StopCheck& stop, const Log& log);
 
 }  // namespace spot

@@ -29,11 +29,14 @@ Inference::Inference(const Checkpoint& checkpoint, const Config& config, std::sp
   engine_->write_state(fit_state(checkpoint, engine_->layout()));
 }
 
-std::vector<float> Inference::read_state() const {
+void Inference::read_state(std::span<float> values) const {
   const std::lock_guard lock(mutex_);
-  std::vector<float> state(engine_->layout().size());
-  engine_->read_state(state);
-  return state;
+  engine_->read_state(values);
+}
+
+void Inference::read_tensor(const TensorSpec& tensor, std::span<float> values) const {
+  const std::lock_guard lock(mutex_);
+  engine_->read_tensor(tensor, values);
 }
 
 std::size_t Inference::count_of(std::size_t bytes, PixelType type) const {
@@ -57,13 +60,13 @@ void Inference::predict(std::span<const std::uint8_t> images, std::span<float> p
     fail(Status::kData, "the images have a value that is infinite or no number");
   }
   const std::size_t image = count == 0 ? 0 : images.size() / count;
-  const std::lock_guard lock(mutex_);
   std::vector<std::uint32_t> indices;
   for (std::size_t first = 0; first < count; first += most) {
     check_stop(stop, "predicting");
     indices.resize(std::min(most, count - first));
     std::iota(indices.begin(), indices.end(), 0U);
     const BatchView batch{images.data() + first * image, nullptr, indices, indices.size(), type};
+    const std::lock_guard lock(mutex_);  // a batch at a time, so that nobody waits longer to be cancelled
     engine_->predict(batch, probabilities.subspan(first * classes, indices.size() * classes));
   }
 }

@@ -4,7 +4,6 @@
 #include <memory>
 #include <mutex>
 #include <span>
-#include <vector>
 
 #include "base/cancel.h"
 #include "base/config.h"
@@ -24,8 +23,9 @@ class Inference {
   [[nodiscard]] const ModelSpec& model() const { return spec_.model; }
   [[nodiscard]] const Engine& engine() const { return *engine_; }
 
-  /// A copy of the parameters and statistics, in the order of the engine's layout.
-  [[nodiscard]] std::vector<float> read_state() const;
+  /// Copies the parameters and statistics, in the order of the engine's layout, or one of these tensors.
+  void read_state(std::span<float> values) const;
+  void read_tensor(const TensorSpec& tensor, std::span<float> values) const;
 
   /// How many images so many bytes are. Throws kInvalidArgument when it is no whole number.
   [[nodiscard]] std::size_t count_of(std::size_t bytes, PixelType type) const;

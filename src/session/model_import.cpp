@@ -21,7 +21,8 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "safetensors holds little-endian values");
 
 constexpr std::uint64_t kLargestFile = std::uint64_t{1} << 31;  // as a checkpoint's
-constexpr std::uint64_t kLargestText = 16 << 20;
+constexpr std::uint64_t kLargestText = 1 << 20;
+constexpr std::size_t kMostTensors = 4096;  // as in a checkpoint
 constexpr std::size_t kLongestName = 127;
 constexpr std::size_t kMostDimensions = 8;
 
@@ -52,18 +53,21 @@ bool is_array(const JsonValue& value) {
 /// Reads a safetensors file of float32 tensors into a checkpoint.
 class TensorReader {
  public:
-  TensorReader(const std::filesystem::path& path, std::span<const std::byte> bytes, Checkpoint& result)
-      : path_(path), bytes_(bytes), result_(result) {}
+  TensorReader(const std::filesystem::path& path, std::span<const std::byte> bytes, const StopCheck& stop,
+               Checkpoint& result)
+      : path_(path), bytes_(bytes), stop_(stop), result_(result) {}
 
   void read() {
     std::uint64_t length = 0;
     if (bytes_.size() < sizeof length) fail_file(path_, "it is shorter than a header");
     std::memcpy(&length, bytes_.data(), sizeof length);
-    if (length > bytes_.size() - sizeof length || length > kLargestText) fail_file(path_, "its header has no end");
+    if (length > bytes_.size() - sizeof length) fail_file(path_, "its header has no end");
+    if (length > kLargestText) fail_file(path_, "its header is longer than that of any model of ours");
     const auto* text = reinterpret_cast<const char*>(bytes_.data() + sizeof length);
     const auto header = JsonValue::parse(std::string_view(text, static_cast<std::size_t>(length)));
     if (!header || !header->is_object()) fail_file(path_, "its header is no JSON object");
     values_ = bytes_.subspan(sizeof length + static_cast<std::size_t>(length));
+    if (header->members().size() > kMostTensors) fail_file(path_, "it has more tensors than any model of ours");
     for (const auto& [name, entry] : header->members()) {
       if (name == "__metadata__") {
         read_metadata(entry);
@@ -84,6 +88,7 @@ class TensorReader {
   }
 
   void read_tensor(const std::string& name, const JsonValue& entry) {
+    check_stop(stop_, cat("reading '", path_.string(), "'"));
     if (name.size() > kLongestName) fail_file(path_, cat("'", printable(name, kLongestName), "' is too long a name"));
     if (result_.layout.find(name) != nullptr) fail_file(path_, cat("'", printable(name), "' is there twice"));
     const std::string& type = member(entry, "dtype", is_text, path_, name).text();
@@ -104,6 +109,8 @@ class TensorReader {
     if (end > values_.size() || begin > end || end - begin != size * sizeof(float)) {
       fail_file(path_, cat("the values of '", printable(name), "' are not in the file"));
     }
+    // Tensors do not overlap, so all of them are no larger than the file.
+    if (result_.values.size() + size > values_.size() / sizeof(float)) fail_file(path_, "its tensors overlap");
     // An export has no accumulators, and whatever else a tensor is makes no difference here.
     result_.layout.add(name, std::move(shape), TensorRole::kParameter);
     const std::size_t at = result_.values.size();
@@ -113,6 +120,7 @@ class TensorReader {
 
   const std::filesystem::path& path_;
   std::span<const std::byte> bytes_;
+  const StopCheck& stop_;
   std::span<const std::byte> values_;
   Checkpoint& result_;
 };
@@ -130,7 +138,7 @@ Checkpoint import_model(const std::filesystem::path& path, const StopCheck& stop
   Checkpoint result;
   result.meta.model_json = read_text_file(architecture, kLargestText);
   const std::vector<std::byte> bytes = read_file(weights, kLargestFile, Links::kFollow, stop);
-  TensorReader(weights, bytes, result).read();
+  TensorReader(weights, bytes, stop, result).read();
   return result;
 }
 

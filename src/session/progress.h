@@ -15,8 +15,9 @@ struct Progress {
   double samples_per_second = 0;  ///< of the last steps; NaN: none was done yet
   double loss = 0;                ///< of the last step; NaN likewise
   bool running = false;
-  std::uint64_t begin_step = 0;       ///< where the run that goes on, or was the last, began to train
-  std::int64_t begin_ns = -1;         ///< when it was called; -1: there was none
+  std::int64_t begin_ns = -1;         ///< when the run that goes on, or was the last, was called; -1: there was none
+  std::uint64_t training_step = 0;    ///< where it began to train
+  std::int64_t training_ns = -1;      ///< when it did; -1: not yet
   std::int64_t end_ns = 0;            ///< when it returned; counts unless it is running
   std::uint64_t saved_step = 0;       ///< of the last checkpoint that became durable
   std::int64_t saved_ns = -1;         ///< when it did; -1: there is none

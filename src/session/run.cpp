@@ -164,7 +164,7 @@ void Run::begin() {
   csv_.emplace(session_.volume().logs(), session_.staging(), session_.run_id(), trainer_.history(), trainer_.step(),
                session_.log());
   session_.prepare_save();
-  session_.note_run_begin(started_ns_);
+  session_.note_training_begin();
   last_save_ns_ = clock_.monotonic_ns();
   session_.log().info(cat(result_.resumed ? "resumed run " : "started run ", session_.run_id(), " at step ",
                           trainer_.step(), " of ", trainer_.total_steps()));
@@ -224,8 +224,13 @@ void Run::save_if_due() {
 
 void Run::save_if_requested() {
   if (!session_.take_checkpoint_request()) return;
-  save(SaveReason::kRequest);
-  last_save_ns_ = clock_.monotonic_ns();
+  try {
+    // An ending's own save answers the request, too, and is not to wait for a place that this one waits for.
+    save(SaveReason::kRequest, [this] { return an_ending_waits(); });
+    last_save_ns_ = clock_.monotonic_ns();
+  } catch (const Error& error) {
+    if (error.status() != Status::kCancelled) throw;
+  }
 }
 
 /// Hears of nothing: what has come is still to be answered between two steps.
@@ -397,7 +402,10 @@ void Run::tell_end(RunReason reason, Status status, const char* message) {
 /// Notes on the session's board that a run is over, however it ends.
 class RunningNote {
  public:
-  explicit RunningNote(Session& session) : session_(session) { session_.forget_stop(); }
+  explicit RunningNote(Session& session) : session_(session) {
+    session_.forget_stop();
+    session_.note_run_begin();
+  }
   ~RunningNote() { session_.note_run_end(); }
   RunningNote(const RunningNote&) = delete;
   RunningNote& operator=(const RunningNote&) = delete;

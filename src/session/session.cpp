@@ -232,6 +232,7 @@ void Session::adopt(const Checkpoint& checkpoint) {
   progress_.change([&](Progress& progress) {
     progress.run_id = run_id_;
     progress.step = trainer_.step();
+    progress.loss = progress.samples_per_second = Event::kNone;
   });
 }
 
@@ -264,11 +265,18 @@ void Session::note_steps(std::span<const StepRecord> records) {
   });
 }
 
-void Session::note_run_begin(std::int64_t began_ns) {
+void Session::note_run_begin() {
   progress_.change([&](Progress& progress) {
     progress.running = true;
-    progress.begin_ns = began_ns;
-    progress.begin_step = progress.step = trainer_.step();
+    progress.begin_ns = clock_.monotonic_ns();
+    progress.training_ns = -1;
+  });
+}
+
+void Session::note_training_begin() {
+  progress_.change([&](Progress& progress) {
+    progress.training_ns = clock_.monotonic_ns();
+    progress.training_step = progress.step = trainer_.step();
   });
 }
 

@@ -104,8 +104,9 @@ class Session {
   [[nodiscard]] const ProgressBoard& progress() const { return progress_; }
   /// Notes the trainer's position there, and what is known of the last step.
   void note_steps(std::span<const StepRecord> records);
-  /// Notes that a run begins to train here, or ends.
-  void note_run_begin(std::int64_t began_ns);
+  /// Notes that a run is at work, begins to train here, or ends.
+  void note_run_begin();
+  void note_training_begin();
   void note_run_end();
   /// Asks the run to save at its next step boundary; false when none is at work. From any thread.
   bool request_checkpoint() const;

@@ -43,12 +43,12 @@ OFFSET(spot_dataset_arrays, channels, 20);
 OFFSET(spot_dataset_arrays, classes, 24);
 OFFSET(spot_dataset_arrays, reserved, 28);
 OFFSET(spot_dataset_arrays, name, 32);
-OFFSET(spot_dataset_arrays, train_count, 40);
+OFFSET(spot_dataset_arrays, train_samples, 40);
 OFFSET(spot_dataset_arrays, train_images, 48);
 OFFSET(spot_dataset_arrays, train_labels, 56);
 OFFSET(spot_dataset_arrays, train_image_bytes, 64);
 OFFSET(spot_dataset_arrays, train_label_bytes, 72);
-OFFSET(spot_dataset_arrays, test_count, 80);
+OFFSET(spot_dataset_arrays, test_samples, 80);
 OFFSET(spot_dataset_arrays, test_images, 88);
 OFFSET(spot_dataset_arrays, test_labels, 96);
 OFFSET(spot_dataset_arrays, test_image_bytes, 104);
@@ -271,10 +271,10 @@ CONSTANT(SPOT_ACTION_HIBERNATE, 3);
 CONSTANT(SPOT_ACTION_REBALANCE, 4);
 CONSTANT(SPOT_ACTION_REQUEST, 5);
 
-CONSTANT(SPOT_UINT8, 1);
-CONSTANT(SPOT_INT32, 2);
-CONSTANT(SPOT_INT64, 3);
-CONSTANT(SPOT_FLOAT32, 4);
+CONSTANT(SPOT_TYPE_UINT8, 1);
+CONSTANT(SPOT_TYPE_INT32, 2);
+CONSTANT(SPOT_TYPE_INT64, 3);
+CONSTANT(SPOT_TYPE_FLOAT32, 4);
 
 CONSTANT(SPOT_EVENT_RUN_BEGIN, 1);
 CONSTANT(SPOT_EVENT_RUN_END, 2);
@@ -298,9 +298,9 @@ CONSTANT(SPOT_RUN_CANCELLED, 3);
 CONSTANT(SPOT_RUN_STOPPED, 4);
 CONSTANT(SPOT_RUN_FAILED, 5);
 
-CONSTANT(SPOT_CONTINUE, 0);
-CONSTANT(SPOT_STOP, 1);
-CONSTANT(SPOT_FAIL, -1);
+CONSTANT(SPOT_ANSWER_CONTINUE, 0);
+CONSTANT(SPOT_ANSWER_STOP, 1);
+CONSTANT(SPOT_ANSWER_FAIL, -1);
 
 CONSTANT(SPOT_SPLIT_TRAIN, 0);
 CONSTANT(SPOT_SPLIT_VALIDATION, 1);

@@ -17,7 +17,7 @@ static void must(spot_status status, spot_error* error) {
 static int32_t count(void* user, const spot_event* event) {
   (void)event;
   ++*(uint64_t*)user;
-  return SPOT_CONTINUE;
+  return SPOT_ANSWER_CONTINUE;
 }
 
 /* The data that the bindings of all languages use. */
@@ -35,16 +35,16 @@ static spot_dataset* formula(void) {
   }
   memset(&arrays, 0, sizeof arrays);
   arrays.struct_size = sizeof arrays;
-  arrays.image_type = arrays.label_type = SPOT_UINT8;
+  arrays.image_type = arrays.label_type = SPOT_TYPE_UINT8;
   arrays.rows = arrays.columns = 28;
   arrays.channels = 1;
   arrays.classes = 10;
-  arrays.train_count = 320;
+  arrays.train_samples = 320;
   arrays.train_images = images;
   arrays.train_labels = labels;
   arrays.train_image_bytes = sizeof images;
   arrays.train_label_bytes = sizeof labels;
-  must(spot_dataset_create(&arrays, NULL, NULL, &dataset, &error), error);
+  must(spot_dataset_create(&arrays, NULL, NULL, NULL, NULL, &dataset, &error), error);
   return dataset;
 }
 

@@ -47,6 +47,10 @@ def last_line(agent):
     return json.loads(agent.out.splitlines()[-1])
 
 
+def inspect(volume):
+    return json.loads(spotctl.run([spotctl.SPOTCTL, "inspect", str(volume), "--json"]).out)
+
+
 def run(command, environment, volume, checks, language):
     """Interrupted and resumed; the state hash of the end."""
     def start(endpoint):
@@ -66,6 +70,8 @@ def run(command, environment, volume, checks, language):
         checks.check(code == 0, f"{language}: goes on to the end: {agent}")
         resumed = last_line(agent) if code == 0 else {}
     checks.check(resumed.get("reason") == "done" and resumed["step"] == 300, f"{language}: it says so: {resumed}")
+    # One that began anew would end in the same state.
+    checks.check(said and inspect(volume)["parent_hash"] == said["state_hash"], f"{language}: it went on, and began not anew")
     print(f"{language:7} interrupted at step {said.get('step')}, then {resumed.get('state_hash')}", flush=True)
     return resumed.get("state_hash")
 

@@ -123,6 +123,7 @@ class Agent {
   }
   ~Agent() {
     std::fclose(output_);
+    if (process_ <= 0) return;
     kill(process_, SIGKILL);
     waitpid(process_, nullptr, 0);
   }
@@ -143,6 +144,7 @@ class Agent {
     line_with("\n\n");
     int status = 0;
     waitpid(process_, &status, 0);
+    process_ = -1;
     return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
   }
 
@@ -243,8 +245,9 @@ TEST_CASE("resume") {
   const Place place;
   {
     const Trainer trainer = place.trainer("v");
-    trainer.set_callback(SPOT_EVENT_STEP,
-                         [](const spot_event& event) { return event.step == 13 ? SPOT_STOP : SPOT_CONTINUE; });
+    trainer.set_callback(SPOT_EVENT_STEP, [](const spot_event& event) {
+      return event.step == 13 ? SPOT_ANSWER_STOP : SPOT_ANSWER_CONTINUE;
+    });
     const spot_run_result stopped = trainer.run();
     CHECK(stopped.reason == SPOT_RUN_STOPPED);
     CHECK(stopped.step == 13);
@@ -500,7 +503,7 @@ TEST_CASE("what a callback throws comes out as it was thrown") {
   CHECK_THROWS_AS(outer.run(), std::out_of_range);
   CHECK(caught == 1);
   CHECK(outer.info().step == 1);
-  outer.set_callback(SPOT_EVENT_STEP, [](const spot_event&) { return SPOT_FAIL; });
+  outer.set_callback(SPOT_EVENT_STEP, [](const spot_event&) { return SPOT_ANSWER_FAIL; });
   CHECK(failure([&outer] { outer.step(1); }).status() == SPOT_E_CALLBACK);
 }
 

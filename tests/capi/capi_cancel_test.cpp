@@ -82,7 +82,7 @@ TEST_CASE("a cancel that was triggered before ends every call that takes one") {
   CHECK(spot_trainer_evaluate(t, SPOT_SPLIT_TEST, c, &metrics, nullptr) == SPOT_E_CANCELLED);
   CHECK(spot_trainer_get_confusion(t, SPOT_SPLIT_TEST, c, counts.data(), counts.size(), nullptr) == SPOT_E_CANCELLED);
   const Model model = make<Model>(spot_model_open_trainer, t, nullptr);
-  CHECK(spot_model_predict(model.get(), image.data(), SPOT_UINT8, image.size(), c, probabilities.data(),
+  CHECK(spot_model_predict(model.get(), image.data(), SPOT_TYPE_UINT8, image.size(), c, probabilities.data(),
                            probabilities.size(), nullptr) == SPOT_E_CANCELLED);
   spot_model* never = nullptr;
   CHECK(spot_model_open((place / "v").c_str(), nullptr, c, &never, nullptr) == SPOT_E_CANCELLED);

@@ -31,16 +31,16 @@ struct HostArrays {
   HostArrays(std::uint32_t channels, std::uint64_t train, std::uint64_t test) {
     fill(train_images, train_labels, train, channels);
     fill(test_images, test_labels, test, channels);
-    arrays.image_type = sizeof(Pixel) == 1 ? SPOT_UINT8 : SPOT_FLOAT32;
-    arrays.label_type = sizeof(Label) == 1 ? SPOT_UINT8 : sizeof(Label) == 4 ? SPOT_INT32 : SPOT_INT64;
+    arrays.image_type = sizeof(Pixel) == 1 ? SPOT_TYPE_UINT8 : SPOT_TYPE_FLOAT32;
+    arrays.label_type = sizeof(Label) == 1 ? SPOT_TYPE_UINT8 : sizeof(Label) == 4 ? SPOT_TYPE_INT32 : SPOT_TYPE_INT64;
     arrays.rows = arrays.columns = 12;
     arrays.channels = channels;
-    arrays.train_count = train;
+    arrays.train_samples = train;
     arrays.train_images = train_images.data();
     arrays.train_image_bytes = train_images.size() * sizeof(Pixel);
     arrays.train_labels = train_labels.data();
     arrays.train_label_bytes = train_labels.size() * sizeof(Label);
-    arrays.test_count = test;
+    arrays.test_samples = test;
     arrays.test_images = test_images.data();
     arrays.test_image_bytes = test_images.size() * sizeof(Pixel);
     arrays.test_labels = test_labels.data();
@@ -69,7 +69,7 @@ std::string refusal(const spot_dataset_arrays& arrays, spot_status expected) {
   spot_dataset* dataset = nullptr;
   std::atomic<int> released = 0;
   ErrorSlot error;
-  CHECK(spot_dataset_create(&arrays, &released, count, &dataset, error) == expected);
+  CHECK(spot_dataset_create(&arrays, nullptr, nullptr, &released, count, &dataset, error) == expected);
   CHECK(dataset == nullptr);
   CHECK(released == 0);
   return error.message();
@@ -83,12 +83,12 @@ TEST_CASE("arrays of the host's own are trained on, resumed with, and released o
   std::string hashes[2];
   {
     const HostArrays<float, std::int64_t> data(3, 160, 32);
-    Dataset dataset = make<Dataset>(spot_dataset_create, &data.arrays, &released, count);
+    Dataset dataset = make<Dataset>(spot_dataset_create, &data.arrays, nullptr, nullptr, &released, count);
     auto info = sized<spot_dataset_info>();
     call(spot_dataset_get_info, dataset.get(), &info);
     CHECK(info.classes == 5);
     CHECK(info.channels == 3);
-    CHECK(info.image_type == SPOT_FLOAT32);
+    CHECK(info.image_type == SPOT_TYPE_FLOAT32);
     CHECK(info.train_samples == 160);
     CHECK(info.test_samples == 32);
     CHECK(info.name == std::string("memory"));
@@ -116,7 +116,7 @@ TEST_CASE("arrays of the host's own are trained on, resumed with, and released o
 TEST_CASE("a run resumes only with the arrays that it began with") {
   const Place place;
   HostArrays<std::uint8_t, std::int32_t> data(1, 160, 32);
-  const Dataset first = make<Dataset>(spot_dataset_create, &data.arrays, nullptr, nullptr);
+  const Dataset first = make<Dataset>(spot_dataset_create, &data.arrays, nullptr, nullptr, nullptr, nullptr);
   {
     const Trainer trainer = trainer_on(place.config("v"), first);
     call(spot_trainer_step, trainer.get(), 3, nullptr, nullptr);
@@ -124,7 +124,7 @@ TEST_CASE("a run resumes only with the arrays that it began with") {
   }
   HostArrays<std::uint8_t, std::int32_t> other(1, 160, 32);
   other.train_images[5] ^= 1;
-  const Dataset second = make<Dataset>(spot_dataset_create, &other.arrays, nullptr, nullptr);
+  const Dataset second = make<Dataset>(spot_dataset_create, &other.arrays, nullptr, nullptr, nullptr, nullptr);
   ErrorSlot error;
   CHECK(spot_trainer_restore(trainer_on(place.config("v"), second).get(), nullptr, nullptr, error) == SPOT_E_MISMATCH);
   CHECK(contains(error.message(), "dataset"));
@@ -133,7 +133,7 @@ TEST_CASE("a run resumes only with the arrays that it began with") {
 TEST_CASE("a dataset without a test set trains, and says that there is none to evaluate") {
   const Place place;
   HostArrays<std::uint8_t, std::uint8_t> data(1, 160, 0);
-  const Dataset dataset = make<Dataset>(spot_dataset_create, &data.arrays, nullptr, nullptr);
+  const Dataset dataset = make<Dataset>(spot_dataset_create, &data.arrays, nullptr, nullptr, nullptr, nullptr);
   const Trainer trainer = trainer_on(place.config("v"), dataset);
   auto result = sized<spot_run_result>();
   call(spot_trainer_run, trainer.get(), nullptr, nullptr, &result);
@@ -150,7 +150,8 @@ TEST_CASE("arrays that do not fit each other are refused by the name of the fiel
     change(arrays);
     return arrays;
   };
-  CHECK(contains(refusal(with([](auto& a) { a.image_type = SPOT_INT64; }), SPOT_E_INVALID_ARGUMENT), "'image_type'"));
+  CHECK(contains(refusal(with([](auto& a) { a.image_type = SPOT_TYPE_INT64; }), SPOT_E_INVALID_ARGUMENT),
+                 "'image_type'"));
   CHECK(contains(refusal(with([](auto& a) { a.label_type = 99; }), SPOT_E_INVALID_ARGUMENT), "'label_type'"));
   CHECK(contains(refusal(with([](auto& a) { --a.train_image_bytes; }), SPOT_E_INVALID_ARGUMENT), "'train_images'"));
   CHECK(contains(refusal(with([](auto& a) { ++a.test_label_bytes; }), SPOT_E_INVALID_ARGUMENT), "'test_labels'"));
@@ -158,10 +159,11 @@ TEST_CASE("arrays that do not fit each other are refused by the name of the fiel
   for (const std::uint32_t rows : {0U, 0xffffffffU}) {
     refusal(with([&](auto& a) { a.rows = a.columns = a.channels = rows; }), SPOT_E_INVALID_ARGUMENT);
   }
-  refusal(with([](auto& a) { a.train_count = 0; }), SPOT_E_INVALID_ARGUMENT);
-  refusal(with([](auto& a) { a.train_count = std::numeric_limits<std::uint64_t>::max(); }), SPOT_E_INVALID_ARGUMENT);
+  refusal(with([](auto& a) { a.train_samples = 0; }), SPOT_E_INVALID_ARGUMENT);
+  refusal(with([](auto& a) { a.train_samples = std::numeric_limits<std::uint64_t>::max(); }), SPOT_E_INVALID_ARGUMENT);
   CHECK(contains(refusal(with([](auto& a) { a.classes = 4; }), SPOT_E_DATA), "4"));
   refusal(with([](auto& a) { a.struct_size = 8; }), SPOT_E_INVALID_ARGUMENT);
+  CHECK(contains(refusal(with([](auto& a) { a.reserved = 1; }), SPOT_E_INVALID_ARGUMENT), "'reserved'"));
 
   HostArrays<float, std::int32_t> odd(1, 40, 8);
   odd.train_images[77] = std::numeric_limits<float>::quiet_NaN();
@@ -171,6 +173,32 @@ TEST_CASE("arrays that do not fit each other are refused by the name of the fiel
   refusal(negative.arrays, SPOT_E_DATA);
 }
 
+TEST_CASE("labels are copied, what looks odd is reported, and a cancelled reading takes nothing") {
+  const Place place;
+  HostArrays<std::uint8_t, std::uint8_t> data(1, 160, 32);
+  const Config config = make_config();
+  std::string lines;
+  const auto keep = [](void* user, std::int32_t, const char* text, std::size_t length) {
+    *static_cast<std::string*>(user) += std::string(text, length) + "\n";
+  };
+  call(spot_config_set_log, config.get(), SPOT_LOG_WARNING, keep, &lines, nullptr);
+  data.test_labels[0] = 9;  // which no training sample has
+  const Dataset dataset = make<Dataset>(spot_dataset_create, &data.arrays, config.get(), nullptr, nullptr, nullptr);
+  CHECK(contains(lines, "label 9"));
+  for (std::uint8_t& label : data.train_labels) label = 255;
+  const Trainer trainer = trainer_on(place.config("v"), dataset);
+  std::vector<std::uint64_t> counts(100);
+  call(spot_trainer_get_confusion, trainer.get(), SPOT_SPLIT_TRAIN, nullptr, counts.data(), counts.size());
+
+  const Cancel cancel = make_cancel();
+  spot_cancel_trigger(cancel.get());
+  spot_dataset* never = nullptr;
+  std::atomic<int> released = 0;
+  CHECK(spot_dataset_create(&data.arrays, nullptr, cancel.get(), &released, count, &never, nullptr) ==
+        SPOT_E_CANCELLED);
+  CHECK(released == 0);
+}
+
 TEST_CASE("a field that only a newer version knows is refused when it is set, and ignored when it is 0") {
   const HostArrays<std::uint8_t, std::uint8_t> data(1, 40, 8);
   struct Longer {
@@ -178,7 +206,7 @@ TEST_CASE("a field that only a newer version knows is refused when it is set, an
     std::uint64_t field_of_the_future;
   } longer{data.arrays, 0};
   longer.arrays.struct_size = sizeof longer;
-  CHECK(make<Dataset>(spot_dataset_create, &longer.arrays, nullptr, nullptr) != nullptr);
+  CHECK(make<Dataset>(spot_dataset_create, &longer.arrays, nullptr, nullptr, nullptr, nullptr) != nullptr);
   longer.field_of_the_future = 1;
   refusal(longer.arrays, SPOT_E_UNSUPPORTED);
 }

@@ -102,7 +102,7 @@ TEST_CASE("a configuration may be read and set by many threads at once") {
 TEST_CASE("user data is let go once: when it is replaced, or when the last that uses it is freed") {
   const Place place;
   std::atomic<int> first = 0, second = 0, of_log = 0;
-  const auto ignore = [](void*, const spot_event*) -> std::int32_t { return SPOT_CONTINUE; };
+  const auto ignore = [](void*, const spot_event*) -> std::int32_t { return SPOT_ANSWER_CONTINUE; };
   const auto listen = [](void*, std::int32_t, const char*, std::size_t) {};
   Config config = place.config("v");
   call(spot_config_set_log, config.get(), SPOT_LOG_INFO, listen, &of_log, count);
@@ -172,7 +172,7 @@ TEST_CASE("a callback that asks to stop ends a run with a durable state, and oth
   const Place place;
   const Trainer trainer = make_trainer(place.config("v"));
   const auto stop_at_three = [](void*, const spot_event* event) -> std::int32_t {
-    return event->step == 3 ? SPOT_STOP : SPOT_CONTINUE;
+    return event->step == 3 ? SPOT_ANSWER_STOP : SPOT_ANSWER_CONTINUE;
   };
   call(spot_trainer_set_callback, trainer.get(), SPOT_EVENT_STEP, stop_at_three, nullptr, nullptr);
   auto result = sized<spot_run_result>();
@@ -201,7 +201,7 @@ TEST_CASE("an exception that leaves a callback fails the call and says what it w
   const Trainer trainer = make_trainer(place.config("v"));
   const auto fail_at_two = [](void*, const spot_event* event) -> std::int32_t {
     if (event->step == 2) throw std::runtime_error("out of coffee");
-    return SPOT_CONTINUE;
+    return SPOT_ANSWER_CONTINUE;
   };
   call(spot_trainer_set_callback, trainer.get(), SPOT_EVENT_STEP, fail_at_two, nullptr, nullptr);
   auto metrics = sized<spot_metrics>();
@@ -225,7 +225,7 @@ TEST_CASE("any thread may look at a run, and ask it to save") {
   std::atomic<int> saves = 0;
   const auto count_saves = [](void* user, const spot_event* event) -> std::int32_t {
     if (event->save_reason == SPOT_SAVE_REQUEST) ++*static_cast<std::atomic<int>*>(user);
-    return SPOT_CONTINUE;
+    return SPOT_ANSWER_CONTINUE;
   };
   call(spot_trainer_set_callback, trainer.get(), SPOT_EVENT_CHECKPOINT, count_saves, &saves, nullptr);
   const Cancel cancel = make_cancel();
@@ -270,7 +270,7 @@ TEST_CASE("without a volume a trainer trains, and the host keeps its checkpoints
   call(spot_trainer_serialize, trainer.get(), &bytes, &length);
   const std::vector<std::uint8_t> kept(bytes, bytes + length);
   spot_bytes_free(bytes);
-  const Checkpoint checkpoint = make<Checkpoint>(spot_checkpoint_open_memory, kept.data(), kept.size());
+  const Checkpoint checkpoint = make<Checkpoint>(spot_checkpoint_open_memory, kept.data(), kept.size(), nullptr);
   auto info = sized<spot_checkpoint_info>();
   call(spot_checkpoint_get_info, checkpoint.get(), &info);
   CHECK(info.save_reason == 0);
@@ -287,8 +287,8 @@ TEST_CASE("without a volume a trainer trains, and the host keeps its checkpoints
   spot_checkpoint* never = nullptr;
   std::vector<std::uint8_t> damaged = kept;
   damaged[damaged.size() / 2] ^= 0x55U;
-  CHECK(spot_checkpoint_open_memory(damaged.data(), damaged.size(), &never, error) == SPOT_E_CORRUPT);
-  CHECK(spot_checkpoint_open_memory(kept.data(), kept.size() / 2, &never, error) == SPOT_E_CORRUPT);
+  CHECK(spot_checkpoint_open_memory(damaged.data(), damaged.size(), nullptr, &never, error) == SPOT_E_CORRUPT);
+  CHECK(spot_checkpoint_open_memory(kept.data(), kept.size() / 2, nullptr, &never, error) == SPOT_E_CORRUPT);
   CHECK(contains(error.message(), "the checkpoint in memory"));
 }
 
@@ -346,10 +346,10 @@ TEST_CASE("a save that fails ends an interrupted run with its reason") {
   } host{place / "v/checkpoints", cancel.get()};
   const auto lose_folder = [](void* user, const spot_event* event) -> std::int32_t {
     const auto* self = static_cast<Host*>(user);
-    if (event->step != 2) return SPOT_CONTINUE;
+    if (event->step != 2) return SPOT_ANSWER_CONTINUE;
     std::filesystem::rename(self->folder, self->folder.string() + "-away");
     spot_cancel_trigger(self->cancel);
-    return SPOT_CONTINUE;
+    return SPOT_ANSWER_CONTINUE;
   };
   call(spot_trainer_set_callback, trainer.get(), SPOT_EVENT_STEP, lose_folder, &host, nullptr);
   auto result = sized<spot_run_result>();

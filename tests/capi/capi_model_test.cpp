@@ -38,7 +38,8 @@ struct Trained {
 
   [[nodiscard]] std::vector<float> predicted_by(spot_model* model) const {
     std::vector<float> result(probabilities.size());
-    call(spot_model_predict, model, images.data(), SPOT_UINT8, images.size(), nullptr, result.data(), result.size());
+    call(spot_model_predict, model, images.data(), SPOT_TYPE_UINT8, images.size(), nullptr, result.data(),
+         result.size());
     return result;
   }
 };
@@ -127,6 +128,12 @@ TEST_CASE("an exported model that is damaged is refused with what is wrong") {
   refused(replaced("\"data_offsets\":[0", "\"data_offsets\":[9"), "are not in the file");
   refused(replaced(".weight", ".wEight"), "no tensor");
   refused(replaced("{", "["), "no JSON object");
+  // Every tensor claims the whole of the values.
+  const std::string header =
+      R"({"a":{"dtype":"F32","shape":[4],"data_offsets":[0,16]},"b":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}})";
+  std::string overlapping(8, '\0');
+  overlapping[0] = static_cast<char>(header.size());
+  refused(overlapping + header + std::string(16, '\0'), "overlap");
   std::filesystem::remove(prefix + ".safetensors");
   spot_model* model = nullptr;
   CHECK(spot_model_open((prefix + ".json").c_str(), nullptr, nullptr, &model, nullptr) == SPOT_E_NOT_FOUND);
@@ -138,17 +145,17 @@ TEST_CASE("a model refuses sizes that do not fit, and stops when cancelled") {
   const auto& images = trained.images;
   auto& probabilities = trained.probabilities;
   ErrorSlot error;
-  CHECK(spot_model_predict(model.get(), images.data(), SPOT_UINT8, images.size() - 1, nullptr, probabilities.data(),
-                           probabilities.size(), error) == SPOT_E_INVALID_ARGUMENT);
+  CHECK(spot_model_predict(model.get(), images.data(), SPOT_TYPE_UINT8, images.size() - 1, nullptr,
+                           probabilities.data(), probabilities.size(), error) == SPOT_E_INVALID_ARGUMENT);
   CHECK(contains(error.message(), "no multiple of"));
   ErrorSlot length;
-  CHECK(spot_model_predict(model.get(), images.data(), SPOT_UINT8, images.size(), nullptr, probabilities.data(),
+  CHECK(spot_model_predict(model.get(), images.data(), SPOT_TYPE_UINT8, images.size(), nullptr, probabilities.data(),
                            probabilities.size() - 1, length) == SPOT_E_INVALID_ARGUMENT);
-  CHECK(spot_model_predict(model.get(), nullptr, SPOT_UINT8, 0, nullptr, nullptr, 0, nullptr) == SPOT_OK);
+  CHECK(spot_model_predict(model.get(), nullptr, SPOT_TYPE_UINT8, 0, nullptr, nullptr, 0, nullptr) == SPOT_OK);
   const Cancel cancel = make_cancel();
   spot_cancel_trigger(cancel.get());
-  CHECK(spot_model_predict(model.get(), images.data(), SPOT_UINT8, images.size(), cancel.get(), probabilities.data(),
-                           probabilities.size(), nullptr) == SPOT_E_CANCELLED);
+  CHECK(spot_model_predict(model.get(), images.data(), SPOT_TYPE_UINT8, images.size(), cancel.get(),
+                           probabilities.data(), probabilities.size(), nullptr) == SPOT_E_CANCELLED);
 }
 
 TEST_CASE("on a read-only volume everything is read and nothing is written") {

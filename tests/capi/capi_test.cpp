@@ -30,7 +30,7 @@ TEST_CASE("version and build information are what the header promises") {
     CHECK(std::isdigit(info["libraries"][library].get<std::string>().at(0)) != 0);
   }
   CHECK(info["processors"]["count"] >= 1);
-  CHECK_FALSE(info["processors"]["reason"].get<std::string>().empty());
+  CHECK_FALSE(info["processors"]["detail"].get<std::string>().empty());
   CHECK(info["backends"].at(0)["name"] == "cpu");
   CHECK(info["backends"].at(0)["usable"] == true);
   CHECK(info["backends"].at(1)["name"] == "cuda");
@@ -146,18 +146,22 @@ TEST_CASE("a NULL that is not allowed is refused by the parameter's name") {
   refused("'config'", [](spot_error** e) { return spot_trainer_create(nullptr, nullptr, nullptr, nullptr, e); });
   refused("'out'", [&](spot_error** e) { return spot_trainer_create(config.get(), nullptr, nullptr, nullptr, e); });
   refused("'trainer'", [](spot_error** e) { return spot_trainer_step(nullptr, 1, nullptr, nullptr, e); });
-  refused("'result'", [&](spot_error** e) { return spot_trainer_run(trainer.get(), nullptr, nullptr, nullptr, e); });
+  refused("'out'", [&](spot_error** e) { return spot_trainer_run(trainer.get(), nullptr, nullptr, nullptr, e); });
   refused("'out'", [&](spot_error** e) { return spot_trainer_evaluate(trainer.get(), 2, nullptr, nullptr, e); });
   refused("'counts'",
           [&](spot_error** e) { return spot_trainer_get_confusion(trainer.get(), 2, nullptr, nullptr, 100, e); });
   refused("'images'", [&](spot_error** e) {
     const Model model = make<Model>(spot_model_open_trainer, trainer.get(), nullptr);
-    return spot_model_predict(model.get(), nullptr, SPOT_UINT8, 144, nullptr, &value, 10, e);
+    return spot_model_predict(model.get(), nullptr, SPOT_TYPE_UINT8, 144, nullptr, &value, 10, e);
   });
   refused("'out'", [&](spot_error** e) { return spot_trainer_get_info(trainer.get(), nullptr, e); });
   refused("'out'", [&](spot_error** e) { return spot_trainer_get_state_hash(trainer.get(), nullptr, e); });
-  refused("'values'", [&](spot_error** e) { return spot_trainer_read_tensor(trainer.get(), "x", nullptr, 1, e); });
-  refused("'json'", [&](spot_error** e) { return spot_trainer_get_statistics(trainer.get(), nullptr, e); });
+  auto info = sized<spot_trainer_info>();
+  call(spot_trainer_get_info, trainer.get(), &info);
+  const std::size_t size_of_state = info.state_size;
+  refused("'values'",
+          [&](spot_error** e) { return spot_trainer_read_tensor(trainer.get(), nullptr, nullptr, size_of_state, e); });
+  refused("'json'", [&](spot_error** e) { return spot_trainer_describe_parameters(trainer.get(), nullptr, e); });
   refused("'path'", [](spot_error** e) {
     spot_checkpoint* c;
     return spot_checkpoint_open(nullptr, nullptr, &c, e);
@@ -266,15 +270,15 @@ TEST_CASE("predictions are probabilities, for more images than a batch holds") {
   std::vector<float> probabilities(count * 10);
   const Model model = make<Model>(spot_model_open_trainer, trainer.get(), nullptr);
   ErrorSlot error;
-  check_ok(spot_model_predict(model.get(), images.data(), SPOT_UINT8, images.size(), nullptr, probabilities.data(), 370,
-                              error),
+  check_ok(spot_model_predict(model.get(), images.data(), SPOT_TYPE_UINT8, images.size(), nullptr, probabilities.data(),
+                              370, error),
            error);
   for (std::size_t i = 0; i < count; ++i) {
     const auto row = probabilities.begin() + static_cast<std::ptrdiff_t>(i * 10);
     CHECK(std::accumulate(row, row + 10, 0.0) == doctest::Approx(1).epsilon(1e-5));
   }
-  CHECK(spot_model_predict(model.get(), images.data(), SPOT_UINT8, images.size(), nullptr, probabilities.data(), 369,
-                           error) == SPOT_E_INVALID_ARGUMENT);
+  CHECK(spot_model_predict(model.get(), images.data(), SPOT_TYPE_UINT8, images.size(), nullptr, probabilities.data(),
+                           369, error) == SPOT_E_INVALID_ARGUMENT);
 }
 
 TEST_CASE("parameters are listed, read and written by name") {
@@ -314,7 +318,7 @@ TEST_CASE("statistics show each parameter, with gradients once there are some") 
   const Trainer trainer = make_trainer(place.config("v"));
   const auto statistics = [&] {
     char* text = nullptr;
-    CHECK(spot_trainer_get_statistics(trainer.get(), &text, nullptr) == SPOT_OK);
+    CHECK(spot_trainer_describe_parameters(trainer.get(), &text, nullptr) == SPOT_OK);
     return json::parse(take(text));
   };
   CHECK(statistics().at(0)["gradient_norm"].is_null());

@@ -48,6 +48,7 @@ func train(arguments []string) (result spottrainer.RunResult, err error) {
 		return result, err
 	}
 	defer config.Close()
+	signal.Ignore(syscall.SIGPIPE) // a reader that goes away ends no run
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	poller, err := spottrainer.NewPoller(config)

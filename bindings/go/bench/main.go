@@ -1,5 +1,5 @@
 // Bench measures what a step callback costs: it prints the seconds that a run of so many steps of the smallest model
-// takes, with a callback for each of them. tests/bindings compares the languages.
+// takes, with a callback for each of them. tests/bench/callback_cost.py compares the languages.
 //
 //	bench VOLUME STEPS
 package main

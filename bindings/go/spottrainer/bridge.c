@@ -30,7 +30,7 @@ spot_status bridge_trainer_set_callback(spot_trainer* trainer, uint32_t events, 
 
 spot_status bridge_dataset_create(const spot_dataset_arrays* arrays, uintptr_t owner, spot_dataset** out,
                                   spot_error** error) {
-  return spot_dataset_create(arrays, (void*)owner, destroy, out, error);
+  return spot_dataset_create(arrays, NULL, NULL, (void*)owner, destroy, out, error);
 }
 
 const char* bridge_library_path(void) {

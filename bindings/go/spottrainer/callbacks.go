@@ -50,17 +50,17 @@ func spotGoEvent(user C.uintptr_t, event *C.spot_event) (answer C.int32_t) {
 	defer func() {
 		if value := recover(); value != nil {
 			receiver.panicked = &CallbackPanic{value, debug.Stack()}
-			answer = C.SPOT_FAIL
+			answer = C.SPOT_ANSWER_FAIL
 		}
 	}()
 	switch err := receiver.callback(newEvent(event)); {
 	case err == nil:
-		return C.SPOT_CONTINUE
+		return C.SPOT_ANSWER_CONTINUE
 	case errors.Is(err, Stop):
-		return C.SPOT_STOP
+		return C.SPOT_ANSWER_STOP
 	default:
 		receiver.failed = err
-		return C.SPOT_FAIL
+		return C.SPOT_ANSWER_FAIL
 	}
 }
 

@@ -66,7 +66,7 @@ func OpenCheckpoint(ctx context.Context, path string) (*Checkpoint, error) {
 func OpenCheckpointBytes(bytes []byte) (*Checkpoint, error) {
 	var pointer *C.spot_checkpoint
 	err := create(func(failed **C.spot_error) C.spot_status {
-		return C.spot_checkpoint_open_memory((*C.uint8_t)(address(bytes)), C.size_t(len(bytes)), &pointer, failed)
+		return C.spot_checkpoint_open_memory((*C.uint8_t)(address(bytes)), C.size_t(len(bytes)), nil, &pointer, failed)
 	})
 	if err != nil {
 		return nil, err

@@ -472,10 +472,12 @@ func TestLog(t *testing.T) {
 	check(t, err)
 	run(t, trainer)
 	check(t, trainer.Close())
+	mutex.Lock()
 	count := len(received)
 	if count == 0 || received[0].text == "" || strings.Contains(received[0].text, "\n") {
 		t.Fatalf("received %v", received)
 	}
+	mutex.Unlock()
 
 	// A run on a volume without a good checkpoint has something to say at every level but the gravest.
 	queue, err := spottrainer.NewLogQueue(spottrainer.LogInfo, 100)
@@ -485,7 +487,9 @@ func TestLog(t *testing.T) {
 	check(t, err)
 	run(t, again)
 	check(t, again.Close())
+	mutex.Lock()
 	equal(t, len(received), count)
+	mutex.Unlock()
 	level, text, err := queue.Next(soon(t))
 	check(t, err)
 	equal(t, level <= spottrainer.LogInfo && text != "", true)

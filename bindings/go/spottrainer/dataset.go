@@ -122,28 +122,28 @@ func describe[P Pixel, L Label](arrays Arrays[P, L]) C.spot_dataset_arrays {
 	var label L
 	out := C.spot_dataset_arrays{
 		struct_size:       C.sizeof_spot_dataset_arrays,
-		image_type:        C.SPOT_UINT8,
+		image_type:        C.SPOT_TYPE_UINT8,
 		rows:              count32(arrays.Rows),
 		columns:           count32(arrays.Columns),
 		channels:          count32(arrays.Channels),
 		classes:           count32(arrays.Classes),
-		train_count:       C.uint64_t(len(arrays.TrainLabels)),
+		train_samples:     C.uint64_t(len(arrays.TrainLabels)),
 		train_image_bytes: C.uint64_t(len(arrays.TrainImages)) * C.uint64_t(unsafe.Sizeof(pixel)),
 		train_label_bytes: C.uint64_t(len(arrays.TrainLabels)) * C.uint64_t(unsafe.Sizeof(label)),
-		test_count:        C.uint64_t(len(arrays.TestLabels)),
+		test_samples:      C.uint64_t(len(arrays.TestLabels)),
 		test_image_bytes:  C.uint64_t(len(arrays.TestImages)) * C.uint64_t(unsafe.Sizeof(pixel)),
 		test_label_bytes:  C.uint64_t(len(arrays.TestLabels)) * C.uint64_t(unsafe.Sizeof(label)),
 	}
 	if unsafe.Sizeof(pixel) == 4 {
-		out.image_type = C.SPOT_FLOAT32
+		out.image_type = C.SPOT_TYPE_FLOAT32
 	}
 	switch unsafe.Sizeof(label) {
 	case 1:
-		out.label_type = C.SPOT_UINT8
+		out.label_type = C.SPOT_TYPE_UINT8
 	case 4:
-		out.label_type = C.SPOT_INT32
+		out.label_type = C.SPOT_TYPE_INT32
 	default:
-		out.label_type = C.SPOT_INT64
+		out.label_type = C.SPOT_TYPE_INT64
 	}
 	return out
 }
@@ -210,7 +210,7 @@ func (d *Dataset) Info() (info DatasetInfo, err error) {
 				Rows:         int(out.rows),
 				Columns:      int(out.columns),
 				Channels:     int(out.channels),
-				Float32:      out.image_type == C.SPOT_FLOAT32,
+				Float32:      out.image_type == C.SPOT_TYPE_FLOAT32,
 				IsFallback:   out.is_fallback != 0,
 				TrainSamples: uint64(out.train_samples),
 				TestSamples:  uint64(out.test_samples),

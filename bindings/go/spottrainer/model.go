@@ -141,12 +141,12 @@ func (m *Model) ReadTensor(name string, values []float32) error {
 
 // PredictUint8 gives the class probabilities, [count][classes], of images, [count][rows][columns][channels].
 func (m *Model) PredictUint8(ctx context.Context, images []uint8) ([]float32, error) {
-	return m.predict(ctx, address(images), C.SPOT_UINT8, len(images), 1)
+	return m.predict(ctx, address(images), C.SPOT_TYPE_UINT8, len(images), 1)
 }
 
 // PredictFloat32 gives the class probabilities, [count][classes], of images, [count][rows][columns][channels].
 func (m *Model) PredictFloat32(ctx context.Context, images []float32) ([]float32, error) {
-	return m.predict(ctx, address(images), C.SPOT_FLOAT32, len(images), 4)
+	return m.predict(ctx, address(images), C.SPOT_TYPE_FLOAT32, len(images), 4)
 }
 
 func (m *Model) predict(ctx context.Context, images unsafe.Pointer, kind C.int32_t, values, size int) ([]float32, error) {

@@ -431,6 +431,6 @@ func (t *Trainer) WriteTensor(name string, values []float32) error {
 func (t *Trainer) Statistics() (json.RawMessage, error) {
 	var text *C.char
 	return takeAnswer(t.callExclusively(func(trainer *C.spot_trainer, failed **C.spot_error) C.spot_status {
-		return C.spot_trainer_get_statistics(trainer, &text, failed)
+		return C.spot_trainer_describe_parameters(trainer, &text, failed)
 	}), &text)
 }

@@ -23,24 +23,35 @@ def stop(number: int, frame: Optional[FrameType]) -> None:
     raise KeyboardInterrupt
 
 
+def tell(line: str) -> None:
+    try:
+        print(line, file=sys.stderr, flush=True)
+    except OSError:  # a reader that goes away ends no run
+        pass
+
+
 def show(event: spot.Event) -> None:
     if event.kind == spot.EventKind.STEP:
         if event.step % 10 == 0:
-            print(f"step {event.step} loss {event.loss:.4f}", file=sys.stderr, flush=True)
+            tell(f"step {event.step} loss {event.loss:.4f}")
     elif event.kind == spot.EventKind.NOTICE:
-        print(f"notice from {event.source}: {event.detail}", file=sys.stderr, flush=True)
+        tell(f"notice from {event.source}: {event.detail}")
 
 
 def train(volume: str, settings: List[str]) -> Optional[spot.RunResult]:
     config = spot.Config(volume=volume)
     for setting in settings:
-        key, _, value = setting.partition("=")
+        key, is_pair, value = setting.partition("=")
+        if not is_pair:
+            raise spot.ConfigError(f"'{setting}' is not KEY=VALUE")
         config[key] = value
     with spot.Poller(config) as poller, spot.Trainer(config) as trainer:
         trainer.set_callback(show, spot.EventKind.STEP | spot.EventKind.NOTICE)
         try:
             return trainer.run(poller)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as stopped:
+            if trainer.last_result is None and stopped.__cause__ is not None:
+                raise stopped.__cause__  # the run failed while it was to stop
             return trainer.last_result
 
 

@@ -48,7 +48,7 @@ class PollerHealthStruct(Structure):
 class DatasetArraysStruct(Structure):
     _fields_ = _fields(
         """u32 struct_size; i32 image_type, label_type; u32 rows, columns, channels, classes, reserved; text name;
-        u64 train_count; pointer train_images, train_labels; u64 train_image_bytes, train_label_bytes, test_count;
+        u64 train_samples; pointer train_images, train_labels; u64 train_image_bytes, train_label_bytes, test_samples;
         pointer test_images, test_labels; u64 test_image_bytes, test_label_bytes"""
     )
 
@@ -188,7 +188,7 @@ FUNCTIONS: Dict[str, Tuple[Any, ...]] = {
     "spot_poller_withdraw": (_status, _handle, c_uint64, _error),
     "spot_poller_get_health": (_status, _handle, POINTER(PollerHealthStruct), _error),
     "spot_dataset_create": (
-        _status, POINTER(DatasetArraysStruct), c_void_p, DestroyFunction, _out, _error,
+        _status, POINTER(DatasetArraysStruct), _handle, _handle, c_void_p, DestroyFunction, _out, _error,
     ),
     "spot_dataset_open": (_status, _handle, _handle, _out, _error),
     "spot_dataset_free": (None, _handle),
@@ -215,9 +215,9 @@ FUNCTIONS: Dict[str, Tuple[Any, ...]] = {
     "spot_trainer_get_tensor_info": _tensor_info,
     "spot_trainer_read_tensor": _read_tensor,
     "spot_trainer_write_tensor": _read_tensor,
-    "spot_trainer_get_statistics": (_status, _handle, _out, _error),
+    "spot_trainer_describe_parameters": (_status, _handle, _out, _error),
     "spot_checkpoint_open": (_status, c_char_p, _handle, _out, _error),
-    "spot_checkpoint_open_memory": (_status, c_void_p, c_size_t, _out, _error),
+    "spot_checkpoint_open_memory": (_status, c_void_p, c_size_t, _handle, _out, _error),
     "spot_checkpoint_free": (None, _handle),
     "spot_checkpoint_get_info": (_status, _handle, POINTER(CheckpointInfoStruct), _error),
     "spot_checkpoint_describe": (_status, _handle, _out, _error),

@@ -46,6 +46,7 @@ class Checkpoint(HasTensors):
                 library.spot_checkpoint_open_memory,
                 given.address,
                 given.bytes,
+                CANCEL,
             )
         )
 

@@ -75,7 +75,7 @@ class Dataset(Owner):
                 "is needed"
             )
         arrays.image_type, arrays.label_type = train.element_type, labels.element_type
-        arrays.train_count, arrays.rows, arrays.columns, arrays.channels = (*train.shape, 1)[:4]
+        arrays.train_samples, arrays.rows, arrays.columns, arrays.channels = (*train.shape, 1)[:4]
         arrays.classes = classes
         arrays.name = None if name is None else name.encode()
         arrays.train_images, arrays.train_image_bytes = train.address, train.bytes
@@ -89,14 +89,22 @@ class Dataset(Owner):
                     f"test_images has images of {test.shape[1:]}, and train_images of {train.shape[1:]}"
                 )
             kept += [test, test_label]
-            arrays.test_count = test.shape[0]
+            arrays.test_samples = test.shape[0]
             arrays.test_images, arrays.test_image_bytes = test.address, test.bytes
             arrays.test_labels, arrays.test_label_bytes = test_label.address, test_label.bytes
         number = next(_numbers)
         _in_use[number] = kept
         try:
             return cls._of(
-                created(library.spot_dataset_free, library.spot_dataset_create, byref(arrays), number, _release)
+                created(
+                    library.spot_dataset_free,
+                    library.spot_dataset_create,
+                    byref(arrays),
+                    None,
+                    CANCEL,
+                    number,
+                    _release,
+                )
             )
         except BaseException:
             _in_use.pop(number, None)

@@ -269,7 +269,7 @@ class Trainer(HasTensors):
     def statistics(self) -> List[Dict[str, Any]]:
         """For each parameter {"name", "size", "mean", "std", "min", "max", "gradient_norm"}; gradient norms are of the
         last step, None before the first."""
-        statistics: List[Dict[str, Any]] = json.loads(take_text(library.spot_trainer_get_statistics, self._use))
+        statistics: List[Dict[str, Any]] = json.loads(take_text(library.spot_trainer_describe_parameters, self._use))
         return statistics
 
 

@@ -74,6 +74,7 @@ class Scenarios(TestCase):
                 if re.match(r"step (\d{2,})", line) and int(line.split()[1]) >= 50:
                     break
             first.kill()
+        self.assertEqual(first.wait(), -signal.SIGKILL)
         whole = self.new_volume("whole")
         answers = []
         for volume in (self.volume, whole):
@@ -109,10 +110,16 @@ class Scenarios(TestCase):
 
     def test_cancel(self) -> None:
         trainer = self.trainer(steps=LONG)
-        timer = interrupt_after(0.5)
+        interrupted = []
+
+        def interrupt(event: spot.Event) -> None:
+            if not interrupted:
+                interrupted.append(event.step)
+                os.kill(os.getpid(), signal.SIGINT)
+
+        trainer.set_callback(interrupt, spot.EventKind.STEP)
         with self.assertRaises(KeyboardInterrupt):
             trainer.run()
-        timer.join()
         result = trainer.last_result
         assert result is not None
         self.assertEqual((result.reason, result.durable), (spot.RunReason.CANCELLED, True))

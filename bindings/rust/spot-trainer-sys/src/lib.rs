@@ -50,10 +50,10 @@ pub const SPOT_ACTION_HIBERNATE: i32 = 3;
 pub const SPOT_ACTION_REBALANCE: i32 = 4;
 pub const SPOT_ACTION_REQUEST: i32 = 5;
 
-pub const SPOT_UINT8: i32 = 1;
-pub const SPOT_INT32: i32 = 2;
-pub const SPOT_INT64: i32 = 3;
-pub const SPOT_FLOAT32: i32 = 4;
+pub const SPOT_TYPE_UINT8: i32 = 1;
+pub const SPOT_TYPE_INT32: i32 = 2;
+pub const SPOT_TYPE_INT64: i32 = 3;
+pub const SPOT_TYPE_FLOAT32: i32 = 4;
 
 pub const SPOT_EVENT_RUN_BEGIN: u32 = 1;
 pub const SPOT_EVENT_RUN_END: u32 = 2;
@@ -77,9 +77,9 @@ pub const SPOT_RUN_CANCELLED: i32 = 3;
 pub const SPOT_RUN_STOPPED: i32 = 4;
 pub const SPOT_RUN_FAILED: i32 = 5;
 
-pub const SPOT_CONTINUE: i32 = 0;
-pub const SPOT_STOP: i32 = 1;
-pub const SPOT_FAIL: i32 = -1;
+pub const SPOT_ANSWER_CONTINUE: i32 = 0;
+pub const SPOT_ANSWER_STOP: i32 = 1;
+pub const SPOT_ANSWER_FAIL: i32 = -1;
 
 pub const SPOT_SPLIT_TRAIN: i32 = 0;
 pub const SPOT_SPLIT_VALIDATION: i32 = 1;
@@ -147,12 +147,12 @@ pub struct spot_dataset_arrays {
     pub classes: u32,
     pub reserved: u32,
     pub name: *const c_char,
-    pub train_count: u64,
+    pub train_samples: u64,
     pub train_images: *const c_void,
     pub train_labels: *const c_void,
     pub train_image_bytes: u64,
     pub train_label_bytes: u64,
-    pub test_count: u64,
+    pub test_samples: u64,
     pub test_images: *const c_void,
     pub test_labels: *const c_void,
     pub test_image_bytes: u64,
@@ -492,6 +492,8 @@ extern "C" {
     ) -> spot_status;
     pub fn spot_dataset_create(
         arrays: *const spot_dataset_arrays,
+        config: *const spot_config,
+        cancel: *mut spot_cancel,
         user: *mut c_void,
         destroy: spot_destroy_fn,
         out: *mut *mut spot_dataset,
@@ -596,7 +598,7 @@ extern "C" {
         error: *mut *mut spot_error,
     ) -> spot_status;
     pub fn spot_trainer_get_tensor_info(
-        trainer: *mut spot_trainer,
+        trainer: *const spot_trainer,
         index: u64,
         out: *mut spot_tensor_info,
         error: *mut *mut spot_error,
@@ -615,7 +617,7 @@ extern "C" {
         length: usize,
         error: *mut *mut spot_error,
     ) -> spot_status;
-    pub fn spot_trainer_get_statistics(
+    pub fn spot_trainer_describe_parameters(
         trainer: *mut spot_trainer,
         json: *mut *mut c_char,
         error: *mut *mut spot_error,
@@ -629,6 +631,7 @@ extern "C" {
     pub fn spot_checkpoint_open_memory(
         bytes: *const u8,
         length: usize,
+        cancel: *mut spot_cancel,
         out: *mut *mut spot_checkpoint,
         error: *mut *mut spot_error,
     ) -> spot_status;

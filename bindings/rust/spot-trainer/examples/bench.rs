@@ -1,5 +1,5 @@
 //! Measures what a step callback costs: prints the seconds that a run of so many steps of the smallest model takes, with a
-//! callback for each of them. tests/bindings compares the languages.
+//! callback for each of them. tests/bench/callback_cost.py compares the languages.
 //!
 //!     bench VOLUME STEPS
 

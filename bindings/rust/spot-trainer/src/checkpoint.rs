@@ -72,7 +72,8 @@ impl Checkpoint {
 
     /// The same from bytes in memory, which are not needed afterwards.
     pub fn open_memory(bytes: &[u8]) -> Result<Self> {
-        make(|out, error| unsafe { spot_checkpoint_open_memory(bytes.as_ptr(), bytes.len(), out, error) })
+        let cancel = std::ptr::null_mut();
+        make(|out, error| unsafe { spot_checkpoint_open_memory(bytes.as_ptr(), bytes.len(), cancel, out, error) })
             .map(Checkpoint)
     }
 

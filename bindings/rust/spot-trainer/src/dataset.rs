@@ -19,7 +19,7 @@ use sealed::Element;
 macro_rules! elements {
     ($($type:ty = $constant:ident),+) => { $(impl Element for $type { const TYPE: i32 = $constant; })+ };
 }
-elements!(u8 = SPOT_UINT8, i32 = SPOT_INT32, i64 = SPOT_INT64, f32 = SPOT_FLOAT32);
+elements!(u8 = SPOT_TYPE_UINT8, i32 = SPOT_TYPE_INT32, i64 = SPOT_TYPE_INT64, f32 = SPOT_TYPE_FLOAT32);
 
 /// What images may be made of: `u8`, which the network sees divided by 255, or `f32`, which it sees as it is.
 pub trait Pixel: Element {}
@@ -90,7 +90,7 @@ impl Dataset {
             channels,
             classes: arrays.classes,
             name: optional(&name),
-            train_count: arrays.train.labels.length,
+            train_samples: arrays.train.labels.length,
             train_images: arrays.train.images.start,
             train_image_bytes: arrays.train.images.bytes,
             train_labels: arrays.train.labels.start,
@@ -98,7 +98,7 @@ impl Dataset {
             ..sized()
         };
         if let Some(test) = &arrays.test {
-            description.test_count = test.labels.length;
+            description.test_samples = test.labels.length;
             description.test_images = test.images.start;
             description.test_image_bytes = test.images.bytes;
             description.test_labels = test.labels.start;
@@ -106,7 +106,10 @@ impl Dataset {
         }
         let user = Box::into_raw(Box::new(arrays));
         let destroy: spot_destroy_fn = Some(panics::destroy::<Arrays<P, L>>);
-        let result = make(|out, error| unsafe { spot_dataset_create(&description, user.cast(), destroy, out, error) });
+        let (config, cancel) = (std::ptr::null(), std::ptr::null_mut());
+        let result = make(|out, error| unsafe {
+            spot_dataset_create(&description, config, cancel, user.cast(), destroy, out, error)
+        });
         if result.is_err() {
             drop(unsafe { Box::from_raw(user) });
         }
@@ -127,7 +130,7 @@ impl Dataset {
             rows: info.rows,
             columns: info.columns,
             channels: info.channels,
-            image_type: if info.image_type == SPOT_UINT8 { ImageType::Uint8 } else { ImageType::Float32 },
+            image_type: if info.image_type == SPOT_TYPE_UINT8 { ImageType::Uint8 } else { ImageType::Float32 },
             is_fallback: info.is_fallback != 0,
             train_samples: info.train_samples,
             test_samples: info.test_samples,

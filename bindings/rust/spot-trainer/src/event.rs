@@ -86,9 +86,9 @@ pub enum Flow {
 impl Flow {
     pub(crate) fn raw(self) -> i32 {
         match self {
-            Flow::Continue => SPOT_CONTINUE,
-            Flow::Stop => SPOT_STOP,
-            Flow::Fail => SPOT_FAIL,
+            Flow::Continue => SPOT_ANSWER_CONTINUE,
+            Flow::Stop => SPOT_ANSWER_STOP,
+            Flow::Fail => SPOT_ANSWER_FAIL,
         }
     }
 }

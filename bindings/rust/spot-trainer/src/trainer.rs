@@ -194,10 +194,10 @@ impl Trainer {
         call(|error| unsafe { spot_trainer_write_tensor(self.handle, optional(&name), start, length, error) })
     }
 
-    /// Mean, deviation, extremes and gradient norm of each parameter: a JSON array, as `spot_trainer_get_statistics` in
+    /// Mean, deviation, extremes and gradient norm of each parameter: a JSON array, as `spot_trainer_describe_parameters` in
     /// the header says.
     pub fn statistics(&mut self) -> Result<String> {
-        take_text(|out, error| unsafe { spot_trainer_get_statistics(self.handle, out, error) })
+        take_text(|out, error| unsafe { spot_trainer_describe_parameters(self.handle, out, error) })
     }
 
     /// What it is.
@@ -227,7 +227,7 @@ impl Drop for Trainer {
 }
 
 unsafe extern "C" fn tell<F: FnMut(&Event) -> Flow>(user: *mut c_void, event: *const spot_event) -> i32 {
-    panics::catch(SPOT_FAIL, || (*user.cast::<F>())(&Event::read(&*event)).raw())
+    panics::catch(SPOT_ANSWER_FAIL, || (*user.cast::<F>())(&Event::read(&*event)).raw())
 }
 
 /// [`Trainer::step`] ended before its last step.
