@@ -8,10 +8,10 @@ Usage: tests/run.sh [--quick | --long] [--help]
 
   (nothing)  in this order: formatting, lint, the release build, its quick tests and the bindings; the address, undefined-behaviour
              and thread sanitizers; a short run of the fuzzers; the GPU engine's module where the CUDA toolkit is; the
-             slow tests of the release build (kills, power cuts, whole runs, Debian's packages in a fresh root)
+             slow tests of the release build (kills, power cuts, whole runs)
   --quick    formatting, lint, the release build and its quick tests: what to run before each commit
   --long     the same as nothing, with long sweeps: ten minutes for each fuzzer, tests/fault/run.sh --long, packages of
-             Debian 12 and of 13
+             Debian 12 and of 13 in fresh roots, the Python wheel
 
 SPOT_TEST_MNIST names a folder with the four MNIST files. Unset, ../shared/mnist is taken where it exists, else
 the files are downloaded, else the tests use synthetic digits and say so. CI=true makes warnings errors.
@@ -148,7 +148,7 @@ check_format
 build release
 check_lint
 echo "== quick tests"
-ctest --preset release -LE 'slow|bindings' -j "$jobs"
+ctest --preset release -LE 'slow|bindings|long' -j "$jobs"
 [ $mode != quick ] || exit 0
 echo "== bindings"
 ctest --preset release -L bindings -LE slow  # one by one: they kill, signal and wait
@@ -169,7 +169,8 @@ echo "== slow tests"
 ctest --preset release -L slow -j "$jobs"
 [ $mode = long ] || exit 0
 tests/fault/run.sh --long --build build/release
-echo "== Debian's packages"
+echo "== packages"
+ctest --preset release -R '^python_wheel$'
 for suite in bookworm trixie; do
   tests/packages/debian_packages.sh build/debian -DSPOT_WARNINGS_AS_ERRORS=$warnings $suite || [ $? = 77 ]
 done
