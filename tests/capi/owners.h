@@ -24,7 +24,12 @@ class ErrorSlot {
   ErrorSlot(const ErrorSlot&) = delete;
   ErrorSlot& operator=(const ErrorSlot&) = delete;
 
-  operator spot_error**() { return &error_; }
+  /// For one call; that of the call before is freed.
+  operator spot_error**() {
+    spot_error_free(error_);
+    error_ = nullptr;
+    return &error_;
+  }
   [[nodiscard]] const spot_error* get() const { return error_; }
   [[nodiscard]] std::string message() const { return spot_error_message(error_); }
 

@@ -118,7 +118,8 @@ TEST_CASE("images in memory train, and an interrupted run ends in the same bytes
 
 TEST_CASE("the best checkpoint is by validation where there is no test set") {
   const Place place;
-  const Dataset dataset = Coloured().dataset(PixelType::kFloat32, false);
+  const Coloured images;
+  const Dataset dataset = images.dataset(PixelType::kFloat32, false);
   Config config = small(place, "v");
   config.set_integer("validation_size", 20);
   const auto session = open(config, dataset);
@@ -185,7 +186,8 @@ TEST_CASE("predictions take images of channels and of floats, counted by their b
 
 TEST_CASE("a dataset without a test set can be measured, its evaluation on what it has") {
   const Place place;
-  const auto session = open(small(place, "b"), Coloured().dataset(PixelType::kUint8, false));
+  const Coloured images;
+  const auto session = open(small(place, "b"), images.dataset(PixelType::kUint8, false));
   CHECK(benchmark(*session, 0.01).test_samples_per_second > 0);
 }
 
@@ -193,6 +195,7 @@ TEST_CASE("preset models take the dataset's channels") {
   const Place place;
   Config config = small(place, "m");
   config.set_text("model", "mlp");
-  const auto session = open(config, Coloured().dataset(PixelType::kUint8, true));
+  const Coloured images;
+  const auto session = open(config, images.dataset(PixelType::kUint8, true));
   CHECK(session->spec().model.input == Shape3{3, 10, 9});
 }
