@@ -34,8 +34,9 @@ std::string why_no_images(std::span<const std::uint32_t> extents) {
 
 ImageShape image_shape(std::span<const std::uint32_t> extents) {
   if (extents.size() == 3) return {extents[0], extents[1], extents[2], 1};
-  // One channel before the rows. A last extent of 1 to 4 is rather that of channels behind images of one row.
-  if (extents[1] == 1 && extents[3] > kMostColours) return {extents[0], extents[2], extents[3], 1};
+  // One channel before the rows; but long images of one row and a few channels have them last.
+  const bool is_one_row = extents[2] > kMostColours && extents[3] <= kMostColours;
+  if (extents[1] == 1 && extents[3] != 1 && !is_one_row) return {extents[0], extents[2], extents[3], 1};
   return {extents[0], extents[1], extents[2], extents[3]};
 }
 
