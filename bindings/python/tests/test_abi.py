@@ -26,6 +26,8 @@ ENUMS: Dict[str, Any] = {
     "SPOT_RUN_": spot.RunReason,
     "SPOT_SPLIT_": spot.Split,
     "SPOT_ROLE_": spot.Role,
+    "SPOT_ANSWER_": spot.Answer,
+    "SPOT_TYPE_": spot.ElementType,
 }
 
 
@@ -87,7 +89,6 @@ class Abi(TestCase):
             }
             self.assertEqual(set(members), {name for name in named if name.startswith(prefix)})
             here.update(members)
-        here.update({"SPOT_" + each.name: each.value for each in (*spot.Answer, *spot.ElementType)})
         here.update({"SPOT_ABI_MAJOR": _abi.ABI_MAJOR, "SPOT_ABI_MINOR": _abi.ABI_MINOR})
         self.assertEqual(self.compiled({name: name for name in here}), here)
 

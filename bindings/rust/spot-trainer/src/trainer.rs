@@ -179,7 +179,7 @@ impl Trainer {
     /// All tensors: parameters in layer order, statistics, accumulators.
     pub fn tensors(&mut self) -> Result<Vec<TensorInfo>> {
         let count = self.info()?.tensor_count;
-        tensor::list(self.handle, spot_trainer_get_tensor_info, count)
+        tensor::list(self.handle as *const spot_trainer, spot_trainer_get_tensor_info, count)
     }
 
     /// Copies one tensor out, or, with `None`, all of them one after the other as their offsets say.
