@@ -61,7 +61,7 @@ int main(int argc, char** argv) {
   must("run", spot_trainer_run, trainer.get(), poller.get(), nullptr, &result);
   moment.come = true;
   if (watcher.joinable()) watcher.join();
-  std::printf("%d %d %llu %s %.3f\n", result.reason, result.durable, static_cast<unsigned long long>(result.step),
-              result.state_hash, result.notice_to_durable_ms);
+  std::printf("%s %d %llu %s %.3f\n", spot_run_reason_name(result.reason), result.durable,
+              static_cast<unsigned long long>(result.step), result.state_hash, result.notice_to_durable_ms);
   return 0;
 }

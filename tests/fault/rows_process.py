@@ -23,7 +23,7 @@ def noticed_run(context, bench, volume, when, delay):
     result = call([context.program("notice"), volume, when, delay, *bench.settings, "epochs=2", "checkpoint_steps=1"])
     context.check(result.returncode == 0, f"notice {delay} µs after {when}: {result.stdout}{result.stderr}")
     reason, durable, step, state, milliseconds = result.stdout.split()
-    return int(reason), int(durable), int(step), state, float(milliseconds)
+    return reason, int(durable), int(step), state, float(milliseconds)
 
 
 def row_10(context):
@@ -31,7 +31,7 @@ def row_10(context):
         bench = harness.Bench(context, folder, train=320)
         harness.write_dataset(bench.folder / "data", train=320, test=4000)
         whole = noticed_run(context, bench, bench.volume("whole"), "never", 0)
-        context.control("without a notice nothing is interrupted", whole[0] == 0 and whole[2] == 40)
+        context.control("without a notice nothing is interrupted", whole[0] == "done" and whole[2] == 40)
         longest = {"load": 3000, "run": 3000, "step": 20000, "evaluation": 4000}
         for when, most in longest.items():
             for case in range(context.amount(12, 250)):
@@ -41,13 +41,13 @@ def row_10(context):
                 delay = context.random.randrange(most)
                 reason, durable, step, state, took = noticed_run(context, bench, volume, when, delay)
                 what = f"notice {delay} µs after {when}"
-                if reason == 0:
+                if reason == "done":
                     context.check(state == whole[3], f"{what}: came too late, the run is done")
                     continue
-                context.check((reason, durable) == (1, 1), f"{what}: reason {reason}, durable {durable}, step {step}")
+                context.check((reason, durable) == ("interrupted", 1), f"{what}: reason {reason}, durable {durable}, step {step}")
                 context.check(took < 1000, f"{what}: durable after {took} ms")
                 last = noticed_run(context, bench, volume, "never", 0)
-                context.check(last[0] == 0 and last[3] == whole[3], f"{what}: ends in {last}, not {whole}")
+                context.check(last[0] == "done" and last[3] == whole[3], f"{what}: ends in {last}, not {whole}")
                 context.count({"load": "notices while data is loaded", "run": "notices while a run restores",
                                "step": "notices while it steps and saves",
                                "evaluation": "notices while it evaluates"}[when])

@@ -14,7 +14,7 @@ nice cmake --build "$folder" -j "${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}" >"$fol
 for kind in shared static; do
   rm -rf "$folder/volume" && mkdir "$folder/volume"
   "$folder/host_$kind" "$folder/volume" dataset=synthetic model=lenet-5 steps=2 metadata=none | tee "$folder/$kind.txt"
-  grep -q '^done at step 2' "$folder/$kind.txt"
+  grep -q '"reason": "done", "step": 2,' "$folder/$kind.txt"
 done
 cmp "$folder/shared.txt" "$folder/static.txt"
 
