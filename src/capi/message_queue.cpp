@@ -1,23 +1,11 @@
 #include "capi/message_queue.h"
 
-#include <algorithm>
 #include <utility>
 
+#include "base/cancellable_wait.h"
 #include "base/text.h"
 
 namespace spot {
-namespace {
-
-using std::chrono::milliseconds;
-using SteadyClock = std::chrono::steady_clock;
-
-/// A cancellation is one store, which wakes nobody: waits look at it so often.
-constexpr milliseconds kCancelLook{50};
-/// Longer waits would overflow the clock.
-constexpr milliseconds kLongestWait = std::chrono::hours(24 * 365);
-
-}  // namespace
-
 void MessageQueue::push(LogLevel level, std::string_view text) {
   {
     const std::lock_guard lock(mutex_);
@@ -31,28 +19,19 @@ void MessageQueue::push(LogLevel level, std::string_view text) {
   changed_.notify_one();
 }
 
-std::optional<MessageQueue::Message> MessageQueue::next(milliseconds timeout, const CancelToken* cancel) {
-  const SteadyClock::time_point end =
-      SteadyClock::now() + (timeout.count() < 0 ? kLongestWait : std::min(timeout, kLongestWait));
+std::optional<MessageQueue::Message> MessageQueue::next(std::chrono::milliseconds timeout, const CancelToken* cancel) {
   std::unique_lock lock(mutex_);
-  for (;;) {
-    if (dropped_ > 0) {
-      const std::uint64_t dropped = std::exchange(dropped_, 0);
+  return wait_for(changed_, lock, timeout, cancel, closed_, [this]() -> std::optional<Message> {
+    if (const std::uint64_t dropped = std::exchange(dropped_, 0); dropped > 0) {
       return Message{LogLevel::kWarning, cat(dropped,
-                                             " log messages were dropped here: fetch them faster, or give "
-                                             "the queue a larger capacity")};
+                                             " log messages were dropped here: fetch them faster, or give the "
+                                             "queue a larger capacity")};
     }
-    if (!messages_.empty()) {
-      Message message = std::move(messages_.front());
-      messages_.pop_front();
-      return message;
-    }
-    const SteadyClock::time_point now = SteadyClock::now();
-    if (closed_ || (cancel != nullptr && cancel->triggered())) return std::nullopt;
-    if (now >= end && timeout.count() >= 0) return std::nullopt;
-    const SteadyClock::time_point look = now + (cancel == nullptr ? kLongestWait : kCancelLook);
-    changed_.wait_until(lock, timeout.count() < 0 ? look : std::min(look, end));
-  }
+    if (messages_.empty()) return std::nullopt;
+    Message message = std::move(messages_.front());
+    messages_.pop_front();
+    return message;
+  });
 }
 
 void MessageQueue::close() {

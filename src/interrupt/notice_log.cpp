@@ -3,16 +3,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/cancellable_wait.h"
+
 namespace spot {
 namespace {
 
-using std::chrono::milliseconds;
-using SteadyClock = std::chrono::steady_clock;
-
-/// A cancellation is one store, which wakes nobody: waits look at it so often.
-constexpr milliseconds kCancelLook{50};
-/// Longer waits would overflow the clock.
-constexpr milliseconds kLongestWait = std::chrono::hours(24 * 365);
 /// A host that files notices without end must not use up the memory.
 constexpr std::size_t kMostEntries = 1024;
 
@@ -80,32 +75,23 @@ std::deque<NoticeLog::Entry>::const_iterator NoticeLog::behind(std::uint64_t pos
   return std::ranges::upper_bound(entries_, position, {}, &Entry::number);
 }
 
+std::optional<Notice> NoticeLog::take(std::uint64_t& position) const {
+  const auto entry = behind(position);
+  if (entry == entries_.end()) return std::nullopt;
+  position = entry->number;
+  return entry->notice;
+}
+
 std::optional<Notice> NoticeLog::next(std::uint64_t& position) const {
   if (last_number_.load(std::memory_order_acquire) <= position) return std::nullopt;
   const std::lock_guard lock(mutex_);
-  const auto entry = behind(position);
-  if (entry == entries_.end()) return std::nullopt;
-  Notice notice = entry->notice;
-  position = entry->number;
-  return notice;
+  return take(position);
 }
 
-std::optional<Notice> NoticeLog::wait(std::uint64_t& position, milliseconds timeout, const CancelToken* cancel) const {
-  const SteadyClock::time_point end =
-      SteadyClock::now() + (timeout.count() < 0 ? kLongestWait : std::min(timeout, kLongestWait));
+std::optional<Notice> NoticeLog::wait(std::uint64_t& position, std::chrono::milliseconds timeout,
+                                      const CancelToken* cancel) const {
   std::unique_lock lock(mutex_);
-  for (;;) {
-    if (const auto entry = behind(position); entry != entries_.end()) {
-      Notice notice = entry->notice;
-      position = entry->number;
-      return notice;
-    }
-    const SteadyClock::time_point now = SteadyClock::now();
-    if (closed_ || (cancel != nullptr && cancel->triggered())) return std::nullopt;
-    if (now >= end && timeout.count() >= 0) return std::nullopt;
-    const SteadyClock::time_point look = now + (cancel == nullptr ? kLongestWait : kCancelLook);
-    changed_.wait_until(lock, timeout.count() < 0 ? look : std::min(look, end));
-  }
+  return wait_for(changed_, lock, timeout, cancel, closed_, [&] { return take(position); });
 }
 
 void NoticeLog::close() {

@@ -44,6 +44,8 @@ class NoticeLog {
   Entry* find(std::uint64_t id);
   void make_room();
   [[nodiscard]] std::deque<Entry>::const_iterator behind(std::uint64_t position) const;
+  /// next(), with the mutex held.
+  std::optional<Notice> take(std::uint64_t& position) const;
 
   mutable std::mutex mutex_;
   mutable std::condition_variable changed_;

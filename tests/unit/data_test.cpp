@@ -5,7 +5,6 @@
 #include <filesystem>
 #include <numeric>
 #include <string>
-#include <zlib.h>
 
 #include <doctest/doctest.h>
 
@@ -21,11 +20,12 @@
 #include "data/image_files.h"
 #include "data/sampler.h"
 #include "data/synthetic.h"
+#include "support/deflate.h"
 #include "support/failure.h"
 #include "support/temporary_directory.h"
 
 using namespace spot;
-using spot::test::message_of, spot::test::TemporaryDirectory;
+using spot::test::deflated, spot::test::message_of, spot::test::TemporaryDirectory;
 namespace fs = std::filesystem;
 
 namespace {
@@ -58,20 +58,6 @@ std::string big_endian(const std::vector<Number>& values) {
 
 std::span<const std::byte> bytes_of(const std::string& text) {
   return std::as_bytes(std::span(text));
-}
-
-std::string zipped(const std::string& content) {
-  z_stream stream{};
-  REQUIRE(deflateInit2(&stream, 6, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY) == Z_OK);
-  std::string result(content.size() + 100, '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(content.data()));
-  stream.avail_in = static_cast<uInt>(content.size());
-  stream.next_out = reinterpret_cast<Bytef*>(result.data());
-  stream.avail_out = static_cast<uInt>(result.size());
-  REQUIRE(deflate(&stream, Z_FINISH) == Z_STREAM_END);
-  result.resize(stream.total_out);
-  deflateEnd(&stream);
-  return result;
 }
 
 /// A folder with 12 training and 6 test images of 2 x 3 pixels.
@@ -204,13 +190,13 @@ TEST_CASE("labels of any type are read, the first of QMNIST's eight columns too"
 
 TEST_CASE("gzip content comes back, and damage of any kind does not") {
   const std::string content = idx({3, 40, 40}, std::string(4800, 'z'));
-  const std::string good = zipped(content);
+  const std::string good = deflated(content, 16 + MAX_WBITS);
   const auto unpacked = [](const std::string& bytes) {
     const auto back = gunzip(bytes_of(bytes), 1 << 20, "f");
     return std::string(reinterpret_cast<const char*>(back.data()), back.size());
   };
   CHECK(unpacked(good) == content);
-  CHECK(unpacked(good + zipped("more") + zipped("")) == content + "more");
+  CHECK(unpacked(good + deflated("more", 16 + MAX_WBITS) + deflated("", 16 + MAX_WBITS)) == content + "more");
   CHECK(unpacked(good + std::string(1000, '\0')) == content);
   for (std::size_t size = 0; size < good.size(); ++size) {
     refusal_of([&] { unpacked(good.substr(0, size)); });
@@ -220,7 +206,7 @@ TEST_CASE("gzip content comes back, and damage of any kind does not") {
   damaged[damaged.size() - 6] ^= 1;  // the checksum
   refusal_of([&] { unpacked(damaged); });
   CHECK(refusal_of([&] { unpacked(good + "x"); }).find("1 bytes follow") != std::string::npos);
-  const std::string bomb = zipped(std::string(std::size_t{8} << 20, '\0'));
+  const std::string bomb = deflated(std::string(std::size_t{8} << 20, '\0'), 16 + MAX_WBITS);
   CHECK(refusal_of([&] { unpacked(bomb); }).find("more than") != std::string::npos);
 }
 
@@ -341,11 +327,11 @@ TEST_CASE("of several files for one part any will do when they hold the same; el
   const std::string fingerprint = open(data, folder.path()).fingerprint;
   const std::string images = read_text_file(plain, 1000);
   const fs::path packed = data / "train-images-idx3-ubyte.gz";
-  write_file_atomically(packed, zipped(images));
+  write_file_atomically(packed, deflated(images, 16 + MAX_WBITS));
   CHECK(open(data, folder.path()).fingerprint == fingerprint);
-  write_file_atomically(packed, zipped(images).substr(0, 30));
+  write_file_atomically(packed, deflated(images, 16 + MAX_WBITS).substr(0, 30));
   CHECK(open(data, folder.path()).fingerprint == fingerprint);
-  write_file_atomically(packed, zipped(idx({12, 2, 3}, std::string(72, 'q'))));
+  write_file_atomically(packed, deflated(idx({12, 2, 3}, std::string(72, 'q')), 16 + MAX_WBITS));
   const std::string message = refusal_of([&] { open(data, folder.path()); });
   CHECK(message.find("'" + plain.string() + "'") != std::string::npos);
   CHECK(message.find("'" + packed.string() + "'") != std::string::npos);
@@ -353,7 +339,7 @@ TEST_CASE("of several files for one part any will do when they hold the same; el
   fs::remove(packed);
   fs::rename(plain, packed);
   CHECK(open(data, folder.path()).fingerprint == fingerprint);
-  write_file_atomically(plain, zipped(images));
+  write_file_atomically(plain, deflated(images, 16 + MAX_WBITS));
   fs::remove(packed);
   CHECK(open(data, folder.path()).fingerprint == fingerprint);
 }
@@ -366,7 +352,7 @@ TEST_CASE("unzipped copies are kept, and made anew when they or their source are
   const fs::path packed = data / "train-images-idx3-ubyte.gz";
   const std::string images = read_text_file(data / "train-images-idx3-ubyte", 1000);
   fs::remove(data / "train-images-idx3-ubyte");
-  write_file_atomically(packed, zipped(images));
+  write_file_atomically(packed, deflated(images, 16 + MAX_WBITS));
   const std::string fingerprint = open(data, cache).fingerprint;
   const fs::path kept = fs::directory_iterator(cache)->path();
   CHECK(read_text_file(kept, 1000) == images);
@@ -376,8 +362,8 @@ TEST_CASE("unzipped copies are kept, and made anew when they or their source are
   CHECK(read_text_file(fs::directory_iterator(cache)->path(), 1000) == images);
   // A source that changed is not mistaken for the old one, whatever its size and time say.
   const auto time = fs::last_write_time(packed);
-  const std::string other = zipped(idx({12, 2, 3}, std::string(72, 'q')));
-  REQUIRE(other.size() == zipped(images).size());
+  const std::string other = deflated(idx({12, 2, 3}, std::string(72, 'q')), 16 + MAX_WBITS);
+  REQUIRE(other.size() == deflated(images, 16 + MAX_WBITS).size());
   write_file_atomically(packed, other);
   fs::last_write_time(packed, time);
   CHECK(open(data, cache).fingerprint != fingerprint);
@@ -432,7 +418,7 @@ TEST_CASE("everything about a dataset that takes long is given up when it is ask
   write_dataset(data);
   const std::string images = read_text_file(data / "train-images-idx3-ubyte", 1000);
   fs::remove(data / "train-images-idx3-ubyte");
-  write_file_atomically(data / "train-images-idx3-ubyte.gz", zipped(images));
+  write_file_atomically(data / "train-images-idx3-ubyte.gz", deflated(images, 16 + MAX_WBITS));
   for (const std::string& name : {data.string(), std::string("synthetic")}) {
     // As many questions as a whole opening asks, so every one of them is answered with yes once.
     int questions = 0;

@@ -5,7 +5,6 @@
 #include <filesystem>
 #include <string>
 #include <vector>
-#include <zlib.h>
 
 #include <doctest/doctest.h>
 
@@ -13,13 +12,14 @@
 #include "data/dataset.h"
 #include "data/npy.h"
 #include "data/zip.h"
+#include "support/deflate.h"
 #include "support/failure.h"
 #include "support/temporary_directory.h"
 
 // The files in SPOT_TEST_CORPUS were written by NumPy, and those here are made to be wrong.
 
 using namespace spot;
-using spot::test::message_of, spot::test::TemporaryDirectory;
+using spot::test::deflated, spot::test::message_of, spot::test::TemporaryDirectory;
 namespace fs = std::filesystem;
 
 namespace {
@@ -56,20 +56,6 @@ std::string npy(const std::string& type, const std::string& shape, const std::st
   return npy_of("{'descr': '" + type + "', 'fortran_order': False, 'shape': " + shape + ", }   \n", values);
 }
 
-std::string deflated(const std::string& content) {
-  z_stream stream{};
-  REQUIRE(deflateInit2(&stream, 6, Z_DEFLATED, -MAX_WBITS, 8, Z_DEFAULT_STRATEGY) == Z_OK);
-  std::string result(content.size() + 100, '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(content.data()));
-  stream.avail_in = static_cast<uInt>(content.size());
-  stream.next_out = reinterpret_cast<Bytef*>(result.data());
-  stream.avail_out = static_cast<uInt>(result.size());
-  REQUIRE(deflate(&stream, Z_FINISH) == Z_STREAM_END);
-  result.resize(stream.total_out);
-  deflateEnd(&stream);
-  return result;
-}
-
 /// A member as it is to lie in an archive, whatever that says.
 struct Member {
   std::string name, packed;
@@ -78,7 +64,7 @@ struct Member {
 
   Member(std::string called, const std::string& content, bool packs = true)
       : name(std::move(called)),
-        packed(packs ? deflated(content) : content),
+        packed(packs ? deflated(content, -MAX_WBITS) : content),
         size(static_cast<std::uint32_t>(content.size())),
         checksum(static_cast<std::uint32_t>(
             crc32(0, reinterpret_cast<const Bytef*>(content.data()), static_cast<uInt>(content.size())))),
