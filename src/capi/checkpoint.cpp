@@ -112,11 +112,6 @@ Json to_json(const spot::SavedEpoch& record) {
           {"learning_rate", record.learning_rate}};
 }
 
-/// Of the last step done. A damaged file may say anything.
-std::uint64_t epoch_of(const spot::CheckpointMeta& meta) {
-  return meta.steps_per_epoch == 0 ? 0 : spot::epoch_of(meta.step, meta.steps_per_epoch);
-}
-
 Json describe(const spot_checkpoint& checkpoint) {
   const spot::CheckpointMeta& meta = checkpoint.content.meta;
   Json config = Json::object();
@@ -132,7 +127,7 @@ Json describe(const spot_checkpoint& checkpoint) {
           {"valid", true},
           {"bytes", checkpoint.bytes},
           {"step", meta.step},
-          {"epoch", epoch_of(meta)},
+          {"epoch", spot::epoch_of(meta.step, meta.steps_per_epoch)},
           {"generation", meta.generation},
           {"reason", meta.reason},
           {"run_id", meta.run_id},
@@ -170,7 +165,7 @@ spot_checkpoint_info to_struct(const spot_checkpoint& checkpoint) {
   spot_checkpoint_info info{};
   info.save_reason = save_reason(meta.reason);
   info.step = meta.step;
-  info.epoch = epoch_of(meta);
+  info.epoch = spot::epoch_of(meta.step, meta.steps_per_epoch);
   info.steps_per_epoch = meta.steps_per_epoch;
   info.generation = meta.generation;
   info.writer_epoch = meta.writer_epoch;
@@ -306,7 +301,8 @@ spot_status spot_checkpoint_read_tensor(const spot_checkpoint* checkpoint, const
                                         size_t length, spot_error** error) {
   return guard(error, [&] {
     spot::check_process(required(checkpoint, "checkpoint").owner);
-    spot::copy_tensor(checkpoint->content.state(), name, values, length, name_of(*checkpoint));
+    spot::copy_tensor(checkpoint->content.state(), checkpoint->content.layout, name, values, length,
+                      name_of(*checkpoint));
   });
 }
 

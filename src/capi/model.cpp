@@ -103,14 +103,7 @@ spot_status spot_model_read_tensor(const spot_model* model, const char* name, fl
                                    spot_error** error) {
   return guard(error, [&] {
     check_process(required(model, "model").owner);
-    const spot::StateLayout& layout = model->inference.engine().layout();
-    if (name == nullptr) {
-      spot::check_length("values", length, layout.size());
-      return model->inference.read_state({&required(values, "values"), length});
-    }
-    const spot::TensorSpec& tensor = spot::find_tensor(layout, name, "the model");
-    spot::check_length("values", length, tensor.size);
-    model->inference.read_tensor(tensor, {&required(values, "values"), length});
+    spot::copy_tensor(model->inference, model->inference.engine().layout(), name, values, length, "the model");
   });
 }
 

@@ -75,9 +75,10 @@ spot_status spot_trainer_serialize(spot_trainer* trainer, uint8_t** bytes, size_
     const Call call(required(trainer, "trainer").use);
     required(bytes, "bytes");
     required(length, "length");
-    const std::vector<std::byte> image = trainer->session.serialize();
-    *bytes = spot::copy_bytes(image);
-    *length = image.size();
+    trainer->session.serialize([&](std::span<const std::byte> image) {
+      *bytes = spot::copy_bytes(image);
+      *length = image.size();
+    });
   });
 }
 

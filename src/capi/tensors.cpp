@@ -61,18 +61,6 @@ const TensorSpec& find_tensor(const StateLayout& layout, const char* name, const
   fail(Status::kNotFound, cat(where, " has no tensor '", printable(name), "'"));
 }
 
-void copy_tensor(const StateView& state, const char* name, float* values, std::size_t length,
-                 const std::string& where) {
-  if (name == nullptr) {
-    check_length("values", length, state.layout().size());
-    std::copy_n(state.values().data(), length, &required(values, "values"));
-    return;
-  }
-  const TensorSpec& tensor = find_tensor(state.layout(), name, where);
-  check_length("values", length, tensor.size);
-  std::copy_n(state.tensor(tensor).data(), length, &required(values, "values"));
-}
-
 }  // namespace spot
 
 spot_status spot_trainer_get_tensor_info(const spot_trainer* trainer, uint64_t index, spot_tensor_info* out,
@@ -88,14 +76,7 @@ spot_status spot_trainer_read_tensor(spot_trainer* trainer, const char* name, fl
   return guard(error, [&] {
     const Call call(required(trainer, "trainer").use);
     const spot::Engine& engine = trainer->session.engine();
-    if (name == nullptr) {
-      spot::check_length("values", length, engine.layout().size());
-      return engine.read_state({&required(values, "values"), length});
-    }
-    const spot::TensorSpec& tensor = spot::find_tensor(engine.layout(), name, "the trainer");
-    spot::check_length("values", length, tensor.size);
-    required(values, "values");
-    engine.read_tensor(tensor, {values, length});
+    spot::copy_tensor(engine, engine.layout(), name, values, length, "the trainer");
   });
 }
 

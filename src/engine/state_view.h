@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -61,8 +62,11 @@ class StateView final : public StateReader {
   StateView(const StateLayout* layout, std::span<const float> values) : layout_(layout), values_(values) {}
 
   [[nodiscard]] const StateLayout& layout() const override { return *layout_; }
-  /// All of them, as their offsets say.
-  [[nodiscard]] std::span<const float> values() const { return values_; }
+  /// Copies all of them, as their offsets say, or one.
+  void read_state(std::span<float> values) const { std::ranges::copy(values_, values.begin()); }
+  void read_tensor(const TensorSpec& spec, std::span<float> values) const {
+    std::ranges::copy(tensor(spec), values.begin());
+  }
   [[nodiscard]] std::span<const float> tensor(const TensorSpec& spec) const {
     return values_.subspan(spec.offset, spec.size);
   }

@@ -32,7 +32,8 @@ constexpr std::size_t kMostDimensions = 8;
 
 /// A whole number of the header that is not negative.
 std::uint64_t number(const JsonValue& value, const std::filesystem::path& path, std::string_view name) {
-  if (!value.is_integer() || value.integer() < 0) fail_file(path, cat("'", printable(name), "' has an odd number"));
+  if (!value.is_integer() || value.integer() < 0)
+    fail_file(path, cat("'", printable(name), "' has a number that is negative or not whole"));
   return static_cast<std::uint64_t>(value.integer());
 }
 
@@ -53,6 +54,7 @@ bool is_array(const JsonValue& value) {
 /// Reads a safetensors file of float32 tensors into a checkpoint.
 class TensorReader {
  public:
+  /// All of them must outlive it.
   TensorReader(const std::filesystem::path& path, std::span<const std::byte> bytes, const StopCheck& stop,
                Checkpoint& result)
       : path_(path), bytes_(bytes), stop_(stop), result_(result) {}

@@ -240,11 +240,9 @@ Checkpoint Session::snapshot() const {
   return {describe(), engine_->layout(), read_state()};
 }
 
-std::vector<std::byte> Session::serialize() const {
-  const Checkpoint checkpoint = snapshot();
+void Session::serialize(const std::function<void(std::span<const std::byte>)>& take) const {
   CheckpointEncoder encoder;
-  const auto encoded = encoder.encode(checkpoint.meta, checkpoint.state(), nullptr, store_options(config_).values);
-  return {encoded.image.begin(), encoded.image.end()};
+  take(encoder.encode(describe(), *engine_->freeze_state(), nullptr, store_options(config_).values).image);
 }
 
 ExportedModel Session::export_network(const std::filesystem::path& prefix, const Fd* staging) const {

@@ -95,7 +95,8 @@ class Session {
   [[nodiscard]] Checkpoint snapshot() const;
   /// The bytes of a checkpoint file of the present state, which no volume keeps. Throws kDiverged when it is not
   /// finite, unless the key on_nan is continue.
-  [[nodiscard]] std::vector<std::byte> serialize() const;
+  /// They are given to `take` and live until it returns.
+  void serialize(const std::function<void(std::span<const std::byte>)>& take) const;
   /// Writes the network as it is now to those two files, see export_model(); `staging` may be null. Throws kDiverged
   /// when it is not finite, unless the key on_nan is continue.
   ExportedModel export_network(const std::filesystem::path& prefix, const Fd* staging) const;

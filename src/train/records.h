@@ -5,8 +5,10 @@
 
 namespace spot {
 
-/// The epoch that the last of `steps` belongs to: 1 is the first, 0 means that there is no step.
+/// The epoch that the last of `steps` belongs to: 1 is the first, 0 means that there is no step, or, in a damaged file,
+/// no length of an epoch.
 constexpr std::uint64_t epoch_of(std::uint64_t steps, std::uint64_t steps_per_epoch) {
+  if (steps_per_epoch == 0) return 0;
   return steps / steps_per_epoch + (steps % steps_per_epoch == 0 ? 0 : 1);
 }
 

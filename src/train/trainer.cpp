@@ -281,19 +281,6 @@ bool Trainer::count_confusion(Split split, const StopCheck& stop, std::span<std:
   });
 }
 
-bool Trainer::predict(const ImageSet& images, const StopCheck& stop, std::span<float> probabilities) {
-  const ImageSet& shape = dataset_.train;
-  if (images.rows != shape.rows || images.columns != shape.columns || images.channels != shape.channels) {
-    fail(Status::kInvalidArgument,
-         cat("images of ", images.rows, " x ", images.columns, " x ", images.channels, ", where the dataset's are of ",
-             shape.rows, " x ", shape.columns, " x ", shape.channels, " (rows, columns, channels)"));
-  }
-  const std::size_t classes = dataset_.classes;
-  return for_each_batch(images, stop, [&](const BatchView& batch, std::uint32_t first) {
-    engine_.predict(batch, probabilities.subspan(first * classes, batch.indices.size() * classes));
-  });
-}
-
 void Trainer::restore(TrainingPosition position, std::span<const float> state) {
   engine_.write_state(state);
   step_ = position.step;

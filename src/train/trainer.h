@@ -100,9 +100,6 @@ class Trainer {
   std::optional<Evaluation> evaluate(Split split, const StopCheck& stop);
   /// Adds hits to counts[label * classes + prediction]; false when `stop` said so.
   bool count_confusion(Split split, const StopCheck& stop, std::span<std::uint64_t> counts);
-  /// Class probabilities, [count][classes], of any number of images of the dataset's shape, of either type; false when
-  /// `stop` said so.
-  bool predict(const ImageSet& images, const StopCheck& stop, std::span<float> probabilities);
 
   [[nodiscard]] TrainingPosition position() const { return {step_, steps_per_epoch(), running_, history_}; }
   /// Goes on at `position` with `state`, which lies in the order of the engine's layout.

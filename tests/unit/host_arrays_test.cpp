@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -163,7 +164,13 @@ TEST_CASE("predictions take images of channels and of floats, counted by their b
     Inference inference(load_checkpoint(outcome.report.path, Links::kRefuse), Config(), std::span(&backend, 1), Log());
     const ImageSet& test = session->dataset().test;
     std::vector<float> expected(test.count * 3), found(test.count * 3);
-    CHECK(session->trainer().predict(test, {}, expected));
+    std::vector<std::uint32_t> indices(test.count);
+    std::iota(indices.begin(), indices.end(), 0U);
+    const std::size_t most = static_cast<std::size_t>(session->spec().batch_size);
+    for (std::size_t first = 0; first < indices.size(); first += most) {
+      const auto batch = std::span(indices).subspan(first, std::min(most, indices.size() - first));
+      session->engine().predict(batch_of(test, batch), std::span(expected).subspan(first * 3, batch.size() * 3));
+    }
     inference.predict(test.images, found, {}, type);
     CHECK(found == expected);
     int correct = 0;
