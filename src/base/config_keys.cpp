@@ -150,7 +150,7 @@ constexpr auto kKeys = std::to_array<ConfigKey>({
 
     // What is recorded with it.
     text("run_id", "", kFree, "Name of the run in checkpoints and logs; empty: made up at the start"),
-    text("code_version", "", kFree, "Version of the training code, a git commit say, that checkpoints record"),
+    text("code_version", "", kFree, "Version of the training code, for example a git commit, that checkpoints record"),
     flag("allow_config_change", "false", kFree,
          "Resume although a key that determines the results differs from the checkpoint's"),
 });

@@ -12,6 +12,8 @@
 /* All platforms that the library supports have 8-byte pointers. */
 _Static_assert(sizeof(void*) == 8, "pointers");
 
+_Static_assert(SPOT_HEADER_MAJOR == SPOT_ABI_MAJOR && SPOT_HEADER_MINOR == SPOT_ABI_MINOR, "one version");
+
 OFFSET(spot_notice, struct_size, 0);
 OFFSET(spot_notice, action, 4);
 OFFSET(spot_notice, id, 8);

@@ -112,7 +112,7 @@ extern "C" {
 
 /* ---- Version ------------------------------------------------------------------------------------------ */
 
-/* For the preprocessor: #if SPOT_HEADER_MINOR >= 1 */
+/* The same numbers for the preprocessor, which knows no enumerators: #if SPOT_HEADER_MINOR >= 1 */
 #define SPOT_HEADER_MAJOR 1
 #define SPOT_HEADER_MINOR 0
 
