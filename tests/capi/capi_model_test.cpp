@@ -51,6 +51,7 @@ TEST_CASE("a model predicts what its trainer would, with neither dataset nor vol
   const Config config = make<Config>(spot_checkpoint_get_config, trained.checkpoint.get());
   set(config, "volume", "/no/such/volume");
   set(config, "dataset", "/no/such/dataset");
+  call(spot_config_unset, config.get(), "batch_size");  // as the other model: last bits may depend on it
   const Model model = make<Model>(spot_model_open_checkpoint, trained.checkpoint.get(), config.get());
   trained.checkpoint.reset();
   std::filesystem::remove_all(trained.place / "v");
@@ -79,7 +80,7 @@ TEST_CASE("a model with default settings, used by several threads, predicts for 
 TEST_CASE("an exported model, a volume and a checkpoint file predict the same") {
   const Trained trained;
   const std::string prefix = (trained.place / "net.v2").string();
-  call(spot_checkpoint_export, trained.checkpoint.get(), prefix.c_str());
+  call(spot_checkpoint_export, trained.checkpoint.get(), prefix.c_str(), nullptr);
   auto info = sized<spot_checkpoint_info>();
   call(spot_checkpoint_get_info, trained.checkpoint.get(), &info);
   for (const std::string& path :
@@ -97,7 +98,7 @@ TEST_CASE("an exported model, a volume and a checkpoint file predict the same") 
 TEST_CASE("an exported model that is damaged is refused with what is wrong") {
   const Trained trained;
   const std::string prefix = (trained.place / "net").string();
-  call(spot_checkpoint_export, trained.checkpoint.get(), prefix.c_str());
+  call(spot_checkpoint_export, trained.checkpoint.get(), prefix.c_str(), nullptr);
   std::string file;
   {
     std::ifstream in(prefix + ".safetensors", std::ios::binary);

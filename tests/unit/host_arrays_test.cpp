@@ -161,7 +161,9 @@ TEST_CASE("predictions take images of channels and of floats, counted by their b
     const std::uint64_t ticket = session->save_soon(SaveReason::kRequest);
     const SaveOutcome outcome = session->finish_save(ticket);
     const Backend backend = cpu_backend();
-    Inference inference(load_checkpoint(outcome.report.path, Links::kRefuse), Config(), std::span(&backend, 1), Log());
+    Config config;
+    config.set_integer("batch_size", session->spec().batch_size);  // last bits may depend on it
+    Inference inference(load_checkpoint(outcome.report.path, Links::kRefuse), config, std::span(&backend, 1), Log());
     const ImageSet& test = session->dataset().test;
     std::vector<float> expected(test.count * 3), found(test.count * 3);
     std::vector<std::uint32_t> indices(test.count);
