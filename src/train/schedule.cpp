@@ -32,7 +32,7 @@ ScheduleKind schedule_kind(std::string_view name) {
   fail(Status::kConfig, cat("there is no schedule '", name, "'"));
 }
 
-float Schedule::rate(std::uint64_t step) const {
+double Schedule::rate(std::uint64_t step) const {
   const double fraction = static_cast<double>(std::min(step, total_steps)) / static_cast<double>(total_steps);
   double rate = base_rate;
   switch (kind) {
@@ -48,7 +48,7 @@ float Schedule::rate(std::uint64_t step) const {
   if (step < warmup_steps) {
     rate *= static_cast<double>(step + 1) / static_cast<double>(warmup_steps);
   }
-  return static_cast<float>(rate);
+  return rate;
 }
 
 }  // namespace spot

@@ -25,7 +25,7 @@ struct Schedule {
   std::uint64_t period_steps = 1;  ///< step only
   double gamma = 1;                ///< step only
 
-  [[nodiscard]] float rate(std::uint64_t step) const;
+  [[nodiscard]] double rate(std::uint64_t step) const;
 };
 
 /// The kind that a value of the key `schedule` names.

@@ -48,7 +48,8 @@ std::span<const StepRecord> Trainer::train_some(std::uint64_t most) {
   group_began_ns_ = clock_.monotonic_ns();
   steps_.clear();
   for (std::uint64_t i = 0; i < count; ++i) {
-    steps_.push_back({batch_of(dataset_.train, sampler_.batch(step_ + i)), plan_.schedule.rate(step_ + i)});
+    steps_.push_back(
+        {batch_of(dataset_.train, sampler_.batch(step_ + i)), static_cast<float>(plan_.schedule.rate(step_ + i))});
   }
   metrics_.resize(count);
   engine_.train_steps(steps_, step_, metrics_);
@@ -99,7 +100,7 @@ void Trainer::record_steps() {
                         .samples = metrics.samples,
                         .correct = metrics.correct,
                         .loss = metrics.loss,
-                        .learning_rate = double{steps_[i].learning_rate},
+                        .learning_rate = plan_.schedule.rate(step_ - 1),
                         .gradient_norm = metrics.gradient_norm,
                         .samples_per_second = static_cast<double>(samples) / std::max(seconds, 1e-9)});
   }
@@ -184,7 +185,7 @@ void Trainer::record_epoch(const Evaluation& validation, const Evaluation& test)
                            .validation_accuracy = validation.accuracy,
                            .test_loss = test.loss,
                            .test_accuracy = test.accuracy,
-                           .learning_rate = double{plan_.schedule.rate(step_ - 1)}};
+                           .learning_rate = plan_.schedule.rate(step_ - 1)};
   history_.push_back(record);
   running_ = {};
 

@@ -166,7 +166,7 @@ TEST_CASE("a NULL that is not allowed is refused by the parameter's name") {
     spot_checkpoint* c;
     return spot_checkpoint_open(nullptr, nullptr, &c, e);
   });
-  refused("'checkpoint'", [](spot_error** e) { return spot_checkpoint_export(nullptr, "x", e); });
+  refused("'checkpoint'", [](spot_error** e) { return spot_checkpoint_export(nullptr, "x", nullptr, e); });
   refused("'json'", [&](spot_error** e) { return spot_benchmark(config.get(), nullptr, 1, nullptr, nullptr, e); });
   char* text = nullptr;
   refused("'seconds'", [&](spot_error** e) { return spot_benchmark(config.get(), nullptr, 0, nullptr, &text, e); });
@@ -238,10 +238,13 @@ TEST_CASE("what cannot be created says why") {
 
 TEST_CASE("steps, evaluation and confusion agree with each other") {
   const Place place;
-  const Trainer trainer = make_trainer(place.config("v"));
+  const Config config = place.config("v");
+  set(config, "learning_rate", "0.05");
+  const Trainer trainer = make_trainer(config);
   auto metrics = sized<spot_metrics>();
   ErrorSlot error;
   check_ok(spot_trainer_step(trainer.get(), 20, nullptr, &metrics, error), error);
+  CHECK(metrics.learning_rate == 0.05);
   CHECK(metrics.step == 20);
   CHECK(metrics.samples == 300);
   CHECK(std::isfinite(metrics.loss));
@@ -386,7 +389,7 @@ TEST_CASE("a checkpoint is saved, described, verified, exported and restored") {
   CHECK(saved == live);
   CHECK(spot_checkpoint_read_tensor(opened, "nothing", saved.data(), 1, nullptr) == SPOT_E_NOT_FOUND);
 
-  check_ok(spot_checkpoint_export(opened, (place / "exported").c_str(), error), error);
+  check_ok(spot_checkpoint_export(opened, (place / "exported").c_str(), nullptr, error), error);
   CHECK(std::filesystem::exists(place / "exported.json"));
   CHECK(std::filesystem::exists(place / "exported.safetensors"));
 
