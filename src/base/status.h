@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <stdexcept>
 #include <string>
 
@@ -59,5 +60,8 @@ class Error : public std::runtime_error {
 /// Throws for a failed system call: kNoSpace for ENOSPC, EDQUOT and EFBIG, else kIo. The message becomes
 /// "<message>: <text of os_errno>".
 [[noreturn]] void fail_errno(const std::string& message, int os_errno);
+
+/// What any exception is to the caller: an Error as it is, the standard library's with the status that fits.
+Error as_error(const std::exception& exception);
 
 }  // namespace spot

@@ -1,12 +1,9 @@
 #include "capi/guard.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <filesystem>
 #include <new>
-#include <system_error>
 
 #include "capi/error.h"
 
@@ -29,11 +26,10 @@ spot_status report(spot_error** error, Status status, const char* message, Error
   return static_cast<spot_status>(status);
 }
 
-/// "'PATH': File name too long", without the library's own words.
-spot_status report_path(spot_error** error, const std::filesystem::filesystem_error& e) noexcept {
+spot_status report_standard(spot_error** error, const std::exception& exception) noexcept {
   try {
-    const std::string message = cat("'", printable(e.path1().string(), 200), "': ", e.code().message());
-    return report(error, Status::kIo, message.c_str(), {.os_errno = e.code().value()});
+    const Error told = as_error(exception);
+    return report(error, told.status(), told.what(), told.details());
   } catch (...) {
     return report(error, Status::kNoMemory, "");
   }
@@ -48,12 +44,8 @@ spot_status report_exception(spot_error** error) noexcept {
     return report(error, e.status(), e.what(), e.details());
   } catch (const std::bad_alloc&) {
     return report(error, Status::kNoMemory, "");
-  } catch (const std::filesystem::filesystem_error& e) {
-    return report_path(error, e);
-  } catch (const std::system_error& e) {
-    return report(error, Status::kIo, e.what(), {.os_errno = e.code().value()});  // a thread that could not be started
   } catch (const std::exception& e) {
-    return report(error, Status::kInternal, e.what());
+    return report_standard(error, e);
   } catch (...) {
     return report(error, Status::kInternal, "an exception of an unknown type");
   }

@@ -381,7 +381,7 @@ ExportedModel Run::export_final() {
 std::string Run::hash_of_what_is_left() {
   try {
     return session_.state_hash();
-  } catch (const Error&) {
+  } catch (const std::exception&) {
     return {};
   }
 }
@@ -434,7 +434,8 @@ RunResult run(Session& session, Poller* poller, const CancelToken* cancel) {
     RunResult result = run.execute();
     run.tell_end(result.reason, Status::kOk, "");
     return result;
-  } catch (const Error& error) {
+  } catch (const std::exception& exception) {
+    const Error error = as_error(exception);
     // An observer that ended the run, or is the reason why it failed, is not asked again.
     if (error.status() != Status::kCallback) run.tell_end(RunReason::kFailed, error.status(), error.what());
     throw;

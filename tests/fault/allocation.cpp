@@ -152,6 +152,11 @@ void check_step(std::int64_t pass, spot_trainer* trainer) {
   if (info.step < shared->newest) find(pass, "restore", "gave an older checkpoint than the one acknowledged");
 }
 
+std::int32_t count_ends(void* user, const spot_event* /*event*/) {
+  ++*static_cast<int*>(user);
+  return SPOT_ANSWER_CONTINUE;
+}
+
 /// A run that a notice of the host's ends after it has begun: it saves in any case, but a save may fail.
 bool run_to_notice(std::int64_t pass, spot_trainer* trainer, spot_poller* poller) {
   spot_error* error = nullptr;
@@ -159,10 +164,15 @@ bool run_to_notice(std::int64_t pass, spot_trainer* trainer, spot_poller* poller
              error)) {
     return false;
   }
+  int ends = 0;
+  const spot_status asked = spot_trainer_set_callback(trainer, SPOT_EVENT_RUN_END, count_ends, &ends, nullptr, &error);
+  if (!judge(pass, "callback", asked, error)) return false;
   spot_run_result result;
   std::memset(&result, 0, sizeof result);
   result.struct_size = sizeof result;
-  if (!judge(pass, "run", spot_trainer_run(trainer, poller, nullptr, &result, &error), error)) return false;
+  const bool went_through = judge(pass, "run", spot_trainer_run(trainer, poller, nullptr, &result, &error), error);
+  if (ends != 1) find(pass, "run", "did not tell its end once");
+  if (!went_through) return false;
   if (result.reason != SPOT_RUN_INTERRUPTED) find(pass, "run", "was not interrupted by the notice");
   if (result.durable == 1 && result.step > shared->newest) shared->newest = result.step;
   if (result.durable != 1 && !failed) find(pass, "run", "ended without a durable checkpoint");
