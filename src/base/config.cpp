@@ -50,7 +50,8 @@ const ConfigKey& find_config_key(std::string_view name) {
   const auto found = std::find_if(keys.begin(), keys.end(), [&](const ConfigKey& key) { return key.name == name; });
   if (found != keys.end()) return *found;
   const std::string_view nearest = nearest_key(name);
-  const std::string hint = nearest.empty() ? ": 'spotctl config' lists all" : cat("; did you mean '", nearest, "'?");
+  const std::string hint =
+      nearest.empty() ? ": spot_config_describe() lists all" : cat("; did you mean '", nearest, "'?");
   fail(Status::kConfig, cat("there is no configuration key '", printable(name), "'", hint));
 }
 
