@@ -518,7 +518,9 @@ class Checkpoint : public Owner<spot_checkpoint, spot_checkpoint_free>,
 
   [[nodiscard]] std::string describe() const { return detail::text(spot_checkpoint_describe, get()); }
   [[nodiscard]] Config config() const { return make<Config>(spot_checkpoint_get_config, get()); }
-  void export_to(const std::string& prefix) const { call(spot_checkpoint_export, get(), prefix.c_str()); }
+  void export_to(const std::string& prefix, const Stop& stop = {}) const {
+    call(spot_checkpoint_export, get(), prefix.c_str(), stop.get());
+  }
 };
 
 /// A checkpoint file in memory, see Trainer::serialize(): a container of std::uint8_t.
@@ -601,7 +603,9 @@ class Trainer : public Owner<spot_trainer, spot_trainer_free>,
     call(spot_trainer_serialize, get(), &bytes, &length);
     return Bytes(bytes, length);
   }
-  void export_to(const std::string& prefix) const { call(spot_trainer_export, get(), prefix.c_str()); }
+  void export_to(const std::string& prefix, const Stop& stop = {}) const {
+    call(spot_trainer_export, get(), prefix.c_str(), stop.get());
+  }
   [[nodiscard]] std::string state_hash() const {
     char hash[33] = "";
     call(spot_trainer_get_state_hash, get(), hash);
@@ -649,9 +653,17 @@ class Model : public Owner<spot_model, spot_model_free>,
   }
 };
 
+struct VolumeCheck {
+  spot_status outcome = SPOT_OK;  ///< what a run would end with
+  std::string json;
+};
+
 /// spot_volume_check(); an empty trainer is none.
-[[nodiscard]] inline std::string volume_check(const Config& config, const Trainer& trainer = {}) {
-  return detail::text(spot_volume_check, config.get(), trainer.get());
+[[nodiscard]] inline VolumeCheck volume_check(const Config& config, const Trainer& trainer = {},
+                                              const Stop& stop = {}) {
+  VolumeCheck found;
+  found.json = detail::text(spot_volume_check, config.get(), trainer.get(), stop.get(), &found.outcome);
+  return found;
 }
 
 /// spot_benchmark(); an empty dataset is that of the key.

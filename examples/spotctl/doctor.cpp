@@ -103,14 +103,15 @@ Finding check_run(const Config& config, Trainer& trainer) {
 std::vector<Finding> check_saves(const Config& config, const Trainer& trainer) {
   std::vector<Finding> findings;
   try {
-    const Text json = make<Text>(spot_volume_check, config.get(), trainer.get());
+    spot_status outcome = SPOT_OK;
+    const Text json = make<Text>(spot_volume_check, config.get(), trainer.get(), nullptr, &outcome);
     for (const Json& found : Json::parse(json.get())) {
       const auto status = found["status"].get<std::string>();
       findings.push_back({found["check"].get<std::string>(),
                           status == "ok"     ? Health::kOk
                           : status == "warn" ? Health::kWarn
                                              : Health::kFail,
-                          found["detail"].get<std::string>(), exit_code_of(found["code"].get<spot_status>())});
+                          found["detail"].get<std::string>(), exit_code_of(outcome)});
     }
   } catch (const std::exception& failure) {
     findings.push_back({"commit", Health::kFail, failure.what(), exit_code_of(failure)});

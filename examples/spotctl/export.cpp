@@ -8,7 +8,7 @@ namespace {
 
 int export_model(const std::string& path, const std::string& prefix) {
   const Checkpoint checkpoint = make<Checkpoint>(spot_checkpoint_open, path.c_str(), nullptr);
-  call(spot_checkpoint_export, checkpoint.get(), prefix.c_str());
+  call(spot_checkpoint_export, checkpoint.get(), prefix.c_str(), nullptr);
   print_line(plain(prefix) + ".json");
   print_line(plain(prefix) + ".safetensors");
   return kDone;

@@ -225,18 +225,20 @@ class UnfitVolume : public Failure {
 };
 
 /// Before anything is downloaded. A full volume may find room yet.
-void rehearse_save(const Config& config) {
+void rehearse_save(const Config& config, const Cancel& cancel) {
   if (value_of(config, "volume_access") == "read-only") return;
-  const Text text = make<Text>(spot_volume_check, config.get(), nullptr);
+  spot_status outcome = SPOT_OK;
+  const Text text = make<Text>(spot_volume_check, config.get(), nullptr, cancel.get(), &outcome);
+  if (outcome == SPOT_OK || outcome == SPOT_E_NO_SPACE) return;
   for (const Json& finding : Json::parse(text.get())) {
-    const auto status = finding["code"].get<spot_status>();
-    if (status != SPOT_OK && status != SPOT_E_NO_SPACE) throw UnfitVolume(status, finding["detail"].get<std::string>());
+    if (finding["status"] == "fail") throw UnfitVolume(outcome, finding["detail"].get<std::string>());
   }
 }
 
 /// Null when an interruption came before it was made.
 Trainer make_trainer(const Config& config, const Cancel& cancel, NoticeWatch& watch) {
   try {
+    rehearse_save(config, cancel);
     Trainer trainer = make<Trainer>(spot_trainer_create, config.get(), nullptr, cancel.get());
     return watch.end() ? nullptr : std::move(trainer);
   } catch (const Error& error) {
@@ -272,7 +274,6 @@ int train(const Options& options, const Configuration& configuration) {
   StopSignals signals(poller.get(), cancel.get(), options.interrupted_exit_code);
   NoticeWatch watch(poller.get(), cancel.get());
   make_habitual_volume(config);
-  rehearse_save(config);
   const Trainer trainer = make_trainer(config, cancel, watch);
   if (trainer == nullptr) {
     const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - start;

@@ -187,38 +187,62 @@ void make_directory(const std::filesystem::path& directory) {
   if (!S_ISDIR(info.st_mode)) fail(Status::kIo, cat("'", directory.string(), "' exists and is not a directory"));
 }
 
-Fd place_file(const std::filesystem::path& path, std::span<const std::byte> bytes, const Fd* staging, unsigned mode) {
+namespace {
+
+/// Removes a temporary file, unless it got the name that it was made for.
+class Removal {
+ public:
+  Removal(int directory, const std::string& name) : directory_(directory), name_(name) {}
+  ~Removal() {
+    if (!called_off_) ::unlinkat(directory_, name_.c_str(), 0);
+  }
+  Removal(const Removal&) = delete;
+  Removal& operator=(const Removal&) = delete;
+  void call_off() { called_off_ = true; }
+
+ private:
+  int directory_;
+  const std::string& name_;
+  bool called_off_ = false;
+};
+
+}  // namespace
+
+Fd place_file(const std::filesystem::path& path, std::span<const std::byte> bytes, const Fd* staging, unsigned mode,
+              const StopCheck& stop) {
   const std::filesystem::path parent = path.parent_path().empty() ? "." : path.parent_path();
   const Fd beside = staging == nullptr ? open_file(parent, O_RDONLY | O_DIRECTORY) : Fd();
   const int directory = staging == nullptr ? beside.get() : staging->get();
   const std::string temporary = cat(".tmp-", path.filename().string(), "-", random_name());
+  const std::string failure = cat("cannot write '", path.string(), "'"), doing = cat("writing '", path.string(), "'");
   constexpr int kFlags = O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
   Fd fd(::openat(directory, temporary.c_str(), kFlags, mode));
-  int error = fd.valid() ? write_all(fd.get(), bytes.data(), bytes.size()) : errno;
+  if (!fd.valid()) fail_errno(failure, errno);
+  Removal removal(directory, temporary);
+  int error = 0;
+  in_pieces(bytes, stop, doing, [&](std::span<const std::byte> piece) {
+    if (error == 0) error = write_all(fd.get(), piece.data(), piece.size());
+  });
   if (error == 0 && ::fsync(fd.get()) != 0) error = errno;
   if (error == 0) error = share_in(parent, fd.get());
+  check_stop(stop, doing);
   if (error == 0 && ::renameat(directory, temporary.c_str(), AT_FDCWD, path.c_str()) != 0) error = errno;
-  if (error == EXDEV && staging != nullptr) {
-    ::unlinkat(directory, temporary.c_str(), 0);
-    return place_file(path, bytes, nullptr, mode);
-  }
-  if (error != 0) {
-    if (fd.valid()) ::unlinkat(directory, temporary.c_str(), 0);
-    fail_errno(cat("cannot write '", path.string(), "'"), error);
-  }
+  if (error == EXDEV && staging != nullptr) return place_file(path, bytes, nullptr, mode, stop);
+  if (error != 0) fail_errno(failure, error);
+  removal.call_off();
   sync_directory(parent);
   return fd;
 }
 
 void write_file_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes, const Fd* staging,
-                           unsigned mode) {
-  const int error = place_file(path, bytes, staging, mode).close();
+                           unsigned mode, const StopCheck& stop) {
+  const int error = place_file(path, bytes, staging, mode, stop).close();
   if (error != 0) fail_errno(cat("cannot write '", path.string(), "'"), error);
 }
 
-void write_file_atomically(const std::filesystem::path& path, const std::string& text, const Fd* staging,
-                           unsigned mode) {
-  write_file_atomically(path, std::as_bytes(std::span(text)), staging, mode);
+void write_file_atomically(const std::filesystem::path& path, const std::string& text, const Fd* staging, unsigned mode,
+                           const StopCheck& stop) {
+  write_file_atomically(path, std::as_bytes(std::span(text)), staging, mode, stop);
 }
 
 MappedFile::MappedFile(const std::filesystem::path& path) {

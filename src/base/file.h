@@ -82,14 +82,14 @@ constexpr unsigned kByUmask = 0666;  ///< what is made for others: models, logs
 /// in `staging`, a directory of the same volume, and who loses the staging directory can replace nothing any more;
 /// else, or when something else is mounted where `path` is, beside `path`. The file gets `mode` less the process's
 /// umask, and in a shared folder (base/access.h) what its group needs; where `path` is a symbolic link, the link is
-/// replaced.
+/// replaced. When `stop` says so before the rename it throws kCancelled, and the old content stays.
 void write_file_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes,
-                           const Fd* staging = nullptr, unsigned mode = kPrivate);
+                           const Fd* staging = nullptr, unsigned mode = kPrivate, const StopCheck& stop = {});
 void write_file_atomically(const std::filesystem::path& path, const std::string& text, const Fd* staging = nullptr,
-                           unsigned mode = kPrivate);
+                           unsigned mode = kPrivate, const StopCheck& stop = {});
 /// The same, and leaves that very file open for appending.
 Fd place_file(const std::filesystem::path& path, std::span<const std::byte> bytes, const Fd* staging,
-              unsigned mode = kPrivate);
+              unsigned mode = kPrivate, const StopCheck& stop = {});
 
 /// A file of a volume mapped read-only, symbolic links refused. Only for files that no one else writes to: whoever
 /// truncates a mapped file kills its reader with SIGBUS.

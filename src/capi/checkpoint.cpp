@@ -306,12 +306,14 @@ spot_status spot_checkpoint_read_tensor(const spot_checkpoint* checkpoint, const
   });
 }
 
-spot_status spot_checkpoint_export(const spot_checkpoint* checkpoint, const char* prefix, spot_error** error) {
+spot_status spot_checkpoint_export(const spot_checkpoint* checkpoint, const char* prefix, spot_cancel* cancel,
+                                   spot_error** error) {
   return guard(error, [&] {
     spot::check_process(required(checkpoint, "checkpoint").owner);
+    const spot::Cancel stop(cancel);
     const spot::CheckpointMeta& meta = checkpoint->content.meta;
     spot::check_is_worth_exporting(checkpoint->content.state(), name_of(*checkpoint));
     spot::export_model(&required(prefix, "prefix"), meta.model_json, checkpoint->content.state(),
-                       spot::export_metadata(meta.run_id, meta.step));
+                       spot::export_metadata(meta.run_id, meta.step), nullptr, stop.stop());
   });
 }

@@ -82,10 +82,11 @@ spot_status spot_trainer_serialize(spot_trainer* trainer, uint8_t** bytes, size_
   });
 }
 
-spot_status spot_trainer_export(spot_trainer* trainer, const char* prefix, spot_error** error) {
+spot_status spot_trainer_export(spot_trainer* trainer, const char* prefix, spot_cancel* cancel, spot_error** error) {
   return guard(error, [&] {
     const Call call(required(trainer, "trainer").use);
-    trainer->session.export_network(&required(prefix, "prefix"), nullptr);
+    const spot::Cancel stop(cancel);
+    trainer->session.export_network(&required(prefix, "prefix"), nullptr, stop.stop());
   });
 }
 

@@ -30,12 +30,14 @@ class Rehearsal {
   Rehearsal(const Rehearsal&) = delete;
   Rehearsal& operator=(const Rehearsal&) = delete;
 
-  CommitAbilities walk() {
+  CommitAbilities walk(const StopCheck& stop) {
     const std::int64_t start = system_clock().monotonic_ns();
     make_folder();
     try_lock();
     write_file("first");
+    check_stop(stop, "rehearsing a save");
     publish();
+    check_stop(stop, "rehearsing a save");
     sync_the_folder();
     take_back();
     rename_the_folder();
@@ -131,11 +133,11 @@ class Rehearsal {
 
 }  // namespace
 
-CommitAbilities rehearse_commit(const Fd& folder, const std::filesystem::path& path) {
+CommitAbilities rehearse_commit(const Fd& folder, const std::filesystem::path& path, const StopCheck& stop) {
   constexpr int kAttempts = 3;
   for (int attempt = 1;; ++attempt) {
     try {
-      return Rehearsal(folder, path).walk();
+      return Rehearsal(folder, path).walk(stop);
     } catch (const Error& error) {
       // A writer that began at this moment took the folder for a dead one's, before its lock was in place.
       if (error.details().os_errno != ENOENT || attempt == kAttempts) throw;

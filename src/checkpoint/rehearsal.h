@@ -16,9 +16,9 @@ struct CommitAbilities {
 
 /// Walks through a whole commit with a small file: a writer's folder and its lock, create, write, sync, rename
 /// without replacing, sync of the folder, taking it back, renaming the folder. Leaves nothing behind; what a killed
-/// one left, the next writer sweeps. `folder` is the open `path`. Throws kNoSpace, or kIo naming a call that no commit
-/// can do without.
-CommitAbilities rehearse_commit(const Fd& folder, const std::filesystem::path& path);
+/// one left, the next writer sweeps. `folder` is the open `path`. Throws kNoSpace, kIo naming a call that no commit can
+/// do without, or kCancelled when `stop` said so between two calls.
+CommitAbilities rehearse_commit(const Fd& folder, const std::filesystem::path& path, const StopCheck& stop = {});
 
 /// Throws kIo, naming what the file system lacks and what to do, unless all is promised or `weak` is allowed.
 void check_promise(const CommitPromise& promise, bool weak, const std::filesystem::path& path);

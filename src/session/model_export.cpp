@@ -79,11 +79,12 @@ std::map<std::string, std::string> export_metadata(const std::string& run_id, st
 }
 
 ExportedModel export_model(const std::filesystem::path& prefix, const std::string& model_json, const StateView& state,
-                           const std::map<std::string, std::string>& metadata, const Fd* staging) {
+                           const std::map<std::string, std::string>& metadata, const Fd* staging,
+                           const StopCheck& stop) {
   ExportedModel model{prefix.string() + ".json", prefix.string() + ".safetensors"};
   std::error_code ignored;
   const bool replaces = std::filesystem::exists(model.weights, ignored);
-  write_file_atomically(model.weights, safetensors(state, metadata), staging, kByUmask);
+  write_file_atomically(model.weights, safetensors(state, metadata), staging, kByUmask, stop);
   try {
     write_file_atomically(model.architecture, model_json, staging, kByUmask);
   } catch (...) {

@@ -27,8 +27,10 @@ void check_is_worth_exporting(const StateView& state, const std::string& what);
 std::map<std::string, std::string> export_metadata(const std::string& run_id, std::uint64_t step);
 
 /// Writes both files, each atomically and durably. `metadata` goes into the header of the
-/// safetensors file. The folder of `prefix` must exist. `staging`: see write_file_atomically().
+/// safetensors file. The folder of `prefix` must exist. `staging` and `stop`: see write_file_atomically(); a model that
+/// stands there stays whole.
 ExportedModel export_model(const std::filesystem::path& prefix, const std::string& model_json, const StateView& state,
-                           const std::map<std::string, std::string>& metadata, const Fd* staging = nullptr);
+                           const std::map<std::string, std::string>& metadata, const Fd* staging = nullptr,
+                           const StopCheck& stop = {});
 
 }  // namespace spot

@@ -245,13 +245,14 @@ void Session::serialize(const std::function<void(std::span<const std::byte>)>& t
   take(encoder.encode(describe(), *engine_->freeze_state(), nullptr, store_options(config_).values).image);
 }
 
-ExportedModel Session::export_network(const std::filesystem::path& prefix, const Fd* staging) const {
+ExportedModel Session::export_network(const std::filesystem::path& prefix, const Fd* staging,
+                                      const StopCheck& stop) const {
   const std::vector<float> values = read_state();
   const StateView state(&engine_->layout(), values);
   if (store_options(config_).values == AllowedValues::kFinite) {
     check_is_worth_exporting(state, cat("the state after step ", trainer_.step()));
   }
-  return export_model(prefix, model_json_, state, export_metadata(run_id_, trainer_.step()), staging);
+  return export_model(prefix, model_json_, state, export_metadata(run_id_, trainer_.step()), staging, stop);
 }
 
 void Session::note_steps(std::span<const StepRecord> records) {

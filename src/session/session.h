@@ -99,7 +99,8 @@ class Session {
   void serialize(const std::function<void(std::span<const std::byte>)>& take) const;
   /// Writes the network as it is now to those two files, see export_model(); `staging` may be null. Throws kDiverged
   /// when it is not finite, unless the key on_nan is continue.
-  ExportedModel export_network(const std::filesystem::path& prefix, const Fd* staging) const;
+  ExportedModel export_network(const std::filesystem::path& prefix, const Fd* staging,
+                               const StopCheck& stop = {}) const;
 
   /// What other threads may look up.
   [[nodiscard]] const ProgressBoard& progress() const { return progress_; }

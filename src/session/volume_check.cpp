@@ -1,5 +1,6 @@
 #include "session/volume_check.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 
@@ -13,9 +14,9 @@
 namespace spot {
 namespace {
 
-VolumeFinding commit_finding(const Config& config, const std::filesystem::path& path) {
+VolumeFinding commit_finding(const Config& config, const std::filesystem::path& path, const StopCheck& stop) {
   try {
-    const CommitAbilities abilities = rehearse_commit(open_directory(path), path);
+    const CommitAbilities abilities = rehearse_commit(open_directory(path), path, stop);
     check_promise(abilities.promise, config.text("durability") == "weak", path);
     std::array<char, 64> took{};
     std::snprintf(took.data(), took.size(), "a rehearsed save took %.1f ms", abilities.milliseconds);
@@ -25,6 +26,7 @@ VolumeFinding commit_finding(const Config& config, const std::filesystem::path& 
     if (!abilities.locks) detail += "; it has no locks: a second run does not wait for the first, it takes over";
     return {"commit", lack.empty() && abilities.locks, Status::kOk, detail};
   } catch (const Error& error) {
+    if (error.status() == Status::kCancelled) throw;
     return {"commit", false, error.status(), error.what()};
   }
 }
@@ -38,12 +40,17 @@ VolumeFinding room_finding(const Room& room, const Config& config) {
 
 }  // namespace
 
-std::vector<VolumeFinding> check_volume(const Config& config, Session* session) {
+std::vector<VolumeFinding> check_volume(const Config& config, Session* session, const StopCheck& stop) {
   const Volume volume = open_volume(config);
   check_has_volume(volume);
-  std::vector<VolumeFinding> findings = {commit_finding(config, volume.checkpoints())};
+  std::vector<VolumeFinding> findings = {commit_finding(config, volume.checkpoints(), stop)};
   if (session != nullptr) findings.push_back(room_finding(session->measure_room(), config));
   return findings;
+}
+
+Status status_of(const std::vector<VolumeFinding>& findings) {
+  const auto failed = std::ranges::find_if(findings, [](const auto& finding) { return finding.status != Status::kOk; });
+  return failed == findings.end() ? Status::kOk : failed->status;
 }
 
 std::string to_json(const std::vector<VolumeFinding>& findings) {
@@ -51,10 +58,7 @@ std::string to_json(const std::vector<VolumeFinding>& findings) {
   Json list = Json::array();
   for (const VolumeFinding& finding : findings) {
     const char* status = finding.status != Status::kOk ? "fail" : finding.good ? "ok" : "warn";
-    list.push_back(Json{{"check", finding.check},
-                        {"status", status},
-                        {"detail", finding.detail},
-                        {"code", static_cast<std::int32_t>(finding.status)}});
+    list.push_back(Json{{"check", finding.check}, {"status", status}, {"detail", finding.detail}});
   }
   return list.dump(-1, ' ', false, Json::error_handler_t::replace);
 }

@@ -18,8 +18,12 @@ struct VolumeFinding {
 };
 
 /// Rehearses a commit on the configured volume, and judges, where there is a session, whether its run has room.
-/// Waits for no other writer and leaves nothing behind. Throws what open_volume() does.
-std::vector<VolumeFinding> check_volume(const Config& config, Session* session);
+/// Waits for no other writer and leaves nothing behind. Throws what open_volume() does, and kCancelled when `stop` said
+/// so.
+std::vector<VolumeFinding> check_volume(const Config& config, Session* session, const StopCheck& stop);
+
+/// What a run would end with: the first failure's status, or kOk.
+Status status_of(const std::vector<VolumeFinding>& findings);
 
 /// The findings as a JSON array.
 std::string to_json(const std::vector<VolumeFinding>& findings);

@@ -1,6 +1,10 @@
 // Through the public header only: spot_cancel ends whatever takes long.
 
 #include <chrono>
+#include <cstddef>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <thread>
 #include <unistd.h>
@@ -54,6 +58,15 @@ void check_ends(const Cancel& cancel, const Action& action) {
   CHECK(action() == SPOT_E_CANCELLED);
   CHECK(std::chrono::steady_clock::now() - begin < kPatience);
   trigger.join();
+}
+
+std::string content_of(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::ptrdiff_t count_entries(const std::filesystem::path& folder) {
+  return std::distance(std::filesystem::directory_iterator(folder), {});
 }
 
 }  // namespace
@@ -140,4 +153,42 @@ TEST_CASE("waiting for the volume's other writer ends when it is cancelled") {
   holder.reset();
   spot_cancel_reset(cancel.get());
   CHECK(spot_trainer_checkpoint(waiting.get(), cancel.get(), nullptr, nullptr) == SPOT_OK);
+}
+
+TEST_CASE("a cancelled export leaves the files that were there, and no others") {
+  const Place place;
+  const Trainer trainer = make_trainer(place.config("v"));
+  const std::filesystem::path folder = place / "models";
+  std::filesystem::create_directory(folder);
+  const std::string prefix = (folder / "net").string();
+  const Cancel cancel = make<Cancel>(spot_cancel_create);
+  const auto refused = [&] {
+    CHECK(spot_trainer_export(trainer.get(), prefix.c_str(), cancel.get(), nullptr) == SPOT_E_CANCELLED);
+    call(spot_trainer_checkpoint, trainer.get(), nullptr, nullptr);
+    const Checkpoint checkpoint = make<Checkpoint>(spot_checkpoint_open, (place / "v").c_str(), nullptr);
+    CHECK(spot_checkpoint_export(checkpoint.get(), prefix.c_str(), cancel.get(), nullptr) == SPOT_E_CANCELLED);
+  };
+  spot_cancel_trigger(cancel.get());
+  refused();
+  CHECK(std::filesystem::is_empty(folder));
+  call(spot_trainer_export, trainer.get(), prefix.c_str(), nullptr);
+  const std::string before = content_of(prefix + ".safetensors");
+  call(spot_trainer_step, trainer.get(), 1, nullptr, nullptr);
+  refused();
+  CHECK(content_of(prefix + ".safetensors") == before);
+  CHECK(count_entries(folder) == 2);
+}
+
+TEST_CASE("a cancelled check of a volume leaves nothing behind") {
+  const Place place;
+  const Config config = place.config("v");
+  std::filesystem::create_directories(place / "v");
+  const Cancel cancel = make<Cancel>(spot_cancel_create);
+  spot_cancel_trigger(cancel.get());
+  spot_status outcome = SPOT_E_INTERNAL;
+  CHECK(spot_volume_check(config.get(), nullptr, cancel.get(), &outcome, nullptr, nullptr) == SPOT_E_CANCELLED);
+  CHECK(count_entries(place / "v" / "checkpoints") == 0);
+  spot_cancel_reset(cancel.get());
+  call(spot_volume_check, config.get(), nullptr, cancel.get(), &outcome, nullptr);
+  CHECK(outcome == SPOT_OK);
 }

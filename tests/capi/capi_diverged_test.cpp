@@ -82,7 +82,7 @@ TEST_CASE("a checkpoint that is not finite is opened and restored by its path, a
   auto report = sized<spot_save_report>();
   REQUIRE(spot_trainer_checkpoint(trainer.get(), nullptr, &report, nullptr) == SPOT_OK);
   const auto checkpoint = make<Checkpoint>(spot_checkpoint_open, (place / "v").c_str(), nullptr);
-  CHECK(spot_checkpoint_export(checkpoint.get(), (place / "exported").c_str(), nullptr) == SPOT_E_DIVERGED);
+  CHECK(spot_checkpoint_export(checkpoint.get(), (place / "exported").c_str(), nullptr, nullptr) == SPOT_E_DIVERGED);
   CHECK_FALSE(std::filesystem::exists(place / "exported.safetensors"));
 
   const Trainer strict = make_trainer(place.config("other"));

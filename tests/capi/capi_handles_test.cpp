@@ -302,7 +302,7 @@ TEST_CASE("a key without a default is an error that names it") {
   CHECK(contains(error.message(), "dataset is not set"));
   call(spot_config_unset, config.get(), "volume");
   char* json = nullptr;
-  CHECK(spot_volume_check(config.get(), nullptr, &json, error) == SPOT_E_CONFIG);
+  CHECK(spot_volume_check(config.get(), nullptr, nullptr, nullptr, &json, error) == SPOT_E_CONFIG);
   CHECK(contains(error.message(), "volume is not set"));
 }
 

@@ -132,7 +132,7 @@ int live_with_small_files(const Place& place, const std::string& checkpoint, rli
   const spot_status saved = spot_trainer_checkpoint(trainer.get(), nullptr, nullptr, nullptr);
   spot_checkpoint* opened = nullptr;
   spot_checkpoint_open(checkpoint.c_str(), nullptr, &opened, nullptr);
-  const spot_status exported = spot_checkpoint_export(opened, (place / "exported").c_str(), nullptr);
+  const spot_status exported = spot_checkpoint_export(opened, (place / "exported").c_str(), nullptr, nullptr);
   spot_checkpoint_free(opened);
   sigset_t waiting;
   const bool signal_is_left = sigpending(&waiting) == 0 && sigismember(&waiting, SIGXFSZ) == 1;

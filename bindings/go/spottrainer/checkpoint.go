@@ -153,13 +153,15 @@ func (c *Checkpoint) ReadTensor(name string, values []float32) error {
 }
 
 // Export writes the network to <prefix>.json and <prefix>.safetensors, as [Trainer.Export] does.
-func (c *Checkpoint) Export(prefix string) error {
+func (c *Checkpoint) Export(ctx context.Context, prefix string) error {
 	cPrefix, err := cText(prefix)
 	if err != nil {
 		return err
 	}
-	return c.call(func(checkpoint *C.spot_checkpoint, failed **C.spot_error) C.spot_status {
-		return C.spot_checkpoint_export(checkpoint, cPrefix, failed)
+	return cancellable(ctx, nil, func(cancel *C.spot_cancel) error {
+		return c.call(func(checkpoint *C.spot_checkpoint, failed **C.spot_error) C.spot_status {
+			return C.spot_checkpoint_export(checkpoint, cPrefix, cancel, failed)
+		})
 	})
 }
 

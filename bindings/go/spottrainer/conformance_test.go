@@ -322,7 +322,7 @@ func TestPredict(t *testing.T) {
 	equal(t, math.Abs(float64(sum)-1) < 1e-4, true)
 
 	prefix := filepath.Join(t.TempDir(), "model")
-	check(t, trainer.Export(prefix))
+	check(t, trainer.Export(background, prefix))
 	checkpoint, err := spottrainer.OpenCheckpoint(background, volume)
 	check(t, err)
 	fromCheckpoint, err := checkpoint.OpenModel(config)

@@ -367,14 +367,14 @@ func (t *Trainer) Serialize() ([]byte, error) {
 }
 
 // Export writes the network as it is now to <prefix>.json (architecture) and <prefix>.safetensors (parameters and
-// statistics), each atomically.
-func (t *Trainer) Export(prefix string) error {
+// statistics), each atomically. [ErrCancelled]: files that were there are as they were.
+func (t *Trainer) Export(ctx context.Context, prefix string) error {
 	cPrefix, err := cText(prefix)
 	if err != nil {
 		return err
 	}
-	return t.callExclusively(func(trainer *C.spot_trainer, failed **C.spot_error) C.spot_status {
-		return C.spot_trainer_export(trainer, cPrefix, failed)
+	return t.cancellable(ctx, func(trainer *C.spot_trainer, cancel *C.spot_cancel, failed **C.spot_error) C.spot_status {
+		return C.spot_trainer_export(trainer, cPrefix, cancel, failed)
 	})
 }
 

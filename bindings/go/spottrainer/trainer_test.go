@@ -310,7 +310,7 @@ func TestCheckpoints(t *testing.T) {
 	tensors, err := checkpoint.Tensors()
 	check(t, err)
 	check(t, checkpoint.ReadTensor(tensors[0].Name, make([]float32, tensors[0].Size)))
-	check(t, checkpoint.Export(filepath.Join(t.TempDir(), "model")))
+	check(t, checkpoint.Export(background, filepath.Join(t.TempDir(), "model")))
 	config, err := checkpoint.Config()
 	check(t, err)
 	size, err := config.Int("batch_size")
@@ -327,9 +327,10 @@ func TestCheckpoints(t *testing.T) {
 	equal(t, verification.Good, 1)
 	equal(t, verification.Bad, 0)
 	equal(t, json.Valid(verification.Files), true)
-	answer, err = spottrainer.CheckVolume(newConfig(t, settings(volume, nil)), trainer)
+	found, err := spottrainer.CheckVolume(background, newConfig(t, settings(volume, nil)), trainer)
 	check(t, err)
-	equal(t, strings.Contains(string(answer), `"room"`), true)
+	equal(t, found.Failure, nil)
+	equal(t, strings.Contains(string(found.Checks), `"room"`), true)
 }
 
 func TestBenchmark(t *testing.T) {

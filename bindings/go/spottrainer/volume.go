@@ -10,20 +10,38 @@ import (
 	"encoding/json"
 )
 
+// VolumeCheck is what [CheckVolume] found.
+type VolumeCheck struct {
+	Failure error           // the [Code] that a run would end with; nil: nothing fails
+	Checks  json.RawMessage // an array of {"check", "status": "ok|warn|fail", "detail"}
+}
+
 // CheckVolume does on the configured volume what a run does there before its first step, and leaves nothing behind:
 // rehearses a save and, unless the trainer is nil, compares the room that this trainer's run takes with what there is.
-// The answer is a JSON array of {"check", "status": "ok|warn|fail", "detail", "code"}.
-func CheckVolume(config *Config, trainer *Trainer) (json.RawMessage, error) {
+func CheckVolume(ctx context.Context, config *Config, trainer *Trainer) (VolumeCheck, error) {
 	var text *C.char
+	var outcome C.spot_status
 	check := func(trainer *C.spot_trainer) error {
-		return config.call(func(config *C.spot_config, failed **C.spot_error) C.spot_status {
-			return C.spot_volume_check(config, trainer, &text, failed)
+		return cancellable(ctx, nil, func(cancel *C.spot_cancel) error {
+			return config.call(func(config *C.spot_config, failed **C.spot_error) C.spot_status {
+				return C.spot_volume_check(config, trainer, cancel, &outcome, &text, failed)
+			})
 		})
 	}
+	var err error
 	if trainer == nil {
-		return takeAnswer(check(nil), &text)
+		err = check(nil)
+	} else {
+		err = trainer.exclusively(check)
 	}
-	return takeAnswer(trainer.exclusively(check), &text)
+	if err != nil {
+		return VolumeCheck{}, err
+	}
+	found := VolumeCheck{Checks: takeJSON(text)}
+	if outcome != C.SPOT_OK {
+		found.Failure = Code(outcome)
+	}
+	return found, nil
 }
 
 // Benchmark measures training and test throughput of the configured model on the dataset (nil: of the key dataset), for

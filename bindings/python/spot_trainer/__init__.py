@@ -71,6 +71,7 @@ from ._records import (
     TensorInfo,
     TrainerInfo,
     Verification,
+    VolumeCheck,
 )
 from .checkpoint import Checkpoint, verify
 from .config import Config, describe
@@ -154,6 +155,7 @@ __all__ = [
     "TrainerInfo",
     "UnsupportedError",
     "Verification",
+    "VolumeCheck",
     "abi_version",
     "benchmark",
     "build_info",

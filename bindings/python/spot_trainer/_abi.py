@@ -210,7 +210,7 @@ FUNCTIONS: Dict[str, Tuple[Any, ...]] = {
     "spot_trainer_checkpoint": (_status, _handle, _handle, POINTER(SaveReportStruct), _error),
     "spot_trainer_restore": (_status, _handle, c_char_p, _handle, _error),
     "spot_trainer_serialize": (_status, _handle, _out, POINTER(c_size_t), _error),
-    "spot_trainer_export": (_status, _handle, c_char_p, _error),
+    "spot_trainer_export": (_status, _handle, c_char_p, _handle, _error),
     "spot_trainer_get_state_hash": (_status, _handle, c_char * 33, _error),
     "spot_trainer_get_tensor_info": _tensor_info,
     "spot_trainer_read_tensor": _read_tensor,
@@ -227,7 +227,7 @@ FUNCTIONS: Dict[str, Tuple[Any, ...]] = {
     "spot_checkpoint_get_config": (_status, _handle, _out, _error),
     "spot_checkpoint_get_tensor_info": _tensor_info,
     "spot_checkpoint_read_tensor": _read_tensor,
-    "spot_checkpoint_export": (_status, _handle, c_char_p, _error),
+    "spot_checkpoint_export": (_status, _handle, c_char_p, _handle, _error),
     "spot_trainer_restore_from": (_status, _handle, _handle, _error),
     "spot_model_open": (_status, c_char_p, _handle, _handle, _out, _error),
     "spot_model_open_checkpoint": (_status, _handle, _handle, _out, _error),
@@ -239,6 +239,6 @@ FUNCTIONS: Dict[str, Tuple[Any, ...]] = {
     "spot_model_predict": (
         _status, _handle, c_void_p, c_int32, c_size_t, _handle, c_void_p, c_size_t, _error,
     ),
-    "spot_volume_check": (_status, _handle, _handle, _out, _error),
+    "spot_volume_check": (_status, _handle, _handle, _handle, _out, _out, _error),
     "spot_benchmark": (_status, _handle, _handle, c_double, _handle, _out, _error),
 }  # fmt: skip

@@ -233,6 +233,13 @@ class Verification(NamedTuple):
     files: List[Dict[str, Any]]  #: {"path", "state", "resume", "valid", "step", ..., "error"}
 
 
+class VolumeCheck(NamedTuple):
+    """What `volume_check()` found."""
+
+    outcome: int  #: the Status that a run would end with
+    checks: List[Dict[str, Any]]  #: {"check", "status": "ok|warn|fail", "detail"}
+
+
 Record = TypeVar("Record", bound=NamedTuple)
 
 

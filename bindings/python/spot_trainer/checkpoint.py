@@ -64,9 +64,9 @@ class Checkpoint(HasTensors):
         metadata, takeover, ...): set that before use."""
         return Config._of(created(library.spot_config_free, library.spot_checkpoint_get_config, self._use))
 
-    def export(self, prefix: Path) -> None:
-        """Writes <prefix>.json and <prefix>.safetensors."""
-        call(library.spot_checkpoint_export, self._use, os.fsencode(prefix))
+    def export(self, prefix: Path, cancel: Optional[Cancel] = None) -> None:
+        """Writes <prefix>.json and <prefix>.safetensors. CancelledError: files that were there are as they were."""
+        run_call(library.spot_checkpoint_export, self._use, os.fsencode(prefix), CANCEL, cancel=cancel)
 
 
 def verify(path: Path, cancel: Optional[Cancel] = None) -> Verification:

@@ -7,7 +7,7 @@ import json
 import os
 import threading
 from contextlib import contextmanager
-from ctypes import byref, c_size_t, c_uint64, c_void_p, create_string_buffer, string_at
+from ctypes import byref, c_int32, c_size_t, c_uint64, c_void_p, create_string_buffer, string_at
 from typing import TYPE_CHECKING, Any, Callable, Dict, Generator, Iterator, List, Optional, TextIO, Union
 
 from . import _abi, _bar
@@ -16,7 +16,7 @@ from ._calls import CANCEL, Call, Callback, Cancel, created, run_call
 from ._enums import ElementType, EventKind, Split
 from ._errors import BusyError, SpotError
 from ._library import call, filled, library, owned_text, sized, take_text
-from ._records import Event, Metrics, Progress, RunResult, SaveReport, TrainerInfo, record
+from ._records import Event, Metrics, Progress, RunResult, SaveReport, TrainerInfo, VolumeCheck, record
 from ._tensors import HasTensors
 from .config import Config
 from .dataset import Dataset
@@ -229,9 +229,10 @@ class Trainer(HasTensors):
         finally:
             library.spot_bytes_free(data)
 
-    def export(self, prefix: Path) -> None:
-        """Writes the network as it is now to <prefix>.json and <prefix>.safetensors, each atomically."""
-        call(library.spot_trainer_export, self._use, os.fsencode(prefix))
+    def export(self, prefix: Path, cancel: Optional[Cancel] = None) -> None:
+        """Writes the network as it is now to <prefix>.json and <prefix>.safetensors, each atomically. CancelledError:
+        files that were there are as they were."""
+        self._do(library.spot_trainer_export, os.fsencode(prefix), CANCEL, cancel=cancel)
 
     def state_hash(self) -> str:
         """XXH3-128, in hex, of everything that determines the future of the run: every tensor, the steps done and the
@@ -273,14 +274,17 @@ class Trainer(HasTensors):
         return statistics
 
 
-def volume_check(config: Config, trainer: Optional[Trainer] = None) -> List[Dict[str, Any]]:
-    """Does on the configured volume what a run does there before its first step, and leaves nothing behind: a list of
-    {"check", "status": "ok|warn|fail", "detail", "code"}. With a trainer it also compares the room that its run takes
-    with what there is."""
-    checks: List[Dict[str, Any]] = json.loads(
-        take_text(library.spot_volume_check, config._use, None if trainer is None else trainer._use)
+def volume_check(
+    config: Config, trainer: Optional[Trainer] = None, cancel: Optional[Cancel] = None
+) -> VolumeCheck:
+    """Does on the configured volume what a run does there before its first step, and leaves nothing behind. With a
+    trainer it also compares the room that its run takes with what there is."""
+    outcome, json_text = c_int32(), c_void_p()
+    given = None if trainer is None else trainer._use
+    run_call(
+        library.spot_volume_check, config._use, given, CANCEL, byref(outcome), byref(json_text), cancel=cancel
     )
-    return checks
+    return VolumeCheck(outcome.value, json.loads(owned_text(json_text)))
 
 
 def benchmark(

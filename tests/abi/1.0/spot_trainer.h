@@ -425,8 +425,8 @@ typedef struct spot_trainer spot_trainer;
  * GPU several steps may be done before the first of them is told, as many as take 20 ms with what the callback does:
  * the trainer may then be further than the event, also when the callback ends the run. */
 enum {
-  SPOT_EVENT_RUN_BEGIN = 1,
-  SPOT_EVENT_RUN_END = 2,
+  SPOT_EVENT_RUN_BEGIN = 1, /* the volume is taken over, and the run resumed or started */
+  SPOT_EVENT_RUN_END = 2,   /* the last event of a run, also of one that ended before RUN_BEGIN */
   SPOT_EVENT_EPOCH_BEGIN = 4,
   SPOT_EVENT_EPOCH_END = 8,   /* the epoch is recorded; within spot_trainer_run(): after its evaluation */
   SPOT_EVENT_STEP = 16,       /* after a step */
@@ -683,9 +683,10 @@ SPOT_API spot_status spot_trainer_restore(spot_trainer* trainer, const char* pat
  * SPOT_E_DIVERGED as above. Since 1.0. */
 SPOT_API spot_status spot_trainer_serialize(spot_trainer* trainer, uint8_t** bytes, size_t* length, spot_error** error);
 /* Writes the network as it is now to <prefix>.json (architecture) and <prefix>.safetensors (parameters and statistics),
- * each atomically. SPOT_E_DIVERGED: one of these is not finite (not when the key on_nan is continue); _IO, _NO_SPACE.
- * Since 1.0. */
-SPOT_API spot_status spot_trainer_export(spot_trainer* trainer, const char* prefix, spot_error** error);
+ * each atomically. SPOT_E_DIVERGED: one of these is not finite (not when the key on_nan is continue); _IO, _NO_SPACE;
+ * _CANCELLED: files that were there are as they were. Since 1.0. */
+SPOT_API spot_status spot_trainer_export(spot_trainer* trainer, const char* prefix, spot_cancel* cancel,
+                                         spot_error** error);
 /* XXH3-128, in hex, of everything that determines the future of the run: every tensor in canonical layout,
  * the steps done and the seed. Writes 32 digits and a zero byte. Since 1.0. */
 SPOT_API spot_status spot_trainer_get_state_hash(spot_trainer* trainer, char out[33], spot_error** error);
@@ -788,7 +789,8 @@ SPOT_API spot_status spot_checkpoint_get_tensor_info(const spot_checkpoint* chec
 SPOT_API spot_status spot_checkpoint_read_tensor(const spot_checkpoint* checkpoint, const char* name, float* values,
                                                  size_t length, spot_error** error);
 /* Writes <prefix>.json and <prefix>.safetensors as spot_trainer_export() does. Since 1.0. */
-SPOT_API spot_status spot_checkpoint_export(const spot_checkpoint* checkpoint, const char* prefix, spot_error** error);
+SPOT_API spot_status spot_checkpoint_export(const spot_checkpoint* checkpoint, const char* prefix, spot_cancel* cancel,
+                                            spot_error** error);
 
 /* Takes over the state of a checkpoint that is open, wherever it comes from; as spot_trainer_restore() with a path.
  * Since 1.0. */
@@ -818,8 +820,9 @@ typedef struct spot_model_info {
 
 /* Builds the network and copies its parameters. `path` is a checkpoint file, a folder of them (a volume), or one of the
  * two files of an exported model. Of `config` the keys device, threads, kernels, mode, precision, batch_size and shards
- * count; NULL: all at their defaults. SPOT_E_NOT_FOUND, _CORRUPT, _MODEL, _MISMATCH: the file describes no such
- * network; _UNSUPPORTED, _CANCELLED. Since 1.0. */
+ * count (the last bits of a probability may depend on them, but for threads); NULL: all at their defaults.
+ * SPOT_E_NOT_FOUND, _CORRUPT, _MODEL, _MISMATCH: the file describes no such network; _UNSUPPORTED, _CANCELLED.
+ * Since 1.0. */
 SPOT_API spot_status spot_model_open(const char* path, const spot_config* config, spot_cancel* cancel, spot_model** out,
                                      spot_error** error);
 /* The same of a checkpoint that is open, which may be freed afterwards. Since 1.0. */
@@ -848,11 +851,11 @@ SPOT_API spot_status spot_model_predict(spot_model* model, const void* images, i
 
 /* Does on the configured volume what a run does there before its first step, and leaves nothing behind: rehearses a
  * save ("commit") and, unless `trainer` is NULL, compares the room that this trainer's run takes with what there is
- * ("room"). Waits for no other writer. JSON: an array of {"check", "status": "ok|warn|fail", "detail", "code"}; "code"
- * is the spot_status that a run would end with, 0 unless it fails. SPOT_E_CONFIG, _IO, _NOT_FOUND: it is no volume.
- * Free with spot_text_free(). Since 1.0. */
-SPOT_API spot_status spot_volume_check(const spot_config* config, spot_trainer* trainer, char** json,
-                                       spot_error** error);
+ * ("room"). Waits for no other writer. `outcome` receives the spot_status that a run would end with, SPOT_OK unless a
+ * check fails; `json` an array of {"check", "status": "ok|warn|fail", "detail"}, to be freed with spot_text_free();
+ * each may be NULL. SPOT_E_CONFIG, _IO, _NOT_FOUND: it is no volume; _CANCELLED. Since 1.0. */
+SPOT_API spot_status spot_volume_check(const spot_config* config, spot_trainer* trainer, spot_cancel* cancel,
+                                       spot_status* outcome, char** json, spot_error** error);
 
 /* ---- Benchmark ---------------------------------------------------------------------------------------- */
 

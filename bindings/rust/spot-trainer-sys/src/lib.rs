@@ -590,6 +590,7 @@ extern "C" {
     pub fn spot_trainer_export(
         trainer: *mut spot_trainer,
         prefix: *const c_char,
+        cancel: *mut spot_cancel,
         error: *mut *mut spot_error,
     ) -> spot_status;
     pub fn spot_trainer_get_state_hash(
@@ -675,6 +676,7 @@ extern "C" {
     pub fn spot_checkpoint_export(
         checkpoint: *const spot_checkpoint,
         prefix: *const c_char,
+        cancel: *mut spot_cancel,
         error: *mut *mut spot_error,
     ) -> spot_status;
     pub fn spot_trainer_restore_from(
@@ -733,6 +735,8 @@ extern "C" {
     pub fn spot_volume_check(
         config: *const spot_config,
         trainer: *mut spot_trainer,
+        cancel: *mut spot_cancel,
+        outcome: *mut spot_status,
         json: *mut *mut c_char,
         error: *mut *mut spot_error,
     ) -> spot_status;

@@ -130,9 +130,10 @@ impl Checkpoint {
     }
 
     /// Writes `<prefix>.json` and `<prefix>.safetensors` as [`Trainer::export`](crate::Trainer::export) does.
-    pub fn export(&self, prefix: impl AsRef<Path>) -> Result<()> {
+    pub fn export(&self, prefix: impl AsRef<Path>, cancel: Option<&Cancel>) -> Result<()> {
         let prefix = argument("the prefix", prefix.as_ref())?;
-        call(|error| unsafe { spot_checkpoint_export(self.get(), prefix.as_ptr(), error) })
+        let cancel = Cancel::get(cancel);
+        call(|error| unsafe { spot_checkpoint_export(self.get(), prefix.as_ptr(), cancel, error) })
     }
 
     pub(crate) fn get(&self) -> *const spot_checkpoint {

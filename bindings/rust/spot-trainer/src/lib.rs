@@ -67,7 +67,7 @@ pub use poller::{Action, Notice, Poller, PollerHealth};
 pub use report::{Metrics, Progress, RunResult, SaveReport, TrainerInfo};
 pub use run::Run;
 pub use tensor::{Role, TensorInfo};
-pub use trainer::{benchmark, volume_check, Split, StepError, Trainer};
+pub use trainer::{benchmark, volume_check, Split, StepError, Trainer, VolumeCheck};
 
 /// The release of the library, e.g. "0.1.0".
 pub fn version() -> &'static str {

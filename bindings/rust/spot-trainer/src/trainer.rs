@@ -164,9 +164,10 @@ impl Trainer {
     }
 
     /// Writes the network as it is now to `<prefix>.json` and `<prefix>.safetensors`.
-    pub fn export(&mut self, prefix: impl AsRef<Path>) -> Result<()> {
+    pub fn export(&mut self, prefix: impl AsRef<Path>, cancel: Option<&Cancel>) -> Result<()> {
         let prefix = argument("the prefix", prefix.as_ref())?;
-        call(|error| unsafe { spot_trainer_export(self.handle, prefix.as_ptr(), error) })
+        let cancel = Cancel::get(cancel);
+        call(|error| unsafe { spot_trainer_export(self.handle, prefix.as_ptr(), cancel, error) })
     }
 
     /// XXH3-128, in hex, of everything that determines the future of the run: every tensor, the steps done and the seed.
@@ -253,12 +254,25 @@ impl From<StepError> for Error {
     }
 }
 
+/// What [`volume_check`] found.
+#[derive(Clone, Debug)]
+pub struct VolumeCheck {
+    /// What a run would end with; `None`: nothing fails.
+    pub failure: Option<Status>,
+    /// A JSON array of `{"check", "status": "ok|warn|fail", "detail"}`.
+    pub json: String,
+}
+
 /// Does on the configured volume what a run does there before its first step, and leaves nothing behind; with a trainer
-/// it also compares the room that its run takes with what there is. A JSON array, as `spot_volume_check` in the header
-/// says.
-pub fn volume_check(config: &Config, trainer: Option<&mut Trainer>) -> Result<String> {
+/// it also compares the room that its run takes with what there is.
+pub fn volume_check(config: &Config, trainer: Option<&mut Trainer>, cancel: Option<&Cancel>) -> Result<VolumeCheck> {
     let trainer = trainer.map_or(null_mut(), Trainer::get);
-    take_text(|out, error| unsafe { spot_volume_check(config.0.get(), trainer, out, error) })
+    let (cancel, mut outcome) = (Cancel::get(cancel), SPOT_OK);
+    let json = take_text(|out, error| unsafe {
+        spot_volume_check(config.0.get(), trainer, cancel, &mut outcome, out, error)
+    })?;
+    let failure = Some(outcome).filter(|&outcome| outcome != SPOT_OK).map(Status::from_raw);
+    Ok(VolumeCheck { failure, json })
 }
 
 /// Measures training and test throughput of the configured model on the dataset (`None`: of the key `dataset`), for about

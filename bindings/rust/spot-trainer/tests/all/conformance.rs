@@ -308,7 +308,7 @@ fn predict() {
     let mut trainer = trainer(settings(&volume));
     let result = trainer.run(None, None).unwrap();
     let prefix = folder.path().join("exported");
-    trainer.export(&prefix).unwrap();
+    trainer.export(&prefix, None).unwrap();
 
     let pixels = images(TEST, SIDE * SIDE);
     let model = Model::open_trainer(&mut trainer, None).unwrap();
