@@ -59,6 +59,7 @@ class Error : public std::runtime_error {
         os_errno_(spot_error_os_errno(error)),
         http_status_(spot_error_http_status(error)),
         byte_offset_(spot_error_byte_offset(error)) {}
+  Error(spot_status status, const std::string& message) : std::runtime_error(message), status_(status) {}
 
   [[nodiscard]] spot_status status() const noexcept { return status_; }
   [[nodiscard]] std::int32_t os_errno() const noexcept { return os_errno_; }        ///< 0: none
@@ -67,9 +68,9 @@ class Error : public std::runtime_error {
 
  private:
   spot_status status_;
-  std::int32_t os_errno_;
-  std::int32_t http_status_;
-  std::int64_t byte_offset_;
+  std::int32_t os_errno_ = 0;
+  std::int32_t http_status_ = 0;
+  std::int64_t byte_offset_ = -1;
 };
 
 template <auto free_function>
@@ -99,6 +100,16 @@ namespace detail {
 inline std::exception_ptr& thrown() noexcept {
   thread_local std::exception_ptr exception;
   return exception;
+}
+
+/// `text` for the library, which reads texts up to their first zero byte.
+inline const char* argument(const std::string& text) {
+  const std::size_t zero = text.find('\0');
+  if (zero != std::string::npos) {
+    throw Error(SPOT_E_INVALID_ARGUMENT, "the text '" + text.substr(0, zero) + "\\0" + text.substr(zero + 1).c_str() +
+                                             "' contains a zero byte: texts of the library end with one");
+  }
+  return text.c_str();
 }
 
 /// Before the first call: whether the library that was loaded serves this header.
@@ -327,31 +338,31 @@ class Config : public Owner<spot_config, spot_config_free> {
   [[nodiscard]] Config clone() const { return make<Config>(spot_config_clone, get()); }
 
   void set(const std::string& key, const std::string& value) const {
-    call(spot_config_set_str, get(), key.c_str(), value.c_str());
+    call(spot_config_set_str, get(), detail::argument(key), detail::argument(value));
   }
   template <typename Number, typename = std::enable_if_t<std::is_arithmetic_v<Number>>>
   void set(const std::string& key, Number value) const {
     if constexpr (std::is_floating_point_v<Number>) {
-      call(spot_config_set_f64, get(), key.c_str(), static_cast<double>(value));
+      call(spot_config_set_f64, get(), detail::argument(key), static_cast<double>(value));
     } else {
-      call(spot_config_set_i64, get(), key.c_str(), static_cast<std::int64_t>(value));
+      call(spot_config_set_i64, get(), detail::argument(key), static_cast<std::int64_t>(value));
     }
   }
-  void unset(const std::string& key) const { call(spot_config_unset, get(), key.c_str()); }
+  void unset(const std::string& key) const { call(spot_config_unset, get(), detail::argument(key)); }
 
   /// As text, or as the number or bool that is asked for: get<std::int64_t>("steps").
   template <typename Value = std::string>
   [[nodiscard]] Value get_value(const std::string& key) const {
     if constexpr (std::is_floating_point_v<Value>) {
       double value = 0;
-      call(spot_config_get_f64, get(), key.c_str(), &value);
+      call(spot_config_get_f64, get(), detail::argument(key), &value);
       return static_cast<Value>(value);
     } else if constexpr (std::is_integral_v<Value>) {
       std::int64_t value = 0;
-      call(spot_config_get_i64, get(), key.c_str(), &value);
+      call(spot_config_get_i64, get(), detail::argument(key), &value);
       return static_cast<Value>(value);
     } else {
-      return detail::text(spot_config_get_str, get(), key.c_str());
+      return detail::text(spot_config_get_str, get(), detail::argument(key));
     }
   }
 
@@ -394,7 +405,8 @@ class Poller : public Owner<spot_poller, spot_poller_free> {
   std::uint64_t notify(std::int32_t action, std::chrono::duration<double> seconds_left = no_end_known,
                        const std::string& detail = "", const std::string& source = "host") const {
     std::uint64_t id = 0;
-    call(spot_poller_notify, get(), action, source.c_str(), detail.c_str(), seconds_left.count(), &id);
+    call(spot_poller_notify, get(), action, detail::argument(source), detail::argument(detail), seconds_left.count(),
+         &id);
     return id;
   }
   void withdraw(std::uint64_t id) const { call(spot_poller_withdraw, get(), id); }
@@ -434,7 +446,7 @@ class Dataset : public Owner<spot_dataset, spot_dataset_free> {
       given.columns = kept->columns;
       given.channels = kept->channels;
       given.classes = kept->classes;
-      given.name = kept->name.c_str();
+      given.name = detail::argument(kept->name);
       given.train_samples = std::size(kept->train_labels);
       given.train_images = std::data(kept->train_images);
       given.train_labels = std::data(kept->train_labels);
@@ -474,7 +486,7 @@ class Tensors {
     for (const spot_tensor_info& tensor : tensors()) {
       if (name == tensor.name) values.resize(tensor.size);
     }
-    call(read, raw(), name.c_str(), values.data(), values.size());
+    call(read, raw(), detail::argument(name), values.data(), values.size());
     return values;
   }
   /// All of them, one after the other.
@@ -497,7 +509,7 @@ class Checkpoint : public Owner<spot_checkpoint, spot_checkpoint_free>,
  public:
   using unique_ptr::unique_ptr;
   static Checkpoint open(const std::string& path, const Stop& stop = {}) {
-    return make<Checkpoint>(spot_checkpoint_open, path.c_str(), stop.get());
+    return make<Checkpoint>(spot_checkpoint_open, detail::argument(path), stop.get());
   }
   template <typename Bytes>
   static Checkpoint open_memory(const Bytes& bytes, const Stop& stop = {}) {
@@ -512,14 +524,14 @@ class Checkpoint : public Owner<spot_checkpoint, spot_checkpoint_free>,
   };
   static Verification verify(const std::string& path, const Stop& stop = {}) {
     Verification found;
-    found.json = detail::text(spot_checkpoint_verify, path.c_str(), stop.get(), &found.good, &found.bad);
+    found.json = detail::text(spot_checkpoint_verify, detail::argument(path), stop.get(), &found.good, &found.bad);
     return found;
   }
 
   [[nodiscard]] std::string describe() const { return detail::text(spot_checkpoint_describe, get()); }
   [[nodiscard]] Config config() const { return make<Config>(spot_checkpoint_get_config, get()); }
   void export_to(const std::string& prefix, const Stop& stop = {}) const {
-    call(spot_checkpoint_export, get(), prefix.c_str(), stop.get());
+    call(spot_checkpoint_export, get(), detail::argument(prefix), stop.get());
   }
 };
 
@@ -594,7 +606,7 @@ class Trainer : public Owner<spot_trainer, spot_trainer_free>,
   /// From the newest good checkpoint of the volume.
   void restore(const Stop& stop = {}) const { call(spot_trainer_restore, get(), nullptr, stop.get()); }
   void restore(const std::string& path, const Stop& stop = {}) const {
-    call(spot_trainer_restore, get(), path.c_str(), stop.get());
+    call(spot_trainer_restore, get(), detail::argument(path), stop.get());
   }
   void restore(const Checkpoint& checkpoint) const { call(spot_trainer_restore_from, get(), checkpoint.get()); }
   [[nodiscard]] Bytes serialize() const {
@@ -604,7 +616,7 @@ class Trainer : public Owner<spot_trainer, spot_trainer_free>,
     return Bytes(bytes, length);
   }
   void export_to(const std::string& prefix, const Stop& stop = {}) const {
-    call(spot_trainer_export, get(), prefix.c_str(), stop.get());
+    call(spot_trainer_export, get(), detail::argument(prefix), stop.get());
   }
   [[nodiscard]] std::string state_hash() const {
     char hash[33] = "";
@@ -614,7 +626,7 @@ class Trainer : public Owner<spot_trainer, spot_trainer_free>,
 
   template <typename Floats>
   void write_tensor(const std::string& name, const Floats& values) const {
-    call(spot_trainer_write_tensor, get(), name.c_str(), std::data(values), std::size(values));
+    call(spot_trainer_write_tensor, get(), detail::argument(name), std::data(values), std::size(values));
   }
   template <typename Floats>
   void write_tensors(const Floats& values) const {
@@ -631,7 +643,7 @@ class Model : public Owner<spot_model, spot_model_free>,
   using unique_ptr::unique_ptr;
   /// An empty configuration has every key at its default.
   static Model open(const std::string& path, const Config& config = {}, const Stop& stop = {}) {
-    return make<Model>(spot_model_open, path.c_str(), config.get(), stop.get());
+    return make<Model>(spot_model_open, detail::argument(path), config.get(), stop.get());
   }
   static Model open(const Checkpoint& checkpoint, const Config& config = {}) {
     return make<Model>(spot_model_open_checkpoint, checkpoint.get(), config.get());

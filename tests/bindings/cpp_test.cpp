@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
+#include <initializer_list>
 #include <mutex>
 #include <pthread.h>
 #include <span>
@@ -210,35 +212,40 @@ TEST_CASE("notice") {
 TEST_CASE("kill") {
   const Place place;
   spot::test::SmallDataset::write(place / "data", kTrain, kTest);
-  const auto arguments = [&place](const std::string& volume) {
+  const auto arguments = [&place](const std::string& volume, std::uint64_t steps) {
     std::filesystem::create_directories(place / volume);
     return std::vector<std::string>{place / volume,       "dataset=" + (place / "data").string(),
                                     "model=mlp",          "batch_size=16",
-                                    "steps=600",          "epochs=1000000",
+                                    "epochs=1000000",     "steps=" + std::to_string(steps),
                                     "checkpoint_steps=5", "checkpoint_epochs=0",
                                     "metadata=none",      "threads=1"};
   };
-  Agent whole(arguments("whole"));
-  const std::string expected = whole.line_with("{");
-  CHECK(whole.end() == 0);
-  CHECK(contains(expected, R"({"reason": "done", "step": 600, "durable": true, "state_hash": ")"));
+  constexpr std::uint64_t kEndless = 1'000'000'000;
   {
-    Agent killed(arguments("cut"));
+    Agent killed(arguments("cut", kEndless));
     CHECK(contains(killed.line_with("checkpoint"), "is durable"));
     killed.signal(SIGKILL);
     CHECK(killed.end() == -SIGKILL);
   }
-  CHECK(Checkpoint::open(place / "cut").info().step < 600);
+  const std::uint64_t saved = Checkpoint::open(place / "cut").info().step;
+  CHECK(saved > 0);
   {
-    Agent stopped(arguments("cut"));  // and the example's own way to stop
+    Agent stopped(arguments("cut", kEndless));  // and the example's own way to stop
     stopped.line_with("checkpoint");
     stopped.signal(SIGTERM);
     CHECK(contains(stopped.line_with("{"), R"("reason": "cancelled")"));
     CHECK(stopped.end() == 75);
   }
-  Agent resumed(arguments("cut"));
-  CHECK(resumed.line_with("{") == expected);
+  const std::uint64_t steps = Checkpoint::open(place / "cut").info().step + 7;
+  CHECK(steps > saved + 7);
+  Agent resumed(arguments("cut", steps));
+  const std::string line = resumed.line_with("{");
+  CHECK(contains(line,
+                 R"({"reason": "done", "step": )" + std::to_string(steps) + R"(, "durable": true, "state_hash": ")"));
   CHECK(resumed.end() == 0);
+  Agent whole(arguments("whole", steps));
+  CHECK(whole.line_with("{") == line);
+  CHECK(whole.end() == 0);
 }
 
 TEST_CASE("resume") {
@@ -286,17 +293,18 @@ TEST_CASE("cancel") {
   CHECK(cancelled.step == 5);
   CHECK(trainer.step(3, source.get_token()).steps == 0);
 
-  // A wait for the volume, which the first trainer has.
+  // A wait for the volume, which the first trainer has: the log tells when it begins.
   const Cancel cancel = Cancel::create();
-  std::thread thread([shared = cancel.share()] {
-    std::this_thread::sleep_for(200ms);
-    shared.trigger();
-  });
-  const Trainer second = place.trainer("v");
+  const Config config = place.config("v");
+  config.set_log(SPOT_LOG_WARNING,
+                 [shared = std::make_shared<Cancel>(cancel.share())](std::int32_t, std::string_view message) {
+                   if (message.find("waiting for") != std::string_view::npos) shared->trigger();
+                 });
+  config.set("lease_wait_seconds", 1'000'000);
+  const Trainer second = Trainer::create(config, formula());
   CHECK(second.run({}, cancel).reason == SPOT_RUN_CANCELLED);
   CHECK(cancel.is_triggered());
   CHECK(failure([&] { second.checkpoint(cancel); }).status() == SPOT_E_CANCELLED);
-  thread.join();
 }
 
 TEST_CASE("bad_input") {
@@ -309,6 +317,17 @@ TEST_CASE("bad_input") {
   CHECK(bounds.status() == SPOT_E_CONFIG);
   CHECK(contains(bounds.what(), "batch_size"));
   CHECK(contains(bounds.what(), "65536"));
+
+  const std::string cut = place / std::string("v\0/elsewhere", 12);
+  for (const auto& function : std::initializer_list<std::function<void()>>{
+           [&] { config.set("volume", cut); }, [&] { config.set(std::string("steps\0", 6), 1); },
+           [&] { Checkpoint::open(cut); }, [&] { Model::open(cut); },
+           [&] { Poller::create(config).notify(SPOT_ACTION_STOP, 1s, std::string("a\0b", 3)); }}) {
+    const Error zero = failure(function);
+    CHECK(zero.status() == SPOT_E_INVALID_ARGUMENT);
+    CHECK(contains(zero.what(), "\\0"));
+    CHECK(contains(zero.what(), "contains a zero byte"));
+  }
 
   Arrays<> arrays;
   arrays.rows = arrays.columns = kSide;

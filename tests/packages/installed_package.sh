@@ -32,6 +32,12 @@ examine() {
   cmake --build "$work/build" >/dev/null
   trains "$work/build/embed_c"
 
+  cmake -S "$source/tests/packages/cpp" -B "$work/build_cpp" --fresh -DCMAKE_PREFIX_PATH="$prefix" \
+    -DHOST="$source/bindings/cpp/agent.cpp" >/dev/null
+  cmake --build "$work/build_cpp" >/dev/null
+  trains "$work/build_cpp/shared"
+  readelf -d "$work/build_cpp/shared" | grep -q 'NEEDED.*libspot_trainer' || fail "spot_trainer::cpp links no shared library"
+
   pc=$(find "$prefix" -name spot_trainer.pc)
   export PKG_CONFIG_PATH="${pc%/*}"
   # What the linker and the compiler are told lies under this prefix and nowhere else.
@@ -79,11 +85,11 @@ examine_archive() {
   cmake -S "$source/tests/packages/static" -B "$work/build_static" --fresh -DCMAKE_PREFIX_PATH="$prefix" \
     -DHOST="$source/examples/embed_c/embed.c" >/dev/null
   cmake --build "$work/build_static" >/dev/null
-  for program in "$work/by_pkg_config_static" "$work/build_static/in_c"; do
+  for program in "$work/by_pkg_config_static" "$work/build_static/in_c" "$work/build_cpp/archive"; do
     trains "$program"
   done
   "$work/build_static/in_cpp" >/dev/null || fail "the archive fails in a C++ program"
-  for program in "$work/by_pkg_config_static" "$work/build_static/in_c" "$work/build_static/in_cpp"; do
+  for program in "$work/by_pkg_config_static" "$work/build_static/in_c" "$work/build_static/in_cpp" "$work/build_cpp/archive"; do
     ! readelf -d "$program" | grep -q 'NEEDED.*libspot_trainer' || fail "$program has not linked the archive"
   done
 }

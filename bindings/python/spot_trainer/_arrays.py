@@ -18,6 +18,8 @@ _ELEMENT_TYPES = {
     ("f", 4): ElementType.FLOAT32,
 }
 
+MOVE_CHANNELS_LAST = "move the channels last: numpy.ascontiguousarray({}.transpose(0, 2, 3, 1))"
+
 
 def numpy() -> Any:
     """NumPy, imported when it is first needed; None where it is not installed."""

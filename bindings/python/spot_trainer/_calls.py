@@ -1,15 +1,21 @@
-"""Calls that can take long, and how a signal, an exception or a `Cancel` ends them.
+"""Calls that can take long, and how a signal, an exception, a `Cancel` or the end of the process ends them.
 
 Python runs signal handlers on the main thread, and not while that is inside the library. So on the main thread such a
 call is made on a thread of its own, and the main thread waits for it: a handler runs at once, whoever installed it,
 and an exception that it raises (Ctrl-C: KeyboardInterrupt) stops the call. On every other thread, where no handler ever
 runs, the call is made directly.
+
+A handler can raise between any two instructions of the main thread: when a function begins, when a loop goes round, and
+when a call returns. So what must not be left undone is done by the thread of the call, or, on the main thread, by the
+first call in a `finally`, one that Python code has no part in. (Python 3.9 alone may break in there, too.)
 """
 
 from __future__ import annotations
 
+import _thread
 import threading
 from ctypes import byref, c_void_p
+from queue import Empty, SimpleQueue
 from typing import Any, Callable, Generator, List, Optional, Set
 
 from ._enums import Answer, Status
@@ -20,11 +26,30 @@ from ._records import Event
 CANCEL = object()  #: stands among the arguments where the call's spot_cancel goes
 Callback = Callable[[Event], Any]
 
+GO_ON = int(Answer.CONTINUE)  #: a plain number: a look into an enumeration runs Python code
+_NOBODY = 0  # among the threads that begin a call: it is not to be made any more
 
-def _new_cancel() -> Handle:
-    out = c_void_p()
-    call(library.spot_cancel_create, byref(out))
-    return Handle(out.value, library.spot_cancel_free)
+
+def created(
+    free: Callable[[Any], None],
+    function: Callable[..., int],
+    *arguments: Any,
+    cancel: Optional[Cancel] = None,
+    keeps: Any = (),
+) -> Handle:
+    """The handle that a function gives through its last parameter but one; a call that can take long if CANCEL is
+    among the arguments. `keeps` is what must be there until it is freed."""
+    handle = Handle(free, *keeps)
+    if CANCEL in arguments:
+        run_call(function, *arguments, byref(handle), cancel=cancel)
+    else:
+        call(function, *arguments, byref(handle))
+    return handle
+
+
+def new_cancel() -> Handle:
+    """A spot_cancel."""
+    return created(library.spot_cancel_free, library.spot_cancel_create)
 
 
 class Cancel:
@@ -60,145 +85,142 @@ class Cancel:
 
 
 class Call:
-    """One call of a function that takes a spot_cancel. A function of a trainer tells of events meanwhile."""
+    """One call of a function that takes a spot_cancel."""
 
-    def __init__(self, function: Callable[..., int], *arguments: Any) -> None:
+    def __init__(self, function: Callable[..., int], *arguments: Any, cancels: Any = ()) -> None:
+        """Each of the Cancels stops it; None among them is never triggered."""
         self._function = function
-        self._cancel = _new_cancel()
+        self._cancel = new_cancel()
         self._arguments = [self._cancel if each is CANCEL else each for each in arguments]
+        self._cancels: List[Cancel] = [each for each in cancels if each is not None]
         self._error = c_void_p()
-        #: Each of them stops the call.
-        self.cancels: List[Cancel] = []
-        #: Is told of events of these kinds, on the thread that waits for the call, which is held up meanwhile.
-        self.callback: Optional[Callback] = None
-        self.callback_kinds = 0
-        #: Is told of every event, on whatever thread it comes; must be quick.
-        self.observer: Optional[Callback] = None
-        #: Called now and then while the call is waited for.
-        self.ticker: Optional[Callable[[], None]] = None
         #: What the call answered; None before its end.
         self.status: Optional[int] = None
+        #: Is told of events, see events().
+        self.callback: Optional[Callback] = None
+        #: Called now and then while the call is waited for.
+        self.ticker: Optional[Callable[[], None]] = None
 
-        self._direct = False
-        self._exception: Optional[BaseException] = None  # raised by a callback on the library's way, or by ctypes
-        # What the two threads tell each other. The locks only wake the other one: what counts are the
-        # variables, since an exception of a signal handler can come between any two instructions.
-        self._event: Optional[Event] = None  # is waiting for its answer
-        self._answer = 0
-        self._begun = False
-        self._abandoned = False
-        self._ended = False
-        self._wake = threading.Lock()
-        self._wake.acquire()
-        self._answered = threading.Lock()
-        self._answered.acquire()
+        self._is_direct = False  # made on the thread that asked for it
+        self._exception: Optional[BaseException] = None  # what was raised on the thread of the call
+        self._told: SimpleQueue[Optional[Event]] = SimpleQueue()  # by the thread of the call; None: it is over
+        self._answers: SimpleQueue[int] = SimpleQueue()  # one to each event, and one when whoever waits has left
+        self._is_left = False  # nobody waits for the call any more
+        self._is_over = False
+        self._beginners: List[int] = []  # the first of these threads makes the call
 
     def run(self, direct: bool = False) -> None:
         """Makes the call and returns after its end. Raises what stopped it, or else how it failed."""
-        if direct or threading.current_thread() is not threading.main_thread():
-            self._run_directly()
-            return
-        events = self.events()
-        try:
-            for event in events:
-                assert self.callback is not None
-                self._answer = int(self.callback(event) or Answer.CONTINUE)
-        except BaseException as stop:
-            events.throw(stop)  # which raises it again, when the call has ended
-            raise
-
-    def _run_directly(self) -> None:
-        self._direct = True
-        with _Attached(self):
-            self._make()
-        if self._exception is not None:
+        on_main_thread = threading.current_thread() is threading.main_thread()
+        if direct or not (on_main_thread or self.ticker):
+            self._make_directly()
             self._raise(self._exception)
-        self._raise(None)
+        else:
+            for _ in self.events(self.callback):
+                pass
 
-    def events(self) -> Generator[Event, None, None]:
-        """Makes the call on a thread of its own and gives its events; it goes on when the next one is asked for."""
-        # Not a daemon: a process that ends meanwhile waits for the state to be saved.
-        thread = threading.Thread(target=self._make, name="spot_trainer call", daemon=False)
-        with _Attached(self):
+    def events(self, callback: Optional[Callback] = None) -> Generator[Event, None, None]:
+        """Makes the call on a thread of its own and gives its events, to `callback` if there is one; it goes on when
+        the next one is asked for."""
+        stop: Optional[BaseException] = None
+        try:
             try:
-                thread.start()
-            except RuntimeError:  # so late in the life of the process that no thread can be started
-                self._run_directly()
-                return
-            except BaseException as stop:  # a signal handler's: the thread may be at work, or begin later
-                self._abandoned = True
-                if self._begun:
-                    self._stop()
-                self._raise(stop)
+                try:
+                    self._start()
+                    for event in iter(self._next, None):
+                        answer = None
+                        if callback is None:
+                            yield event
+                        else:
+                            answer = callback(event)
+                        self._answers.put(int(answer or GO_ON))
+                finally:
+                    self._is_left = True
+                    self._answers.put(GO_ON)
+            finally:
+                library.spot_cancel_trigger(self._cancel)
+        except BaseException as exception:
+            stop = exception
             try:
-                while self._wait():
-                    assert self._event is not None
-                    yield self._event
-                    self._reply()
-            except BaseException as stop:
-                self._stop()
-                self._raise(stop)
-        self._raise(None)
+                self._wait_for_the_end()
+            except BaseException:  # outside of its own `try`
+                self._wait_for_the_end()
+        self._raise(stop)
+
+    def _start(self) -> None:
+        try:
+            # Nobody joins it (but see _trainer_call.py). Starting it is one step, unlike with a threading.Thread.
+            _thread.start_new_thread(self._make, ())
+        except RuntimeError:  # so late in the life of the process that no thread can be started
+            self._make_directly()
+
+    def _next(self) -> Optional[Event]:
+        """Waits for an event; None: the call is over."""
+        while True:
+            if self.ticker is not None:
+                self.ticker()
+            try:
+                # Not for ever: a signal that comes just before the wait begins shows only at its end.
+                return self._told.get(timeout=1 if self.ticker is None else 0.1)
+            except Empty:
+                pass
+
+    def _wait_for_the_end(self) -> None:
+        """An exception is on its way; others that signal handlers raise now would change nothing, so they are dropped."""
+        while not self._is_over:
+            try:
+                self._beginners.append(_NOBODY)
+                if self._beginners[0] == _NOBODY:
+                    return
+                self._told.get(timeout=1)
+            except BaseException:
+                pass
 
     def tell(self, event: Event) -> int:
-        """Called by the library, on the thread of the call: what to answer to an event."""
-        if self.observer is not None:
-            self.observer(event)
-        if not event.kind & self.callback_kinds or self._exception is not None:
-            return Answer.CONTINUE
-        if self._direct:
-            try:
-                assert self.callback is not None
-                return int(self.callback(event) or Answer.CONTINUE)
-            except BaseException as exception:
-                self._exception = exception
-                library.spot_cancel_trigger(self._cancel)
-                return Answer.CONTINUE
-        self._answer = Answer.CONTINUE
-        self._event = event
-        _open(self._wake)
-        while self._event is not None:
-            if not self._answered.acquire(timeout=0.2) and not threading.main_thread().is_alive():
-                # The process ends, and whoever was to answer is gone, say with an events() in the middle.
-                library.spot_cancel_trigger(self._cancel)
-                return Answer.CONTINUE
-        return self._answer
+        """Called on the thread of the call: what to answer to an event."""
+        if self._is_left or self._exception is not None:
+            return GO_ON
+        if self._is_direct:
+            return self._tell_directly(event)
+        self._told.put(event)
+        return self._answers.get()
+
+    def _tell_directly(self, event: Event) -> int:
+        try:
+            return int((self.callback and self.callback(event)) or GO_ON)
+        except BaseException as exception:
+            self._exception = exception
+            library.spot_cancel_trigger(self._cancel)
+            return GO_ON
+
+    def _make_directly(self) -> None:
+        self._is_direct = True
+        self._make()
 
     def _make(self) -> None:
-        self._begun = True
+        """Makes the call, on this thread, if no other one does and somebody waits for it."""
+        this_thread = threading.get_ident()
+        self._beginners.append(this_thread)
+        if self._beginners[0] != this_thread:
+            return
         try:
-            if not self._abandoned:
-                self.status = self._function(*self._arguments, byref(self._error))
+            for cancel in self._cancels:
+                cancel._attach(self._cancel)
+            try:
+                if not self._is_left:
+                    self._enter()
+            finally:
+                for cancel in self._cancels:
+                    cancel._detach(self._cancel)
         except BaseException as exception:
             self._exception = exception
         finally:
-            self._ended = True
-            _open(self._wake)
+            self._is_over = True
+            self._arguments = []  # this thread outlives its last word by moments, and their handles are to be freed
+            self._told.put(None)
 
-    def _wait(self) -> bool:
-        """Waits for an event or the end; whether it is an event."""
-        while self._event is None and not self._ended:
-            self._wake.acquire(timeout=-1 if self.ticker is None else 0.1)
-            if self.ticker is not None:
-                self.ticker()
-        return self._event is not None
-
-    def _reply(self) -> None:
-        self._event = None
-        _open(self._answered)
-
-    def _stop(self) -> None:
-        """Stops the call and waits for its end. An exception is on its way; others that signal handlers raise now
-        would change nothing, so they are dropped."""
-        while not self._ended:
-            try:
-                library.spot_cancel_trigger(self._cancel)
-                if self._event is not None:
-                    self._answer = Answer.CONTINUE
-                    self._reply()
-                self._wake.acquire(timeout=1)
-            except BaseException:
-                continue
+    def _enter(self) -> None:
+        self.status = self._function(*self._arguments, byref(self._error))
 
     def _raise(self, stop: Optional[BaseException]) -> None:
         """Raises `stop`, if there is one, or else how the call failed, if it did."""
@@ -217,47 +239,6 @@ class Call:
         raise stop from failed
 
 
-class _Attached:
-    """While a call is in progress, its cancels trigger the library's."""
-
-    def __init__(self, attached: Call) -> None:
-        self._call = attached
-
-    def __enter__(self) -> None:
-        for cancel in self._call.cancels:
-            cancel._attach(self._call._cancel)
-
-    def __exit__(self, *_: object) -> None:
-        for cancel in self._call.cancels:
-            cancel._detach(self._call._cancel)
-
-
-def _open(lock: threading.Lock) -> None:
-    """Wakes the only thread that acquires it, now or when it next tries to. Only one thread may call this."""
-    if lock.locked():
-        lock.release()
-
-
 def run_call(function: Callable[..., int], *arguments: Any, cancel: Optional[Cancel] = None) -> None:
     """Makes a call that can take long. CANCEL among the arguments stands for its spot_cancel."""
-    made = Call(function, *arguments)
-    made.cancels = [cancel] if cancel is not None else []
-    made.run()
-
-
-def created(
-    free: Callable[[Any], None], function: Callable[..., int], *arguments: Any, cancel: Optional[Cancel] = None
-) -> Handle:
-    """The handle that a function gives through its last parameter but one; a call that can take long if CANCEL is
-    among the arguments."""
-    out = c_void_p()
-    try:
-        if CANCEL in arguments:
-            run_call(function, *arguments, byref(out), cancel=cancel)
-        else:
-            call(function, *arguments, byref(out))
-    except BaseException:
-        if out.value is not None:  # it was created, and then a signal came
-            free(out)
-        raise
-    return Handle(out.value, free)
+    Call(function, *arguments, cancels=[cancel]).run()

@@ -5,11 +5,13 @@ from __future__ import annotations
 import ctypes
 import os
 from ctypes import byref, c_void_p
-from typing import Any, Callable, Optional, Type, TypeVar
+from typing import Any, Callable, Optional, Type, TypeVar, Union
 
 from . import _abi
 from ._errors import BY_CODE, InternalError, InvalidArgumentError, SpotError
 from ._records import text_of
+
+Path = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
 
 _NAME = f"libspot_trainer.so.{_abi.ABI_MAJOR}"
 
@@ -60,6 +62,24 @@ def _load() -> ctypes.CDLL:
 library = _load()
 
 
+class Handle(c_void_p):
+    """A handle that the library gives away through a parameter of ours. It is freed when nobody refers to it any more. A
+    call that is given it refers to it, so one that is closed in the middle of a call is freed at the call's end; at
+    whatever moment an exception of a signal handler comes, there is none that nobody frees."""
+
+    def __init__(self, free: Callable[[c_void_p], None], *keeps: Any) -> None:
+        """`keeps` is what must be there until it is freed."""
+        super().__init__()
+        self._free = free
+        self.keeps = keeps
+
+    def __del__(self) -> None:
+        if self:
+            self._free(self)
+
+    __hash__ = object.__hash__  # which those of ctypes lack
+
+
 def failure(status: int, error: c_void_p) -> SpotError:
     """The exception for what a call answered. Frees `error`."""
     try:
@@ -91,9 +111,25 @@ def take_text(function: Callable[..., int], *arguments: Any) -> str:
 def owned_text(text: c_void_p) -> str:
     """The text, which the library gave away; frees it."""
     try:
-        return text_of(ctypes.string_at(text.value or 0))
+        return text_of(ctypes.string_at(text))
     finally:
         library.spot_text_free(text)
+
+
+def c_text(what: str, text: str) -> bytes:
+    """`text` for the library, which reads texts up to their first zero byte; `what` is its name in the error."""
+    return _without_zero(what, text.encode("utf-8", "surrogateescape"))
+
+
+def c_path(path: Path) -> bytes:
+    """`path` for the library."""
+    return _without_zero("the path", os.fsencode(path))
+
+
+def _without_zero(what: str, encoded: bytes) -> bytes:
+    if b"\0" in encoded:
+        raise InvalidArgumentError(f"{what} {text_of(encoded)!r} contains a zero byte, which no text for the library may")
+    return encoded
 
 
 Struct = TypeVar("Struct", bound=ctypes.Structure)
@@ -111,20 +147,6 @@ def filled(kind: Type[Struct], function: Callable[..., int], *arguments: Any) ->
     struct = sized(kind)
     call(function, *arguments, byref(struct))
     return struct
-
-
-class Handle:
-    """A handle of the library, freed when nobody refers to it any more. A call that is given it refers to it, so one
-    that is closed in the middle of a call is freed at the call's end."""
-
-    __slots__ = ("_as_parameter_", "_free", "__weakref__")
-
-    def __init__(self, pointer: Optional[int], free: Callable[[int], None]) -> None:
-        self._as_parameter_ = pointer
-        self._free = free
-
-    def __del__(self) -> None:
-        self._free(self._as_parameter_)  # type: ignore[arg-type]
 
 
 class Owner:

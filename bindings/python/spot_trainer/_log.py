@@ -12,13 +12,15 @@ import math
 import os
 import threading
 import traceback
+import weakref
 from ctypes import byref, c_int32, c_void_p
-from typing import Callable, Dict, Iterator, Optional, Tuple, Union
+from queue import SimpleQueue
+from typing import Callable, Iterator, Optional, Set, Tuple, Union
 
-from ._calls import CANCEL, Call, Cancel, created
+from ._calls import CANCEL, Call, Cancel, created, new_cancel
 from ._enums import LogLevel
 from ._errors import CancelledError, TimeoutError
-from ._library import Owner, call, library, owned_text
+from ._library import Handle, Owner, call, library, owned_text
 
 Receiver = Union[logging.Logger, Callable[[LogLevel, str], None]]
 
@@ -46,13 +48,17 @@ class LogQueue(Owner):
 
     def next(self, timeout: Optional[float] = None, cancel: Optional[Cancel] = None) -> Tuple[LogLevel, str]:
         """Waits for the next message, for at most `timeout` seconds; TimeoutError: none came."""
-        level, message = c_int32(), c_void_p()
-        made = Call(
-            library.spot_log_queue_next, self._use, milliseconds(timeout), CANCEL, byref(level), byref(message)
-        )
-        made.cancels = [self._closing] + ([cancel] if cancel is not None else [])
-        made.run()
-        return LogLevel(level.value), owned_text(message)
+        level, text = c_int32(), c_void_p()
+        Call(
+            library.spot_log_queue_next,
+            self._use,
+            milliseconds(timeout),
+            CANCEL,
+            byref(level),
+            byref(text),
+            cancels=[self._closing, cancel],
+        ).run()
+        return LogLevel(level.value), owned_text(text)
 
     def __iter__(self) -> Iterator[Tuple[LogLevel, str]]:
         """Messages as they come, until the queue is closed."""
@@ -69,60 +75,95 @@ class LogQueue(Owner):
 
 
 class _Forwarder:
-    """A queue, and the thread that hands on what comes in there. It lives as long as the process: nobody can tell
-    when the last trainer that writes to it is gone."""
+    """Hands on what comes into a queue of its own, on a thread of its own, as long as anybody refers to it: handles of
+    configurations do, and of what was created from them. Between messages that thread does not refer to it, nor to the
+    receiver, which may itself refer to such an object."""
 
     def __init__(self, receiver: Receiver, level: int) -> None:
-        self.queue = LogQueue(level)
-        self._receiver = receiver
-        self._receiving = threading.Lock()
-        self._handle = self.queue._use
-        # A daemon, which waits inside the library when the interpreter ends.
-        threading.Thread(target=self._forward, name="spot_trainer log", daemon=True).start()
-
-    def _forward(self) -> None:
-        while True:
-            self._hand_on(-1)
-
-    def drain(self) -> None:
-        """Hands on what waits, and waits for what is being handed on."""
+        self.receiver = receiver
+        self._heirs: SimpleQueue[Receiver] = SimpleQueue()
+        self._closing = new_cancel()
+        self.queue = created(library.spot_log_queue_free, library.spot_log_queue_create, level, _CAPACITY)
+        thread = threading.Thread(
+            target=_forward,
+            args=(weakref.ref(self), self._heirs, self._closing, self.queue),
+            name="spot_trainer log",
+            daemon=True,  # see _hand_on_the_rest()
+        )
         try:
-            while True:
-                self._hand_on(0)
-        except TimeoutError:
-            self._receiving.acquire(timeout=10)
+            thread.start()
+            _threads.add(thread)
+        except RuntimeError:  # so late in the life of the process that no thread can be started
+            pass
 
-    def _hand_on(self, timeout_ms: int) -> None:
-        level, message = c_int32(), c_void_p()
-        call(library.spot_log_queue_next, self._handle, timeout_ms, None, byref(level), byref(message))
-        text = owned_text(message)
-        with self._receiving:
-            try:
-                if isinstance(self._receiver, logging.Logger):
-                    self._receiver.log(_LOGGING_LEVELS[LogLevel(level.value)], "%s", text)
-                else:
-                    self._receiver(LogLevel(level.value), text)
-            except Exception:  # the receiver's; there is nobody to tell but whoever reads stderr
-                traceback.print_exc()
+    def end(self) -> None:
+        """Has the thread hand on what waits, and end."""
+        self._heirs.put(self.receiver)
+        library.spot_cancel_trigger(self._closing)
+
+    __del__ = end
 
 
-_forwarders: Dict[Tuple[Receiver, int], _Forwarder] = {}
+def _forward(
+    reference: weakref.ref[_Forwarder], heirs: SimpleQueue[Receiver], closing: Handle, queue: Handle
+) -> None:
+    """What the thread of a forwarder does."""
+    while True:
+        message = _taken(queue, -1, closing)
+        forwarder = reference() if message is not None else None
+        if message is None or forwarder is None:
+            break
+        _hand_on(forwarder.receiver, *message)
+        del forwarder
+    receiver = heirs.get()
+    message = message or _taken(queue, 0, None)
+    while message is not None:
+        _hand_on(receiver, *message)
+        message = _taken(queue, 0, None)
+    _threads.discard(threading.current_thread())
+
+
+def _taken(queue: Handle, timeout_ms: int, cancel: Optional[Handle]) -> Optional[Tuple[LogLevel, str]]:
+    """The next message; None: none came."""
+    level, text = c_int32(), c_void_p()
+    try:
+        call(library.spot_log_queue_next, queue, timeout_ms, cancel, byref(level), byref(text))
+    except (TimeoutError, CancelledError):
+        return None
+    return LogLevel(level.value), owned_text(text)
+
+
+def _hand_on(receiver: Receiver, level: LogLevel, text: str) -> None:
+    try:
+        if isinstance(receiver, logging.Logger):
+            receiver.log(_LOGGING_LEVELS[level], "%s", text)
+        else:
+            receiver(level, text)
+    except Exception:  # the receiver's; there is nobody to tell but whoever reads stderr
+        traceback.print_exc()
+
+
+# Those that are referred to, by their receiver's id() and level.
+_forwarders: weakref.WeakValueDictionary[Tuple[int, int], _Forwarder] = weakref.WeakValueDictionary()
+_threads: Set[threading.Thread] = set()
 _lock = threading.Lock()
 
 
-def queue_to(receiver: Receiver, level: int) -> LogQueue:
-    """A queue whose messages `receiver` is given, on a thread of its own."""
+def forwarder_to(receiver: Receiver, level: int) -> _Forwarder:
+    """Who has `receiver` given the messages of a queue, on a thread of its own."""
     with _lock:
-        forwarder = _forwarders.get((receiver, level))
+        forwarder = _forwarders.get((id(receiver), level))
         if forwarder is None:
-            forwarder = _forwarders[receiver, level] = _Forwarder(receiver, level)
-        return forwarder.queue
+            forwarder = _forwarders[id(receiver), level] = _Forwarder(receiver, level)
+        return forwarder
 
 
 @atexit.register
-def _drain() -> None:
+def _hand_on_the_rest() -> None:
     for forwarder in list(_forwarders.values()):
-        forwarder.drain()
+        forwarder.end()
+    for thread in list(_threads):
+        thread.join(timeout=10)
 
 
 def _forget() -> None:
@@ -130,6 +171,7 @@ def _forget() -> None:
     global _lock
     _lock = threading.Lock()
     _forwarders.clear()
+    _threads.clear()
 
 
 os.register_at_fork(after_in_child=_forget)

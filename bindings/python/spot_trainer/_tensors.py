@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional
 from . import _abi
 from ._arrays import Output
 from ._enums import Role
-from ._library import Owner, call, filled, library
+from ._library import Owner, c_text, call, filled, library
 from ._records import TensorInfo, text_of
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class HasTensors(Owner):
         call(
             getattr(library, f"spot_{self._kind}_read_tensor"),
             self._use,
-            None if name is None else name.encode(),
+            None if name is None else c_text("name", name),
             ctypes.c_void_p(output.address),
             output.length,
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from ctypes import byref, c_uint64, c_void_p
 from typing import Any, Dict, Optional
 
@@ -11,11 +10,10 @@ from . import _abi
 from ._arrays import Input
 from ._calls import CANCEL, Cancel, created, run_call
 from ._enums import ElementType
-from ._library import Handle, call, filled, library, owned_text, take_text
+from ._library import Handle, Path, c_path, call, filled, library, owned_text, take_text
 from ._records import CheckpointInfo, Verification, record
 from ._tensors import HasTensors
 from .config import Config
-from .trainer import Path
 
 
 class Checkpoint(HasTensors):
@@ -34,7 +32,7 @@ class Checkpoint(HasTensors):
         """A file, or the newest good one of a folder (a volume or its checkpoints/), without changing anything.
         NotFoundError; CorruptError, with the `byte_offset`."""
         free, function = library.spot_checkpoint_free, library.spot_checkpoint_open
-        return cls._of(created(free, function, os.fsencode(path), CANCEL, cancel=cancel))
+        return cls._of(created(free, function, c_path(path), CANCEL, cancel=cancel))
 
     @classmethod
     def open_memory(cls, data: Any) -> Checkpoint:
@@ -66,7 +64,7 @@ class Checkpoint(HasTensors):
 
     def export(self, prefix: Path, cancel: Optional[Cancel] = None) -> None:
         """Writes <prefix>.json and <prefix>.safetensors. CancelledError: files that were there are as they were."""
-        run_call(library.spot_checkpoint_export, self._use, os.fsencode(prefix), CANCEL, cancel=cancel)
+        run_call(library.spot_checkpoint_export, self._use, c_path(prefix), CANCEL, cancel=cancel)
 
 
 def verify(path: Path, cancel: Optional[Cancel] = None) -> Verification:
@@ -74,7 +72,7 @@ def verify(path: Path, cancel: Optional[Cancel] = None) -> Verification:
     good, bad, json_text = c_uint64(), c_uint64(), c_void_p()
     run_call(
         library.spot_checkpoint_verify,
-        os.fsencode(path),
+        c_path(path),
         CANCEL,
         byref(good),
         byref(bad),

@@ -10,8 +10,8 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Union
 from . import _abi
 from ._calls import created
 from ._enums import LogLevel
-from ._library import Handle, Owner, call, library, take_text
-from ._log import LogQueue, Receiver, queue_to
+from ._library import Handle, Owner, c_text, call, library, take_text
+from ._log import LogQueue, Receiver, forwarder_to
 
 Value = Union[bool, int, float, str, "os.PathLike[str]"]
 
@@ -55,7 +55,8 @@ class Config(Owner):
 
     def copy(self) -> Config:
         """Another one with the same values and the same log."""
-        return self._of(created(library.spot_config_free, library.spot_config_clone, self._use))
+        keeps = self._use.keeps
+        return self._of(created(library.spot_config_free, library.spot_config_clone, self._use, keeps=keeps))
 
     __copy__ = copy
 
@@ -73,11 +74,11 @@ class Config(Owner):
             text = str(value.__index__())
         else:  # a float of whatever kind, NumPy's say
             text = repr(float(value))
-        call(library.spot_config_set_str, self._use, key.encode(), text.encode("utf-8", "surrogateescape"))
+        call(library.spot_config_set_str, self._use, c_text("the key", key), c_text(key, text))
 
     def __getitem__(self, key: str) -> Any:
         """The value: bool, int, float or str, as the key's type is."""
-        text = take_text(library.spot_config_get_str, self._use, key.encode())
+        text = take_text(library.spot_config_get_str, self._use, c_text("the key", key))
         kind = _TYPES.get(key, "text")
         if kind == "boolean":
             return text == "true"
@@ -86,7 +87,7 @@ class Config(Owner):
         return int(text) if kind == "integer" else float(text)
 
     def __delitem__(self, key: str) -> None:
-        call(library.spot_config_unset, self._use, key.encode())
+        call(library.spot_config_unset, self._use, c_text("the key", key))
 
     def __contains__(self, key: object) -> bool:
         return key in _TYPES
@@ -108,14 +109,15 @@ class Config(Owner):
         changed = {
             key: self[key]
             for key in _TYPES
-            if take_text(library.spot_config_get_str, self._use, key.encode()) != (defaults[key] or "")
+            if take_text(library.spot_config_get_str, self._use, c_text("the key", key)) != (defaults[key] or "")
         }
         return f"Config({changed})"
 
     def set_log(self, receiver: Optional[Receiver], level: int = LogLevel.INFO) -> None:
         """Where whatever is created from this configuration reports messages of `level` (a LogLevel) and graver ones:
         a `logging.Logger`, a function of (level, message), or None, which means nowhere. It is called on a thread of
-        its own, within moments of the message, and the last time when the interpreter ends."""
+        its own, within moments of the message, and the last time when the interpreter ends. That thread ends when the
+        receiver is replaced here, and nothing is left that was created before."""
         if receiver is None:
             call(
                 library.spot_config_set_log,
@@ -125,9 +127,13 @@ class Config(Owner):
                 None,
                 _abi.NO_DESTROY_FUNCTION,
             )
+            self._use.keeps = ()
         else:
-            self.set_log_queue(queue_to(receiver, level))
+            forwarder = forwarder_to(receiver, level)
+            call(library.spot_config_set_log_queue, self._use, forwarder.queue)
+            self._use.keeps = (forwarder,)
 
     def set_log_queue(self, queue: LogQueue) -> None:
         """The same into a queue, from which whoever likes fetches them."""
         call(library.spot_config_set_log_queue, self._use, queue._use)
+        self._use.keeps = ()

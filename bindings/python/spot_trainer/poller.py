@@ -9,7 +9,7 @@ from typing import Iterator, Optional
 from . import _abi
 from ._calls import CANCEL, Call, Cancel, created
 from ._errors import CancelledError, TimeoutError
-from ._library import Owner, call, filled, library, sized
+from ._library import Owner, c_text, call, filled, library, sized
 from ._log import milliseconds
 from ._records import Notice, PollerHealth, record
 from .config import Config
@@ -24,7 +24,9 @@ class Poller(Owner):
     def __init__(self, config: Config) -> None:
         """Starts watching. ConfigError: a source or endpoint that cannot be."""
         self._closing = Cancel()
-        self._handle = created(library.spot_poller_free, library.spot_poller_create, config._use)
+        self._handle = created(
+            library.spot_poller_free, library.spot_poller_create, config._use, keeps=config._use.keeps
+        )
 
     def wait(self, timeout: Optional[float] = None, cancel: Optional[Cancel] = None) -> Notice:
         """The first notice or withdrawal that the poller knows; waits for it, for at most `timeout` seconds.
@@ -44,16 +46,15 @@ class Poller(Owner):
 
     def _next(self, position: Optional[c_uint64], timeout: Optional[float], cancel: Optional[Cancel]) -> Notice:
         struct = sized(_abi.NoticeStruct)
-        made = Call(
+        Call(
             library.spot_poller_wait,
             self._use,
             None if position is None else byref(position),
             milliseconds(timeout),
             CANCEL,
             byref(struct),
-        )
-        made.cancels = [self._closing] + ([cancel] if cancel is not None else [])
-        made.run()
+            cancels=[self._closing, cancel],
+        ).run()
         return record(Notice, struct)
 
     def notify(
@@ -71,8 +72,8 @@ class Poller(Owner):
             library.spot_poller_notify,
             self._use,
             action,
-            None if source is None else source.encode(),
-            None if detail is None else detail.encode(),
+            None if source is None else c_text("source", source),
+            None if detail is None else c_text("detail", detail),
             seconds_left,
             byref(number),
         )

@@ -2,41 +2,25 @@
 
 from __future__ import annotations
 
-import itertools
 import json
-import os
-import threading
-from contextlib import contextmanager
 from ctypes import byref, c_int32, c_size_t, c_uint64, c_void_p, create_string_buffer, string_at
-from typing import TYPE_CHECKING, Any, Callable, Dict, Generator, Iterator, List, Optional, TextIO, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, Generator, List, Optional, TextIO, Union
 
 from . import _abi, _bar
 from ._arrays import Input, numpy
-from ._calls import CANCEL, Call, Callback, Cancel, created, run_call
+from ._calls import CANCEL, Callback, Cancel, created, run_call
 from ._enums import ElementType, EventKind, Split
-from ._errors import BusyError, SpotError
-from ._library import call, filled, library, owned_text, sized, take_text
+from ._errors import SpotError
+from ._library import Path, c_path, c_text, call, filled, library, owned_text, sized, take_text
 from ._records import Event, Metrics, Progress, RunResult, SaveReport, TrainerInfo, VolumeCheck, record
 from ._tensors import HasTensors
+from ._trainer_call import RunCall, TrainerCall
 from .config import Config
 from .dataset import Dataset
 from .poller import Poller
 
 if TYPE_CHECKING:
     from .checkpoint import Checkpoint
-
-Path = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
-
-# The call in progress of each trainer that tells of events, by the number that the library calls _on_event with.
-_calls: Dict[int, Call] = {}
-_numbers = itertools.count(1)
-
-
-def _tell(number: int, event: Any) -> int:
-    return _calls[number].tell(record(Event, event.contents))
-
-
-_on_event = _abi.EventFunction(_tell)
 
 
 class Trainer(HasTensors):
@@ -52,8 +36,7 @@ class Trainer(HasTensors):
     def __init__(self, config: Config, dataset: Optional[Dataset] = None, cancel: Optional[Cancel] = None) -> None:
         """Takes the dataset, or what the key dataset names (which may have to be downloaded), and sets the state of
         step 0. Without the key volume it trains all the same, but has no `run()`."""
-        self._number = next(_numbers)
-        self._in_call = threading.Lock()
+        self._callers: Dict[TrainerCall, None] = {}  # the first of them has the trainer
         self._callback: Optional[Callback] = None
         self._kinds = 0
         self._last_result: Optional[RunResult] = None
@@ -64,6 +47,7 @@ class Trainer(HasTensors):
             None if dataset is None else dataset._use,
             CANCEL,
             cancel=cancel,
+            keeps=config._use.keeps + (() if dataset is None else dataset._use.keeps),
         )
 
     def set_callback(self, callback: Optional[Callable[[Event], Any]], events: int = EventKind.ALL) -> None:
@@ -74,38 +58,16 @@ class Trainer(HasTensors):
         self._callback = callback
         self._kinds = events if callback is not None else 0
 
-    @contextmanager
-    def _made(
-        self, function: Callable[..., int], *arguments: Any, cancel: Optional[Cancel], extra_kinds: int = 0
-    ) -> Iterator[Call]:
-        """A call that tells of events; nobody else may make one meanwhile."""
-        handle = self._use
-        if not self._in_call.acquire(blocking=False):
-            raise BusyError("the trainer is in use by another call, or by the loop that reads its events()")
-        try:
-            made = Call(function, handle, *arguments)
-            made.cancels = [cancel] if cancel is not None else []
-            made.callback, made.callback_kinds = self._callback, self._kinds
-            kinds = self._kinds | extra_kinds
-            call(
-                library.spot_trainer_set_callback,
-                handle,
-                kinds,
-                _on_event if kinds else _abi.NO_EVENT_FUNCTION,
-                self._number,
-                _abi.NO_DESTROY_FUNCTION,
-            )
-            _calls[self._number] = made
-            try:
-                yield made
-            finally:
-                del _calls[self._number]
-        finally:
-            self._in_call.release()
-
-    def _do(self, function: Callable[..., int], *arguments: Any, cancel: Optional[Cancel]) -> None:
-        with self._made(function, *arguments, cancel=cancel) as made:
-            made.run()
+    def _do(
+        self,
+        function: Callable[..., int],
+        *arguments: Any,
+        cancel: Optional[Cancel],
+        read: Optional[Callable[[], Any]] = None,
+    ) -> Any:
+        made = TrainerCall(self, function, *arguments, cancel=cancel, read=read)
+        made.run()
+        return made.result
 
     def run(
         self,
@@ -121,19 +83,18 @@ class Trainer(HasTensors):
         and every other exception of a signal handler or callback, the state is saved, the exception is raised, and
         `last_result` has the result. More Ctrl-C meanwhile changes nothing: the save is on its way.
         """
-        result = sized(_abi.RunResultStruct)
-        bar = _bar.Bar(self.progress, None if progress is True else progress) if progress else None
-        with self._running(result, poller, cancel, _bar.KINDS if bar is not None else 0) as made:
-            if bar is None:
+        made = self._run_call(poller, cancel)
+        if not progress:
+            made.run()
+        else:
+            bar = _bar.Bar(self.progress, None if progress is True else progress)
+            made.observer, made.observer_kinds, made.ticker = bar.note, _bar.KINDS, bar.draw
+            try:
                 made.run()
-            else:
-                made.observer, made.ticker = bar.note, bar.draw
-                try:
-                    made.run()
-                finally:
-                    bar.close()
-        assert self._last_result is not None
-        return self._last_result
+            finally:
+                bar.close()
+        assert isinstance(made.result, RunResult)
+        return made.result
 
     def events(
         self,
@@ -149,24 +110,22 @@ class Trainer(HasTensors):
 
         Training waits while the loop's body runs. Leaving the loop ends the run like Ctrl-C does: at the next step,
         with its state saved. The callback of `set_callback()` is not told of anything meanwhile."""
-        result = sized(_abi.RunResultStruct)
-        with self._running(result, poller, cancel, events) as made:
-            made.callback_kinds = events
-            yield from made.events()
+        made = self._run_call(poller, cancel)
+        made.callback, made.callback_kinds = None, events
+        return made.events()
 
-    @contextmanager
-    def _running(
-        self, result: _abi.RunResultStruct, poller: Optional[Poller], cancel: Optional[Cancel], extra_kinds: int
-    ) -> Iterator[Call]:
-        self._last_result = None
+    def _run_call(self, poller: Optional[Poller], cancel: Optional[Cancel]) -> RunCall:
         watching = None if poller is None else poller._use
-        arguments = (watching, CANCEL, byref(result))
-        with self._made(library.spot_trainer_run, *arguments, cancel=cancel, extra_kinds=extra_kinds) as made:
-            try:
-                yield made
-            finally:
-                if made.status == 0:
-                    self._last_result = record(RunResult, result)
+        result = sized(_abi.RunResultStruct)
+        return RunCall(
+            self,
+            library.spot_trainer_run,
+            watching,
+            CANCEL,
+            byref(result),
+            cancel=cancel,
+            read=lambda: record(RunResult, result),
+        )
 
     @property
     def last_result(self) -> Optional[RunResult]:
@@ -179,9 +138,8 @@ class Trainer(HasTensors):
         with tells how far it came in its `metrics`."""
         metrics = sized(_abi.MetricsStruct)
         try:
-            with self._made(library.spot_trainer_step, count, CANCEL, byref(metrics), cancel=cancel) as made:
-                # One step is over before a signal could stop it.
-                made.run(direct=count <= 1 and made.callback is None)
+            made = TrainerCall(self, library.spot_trainer_step, count, CANCEL, byref(metrics), cancel=cancel)
+            made.run(direct=count <= 1 and made.callback is None)  # one step is over before a signal could stop it
         except SpotError as error:
             if metrics.steps:
                 error.metrics = record(Metrics, metrics)
@@ -207,13 +165,19 @@ class Trainer(HasTensors):
         """Saves the present state on the volume and returns when it survives a power cut. CancelledError: nobody waits
         for the save any more, which becomes durable all the same if it had begun."""
         report = sized(_abi.SaveReportStruct)
-        self._do(library.spot_trainer_checkpoint, CANCEL, byref(report), cancel=cancel)
-        return record(SaveReport, report)
+        saved: SaveReport = self._do(
+            library.spot_trainer_checkpoint,
+            CANCEL,
+            byref(report),
+            cancel=cancel,
+            read=lambda: record(SaveReport, report),
+        )
+        return saved
 
     def restore(self, path: Optional[Path] = None, cancel: Optional[Cancel] = None) -> None:
         """Takes over the state of the checkpoint file at `path`, or, without one, of the newest good one on the volume.
         The state is unchanged on failure."""
-        self._do(library.spot_trainer_restore, None if path is None else os.fsencode(path), CANCEL, cancel=cancel)
+        self._do(library.spot_trainer_restore, None if path is None else c_path(path), CANCEL, cancel=cancel)
 
     def restore_from(self, checkpoint: Checkpoint) -> None:
         """Takes over the state of a checkpoint that is open, wherever it comes from."""
@@ -225,14 +189,14 @@ class Trainer(HasTensors):
         data, length = c_void_p(), c_size_t()
         call(library.spot_trainer_serialize, self._use, byref(data), byref(length))
         try:
-            return string_at(data.value or 0, length.value)
+            return string_at(data, length.value)
         finally:
             library.spot_bytes_free(data)
 
     def export(self, prefix: Path, cancel: Optional[Cancel] = None) -> None:
         """Writes the network as it is now to <prefix>.json and <prefix>.safetensors, each atomically. CancelledError:
         files that were there are as they were."""
-        self._do(library.spot_trainer_export, os.fsencode(prefix), CANCEL, cancel=cancel)
+        self._do(library.spot_trainer_export, c_path(prefix), CANCEL, cancel=cancel)
 
     def state_hash(self) -> str:
         """XXH3-128, in hex, of everything that determines the future of the run: every tensor, the steps done and the
@@ -262,7 +226,7 @@ class Trainer(HasTensors):
         call(
             library.spot_trainer_write_tensor,
             self._use,
-            None if name is None else name.encode(),
+            None if name is None else c_text("name", name),
             given.address,
             given.bytes // 4,
         )

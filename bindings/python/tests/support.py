@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import array
+import dis
 import logging
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 import unittest
-from typing import Any, Callable, List, Tuple
+from types import CodeType, FrameType
+from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
 import spot_trainer as spot
 
@@ -83,6 +88,83 @@ class TestCase(unittest.TestCase):
 def at_step(step: int, action: Callable[[], Any]) -> Callable[[spot.Event], Any]:
     """A callback that does something, once, at a step."""
     return lambda event: action() if event.step == step else None
+
+
+def ctrl_c_while_it_waits() -> threading.Thread:
+    """Sends SIGINT once the main thread waits within a call of the package; to be joined."""
+    package, main_thread = os.path.dirname(spot.__file__), threading.main_thread().ident
+    assert main_thread is not None
+
+    def send() -> None:
+        while True:
+            frame: Optional[FrameType] = sys._current_frames().get(main_thread)
+            if frame is not None and frame.f_code.co_name == "_next" and frame.f_code.co_filename.startswith(package):
+                os.kill(os.getpid(), signal.SIGINT)
+                return
+            time.sleep(0.001)
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    return thread
+
+
+class Interruption:
+    """Within a `with` block: an exception at the n-th place, counted from 0 and since `begin()`, where a signal handler
+    could raise one in the package: when a function begins or goes on, when a loop goes round, and after a call. `came`
+    tells whether there was such a place."""
+
+    def __init__(self, place: int) -> None:
+        self._left = place
+        self._counts = False
+        self.came = False
+        self._package = os.path.dirname(spot.__file__)
+        self._last: Dict[FrameType, str] = {}
+
+    def begin(self) -> None:
+        self._counts = True
+
+    def __enter__(self) -> Interruption:
+        sys.settrace(self._trace)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sys.settrace(None)
+
+    def _trace(self, frame: FrameType, event: str, argument: Any) -> Any:
+        if not frame.f_code.co_filename.startswith(self._package) or frame.f_code.co_name == "__del__":
+            return None
+        frame.f_trace_opcodes = True
+        if event == "exception":  # what raised it is not gone on with
+            self._last[frame] = ""
+        if event == "opcode":
+            before = self._last.get(frame, "")
+            self._last[frame] = _names(frame.f_code)[frame.f_lasti]
+            if self._counts and _lets_signals_in(before):
+                self._left -= 1
+                if self._left < 0:
+                    self._counts, self.came = False, True
+                    raise KeyboardInterrupt
+        return self._trace
+
+
+def _lets_signals_in(instruction: str) -> bool:
+    if instruction.startswith("CALL_INTRINSIC") or instruction.endswith("NO_INTERRUPT"):
+        return False
+    return instruction.startswith(("CALL", "RESUME", "JUMP_BACKWARD", "JUMP_ABSOLUTE", "POP_JUMP_BACKWARD"))
+
+
+_names_of: Dict[CodeType, Dict[int, str]] = {}
+
+
+def _names(code: CodeType) -> Dict[int, str]:
+    if code not in _names_of:
+        _names_of[code] = {each.offset: each.opname for each in dis.get_instructions(code)}
+    return _names_of[code]
+
+
+def threads_since(before: Set[threading.Thread]) -> List[threading.Thread]:
+    """Those that have begun, and not ended."""
+    return [each for each in threading.enumerate() if each not in before]
 
 
 def python(*arguments: str, **more: Any) -> subprocess.Popen[str]:
