@@ -2,7 +2,8 @@
 
 use crate::support::*;
 use spot_trainer::*;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, ErrorKind};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -193,6 +194,30 @@ fn a_run_that_is_dropped_is_cancelled_and_durable() {
     let step = run.find(|event| event.step >= 30).unwrap().step;
     drop(run);
     assert!(Checkpoint::open(&volume, None).unwrap().info().unwrap().step >= step);
+}
+
+#[test]
+fn an_agent_that_is_stopped_before_its_run_has_lost_nothing() {
+    let folder = Folder::new("stopped-early");
+    let mirror = TcpListener::bind("127.0.0.1:0").unwrap(); // which never answers
+    mirror.set_nonblocking(true).unwrap();
+    let mut command = agent();
+    command.arg(folder.path()).args(["dataset=kmnist", "metadata=none"]);
+    command.arg(format!("dataset_mirrors=http://{}/", mirror.local_addr().unwrap()));
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let connection = loop {
+        match mirror.accept() {
+            Err(error) if error.kind() == ErrorKind::WouldBlock && child.try_wait().unwrap().is_none() => {
+                thread::sleep(Duration::from_millis(5));
+            }
+            other => break other,
+        }
+    };
+    terminate(&child);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(75), "{connection:?}: {}", String::from_utf8_lossy(&output.stderr));
+    let expected = "{\"reason\": \"cancelled\", \"step\": 0, \"durable\": true, \"state_hash\": \"\"}\n";
+    assert_eq!(String::from_utf8_lossy(&output.stdout), expected);
 }
 
 #[test]
