@@ -51,6 +51,30 @@ fn events_come_by_an_iterator_too() {
 }
 
 #[test]
+fn steps_that_nobody_takes_are_left_out() {
+    const MANY: u64 = 5000;
+    let folder = Folder::new("left-out");
+    let settings = settings(&folder.volume("volume")).set("batch_size", 1).set("epochs", MANY).set("steps", MANY);
+    let smallest = r#"{"layers": [{"type": "flatten"}, {"type": "dense", "units": 10}]}"#;
+    let config = settings.set("checkpoint_epochs", 0).set("model", smallest).build().unwrap();
+    let pixels = vec![7u8; 100 * 4 * 4];
+    let dataset = Dataset::new(Arrays::new([4, 4, 1], pixels, labels(100))).unwrap();
+    let mut run = Trainer::new(&config, Some(&dataset), None).unwrap().start(Events::ALL, None).unwrap();
+    let has_ended = |progress: Progress| progress.seconds.is_some() && !progress.running;
+    while !has_ended(run.monitor().progress().unwrap()) {
+        thread::sleep(Duration::from_millis(5)); // nobody takes events meanwhile
+    }
+    let events: Vec<_> = run.by_ref().collect();
+    let first: Vec<_> = events[..4096].iter().filter(|event| matches!(event.kind, EventKind::Step { .. })).collect();
+    assert!(first.iter().map(|event| event.step).eq(1..=first.len() as u64));
+    assert_eq!(run.dropped(), MANY - first.len() as u64);
+    let rest = &events[4096..];
+    assert!(rest.iter().all(|event| !matches!(event.kind, EventKind::Step { .. })));
+    assert!(matches!(rest.last().unwrap().kind, EventKind::RunEnd { reason: RunReason::Done, .. }));
+    assert_eq!(events.iter().filter(|event| event.kind == EventKind::EpochBegin).count(), 50);
+}
+
+#[test]
 fn notice() {
     let folder = Folder::new("notice");
     let volume = folder.volume("volume");
