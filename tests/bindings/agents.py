@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 """agents.py BUILD_DIR: the example agent of each language trains the same digits, is interrupted by a simulated notice of
-AWS, goes on, and ends in the same bytes as all others and `spotctl train`. A language without its agent is skipped."""
+AWS, goes on, and ends in the same bytes as all others and `spotctl train`; and says the same as all others when it is
+stopped before its first step. A language without its agent is skipped."""
 
 import json
 import os
 import pathlib
+import select
 import shutil
 import signal
+import socket
 import sys
 
 BUILD = pathlib.Path(sys.argv[1]).resolve()
@@ -76,6 +79,21 @@ def run(command, environment, volume, checks, language):
     return resumed.get("state_hash")
 
 
+def stop_early(command, environment, volume, checks, language):
+    """SIGTERM while the dataset is on the way: nothing is lost, and it says so."""
+    with socket.create_server(("127.0.0.1", 0)) as mirror:  # which never answers
+        settings = ["dataset=kmnist", f"dataset_mirrors=http://127.0.0.1:{mirror.getsockname()[1]}/", "metadata=none"]
+        with spotctl.start([*command, str(volume), *settings], environment) as agent:
+            spotctl.wait_until(lambda: select.select([mirror], [], [], 0)[0] or agent.code is not None)
+            agent.process.send_signal(signal.SIGTERM)
+            code = agent.end()
+            checks.check(code == 75, f"{language}: stopped before its first step: {agent}")
+            said = last_line(agent) if code == 75 else {}
+    # To spotctl, which the shell's agent is, a signal is a notice.
+    reason = "interrupted" if language == "shell" else "cancelled"
+    checks.check(said == {"reason": reason, "step": 0, "durable": True, "state_hash": ""}, f"{language}: it says so: {said}")
+
+
 def main():
     checks = spotctl.Checks()
     with spotctl.scratch() as folder:
@@ -88,6 +106,7 @@ def main():
                 print(f"{language:7} skipped: {command}", flush=True)
                 continue
             volume = spotctl.new_volume(folder, language)
+            stop_early(command, environment, spotctl.new_volume(folder, f"{language}-early"), checks, language)
             checks.check(run(command, environment, volume, checks, language) == expected, f"{language}: the same state")
     checks.exit()
 

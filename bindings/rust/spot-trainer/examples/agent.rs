@@ -16,16 +16,12 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 fn main() {
     match train() {
-        Ok(result) => {
+        Ok(Outcome { reason, step, durable, state_hash }) => {
             let _ = writeln!(
                 stdout(),
-                r#"{{"reason": "{}", "step": {}, "durable": {}, "state_hash": "{}"}}"#,
-                result.reason,
-                result.step,
-                result.durable,
-                result.state_hash
+                r#"{{"reason": "{reason}", "step": {step}, "durable": {durable}, "state_hash": "{state_hash}"}}"#
             );
-            exit(match (result.reason, result.durable) {
+            exit(match (reason, durable) {
                 (RunReason::Done, _) => 0,
                 (_, true) => 75,
                 (_, false) => 76,
@@ -38,13 +34,28 @@ fn main() {
     }
 }
 
-fn train() -> Result<RunResult, Box<dyn Error>> {
+/// What the last line says.
+struct Outcome {
+    reason: RunReason,
+    step: u64,
+    durable: bool,
+    state_hash: String,
+}
+
+fn train() -> Result<Outcome, Box<dyn Error>> {
     let config = configure()?;
     let cancel = cancel_at_signals()?;
     let poller = Poller::new(&config)?;
-    let mut trainer = Trainer::new(&config, None, Some(cancel))?;
+    let mut trainer = match Trainer::new(&config, None, Some(cancel)) {
+        // While it fetched the dataset: nothing is lost.
+        Err(error) if error.status() == Status::Cancelled => {
+            return Ok(Outcome { reason: RunReason::Cancelled, step: 0, durable: true, state_hash: String::new() });
+        }
+        created => created?,
+    };
     trainer.on_event(Events::ALL, show)?;
-    Ok(trainer.run(Some(&poller), Some(cancel))?)
+    let RunResult { reason, step, durable, state_hash, .. } = trainer.run(Some(&poller), Some(cancel))?;
+    Ok(Outcome { reason, step, durable, state_hash })
 }
 
 fn configure() -> Result<Config, Box<dyn Error>> {

@@ -2,8 +2,9 @@
 
 use spot_trainer::{Arrays, Config, ConfigBuilder, Dataset, RunReason, RunResult, Trainer};
 use std::fs;
+use std::os::raw::c_int;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command};
 
 pub const SIDE: usize = 28;
 pub const TRAIN: usize = 320;
@@ -91,6 +92,14 @@ pub fn agent() -> Command {
     let program = std::env::current_exe().unwrap().parent().unwrap().with_file_name("examples").join("agent");
     assert!(program.exists(), "{} is missing: cargo build --examples", program.display());
     Command::new(program)
+}
+
+/// Sends SIGTERM.
+pub fn terminate(child: &Child) {
+    extern "C" {
+        fn kill(process: c_int, signal: c_int) -> c_int;
+    }
+    unsafe { kill(child.id().try_into().unwrap(), 15) };
 }
 
 /// The formula's data as files of the IDX format, for programs that take a folder.
