@@ -17,14 +17,17 @@ type logReceiver func(level LogLevel, message string)
 
 //export spotGoLog
 func spotGoLog(user C.uintptr_t, level C.int32_t, message *C.char, length C.size_t) {
-	defer func() {
-		if value := recover(); value != nil {
-			// Neither may it unwind the library's frames, nor be recovered by a caller who has nothing to do with it.
-			go panic(fmt.Sprintf("the receiver of the log: %v\n%s", value, debug.Stack()))
-			select {}
-		}
-	}()
+	defer endAtPanic("the receiver of the log")
 	cgo.Handle(user).Value().(logReceiver)(LogLevel(level), C.GoStringN(message, C.int(length)))
+}
+
+// endAtPanic, deferred, ends the program when a callback panics that nobody waits for: the panic may neither unwind the
+// library's frames nor be recovered by a caller who has nothing to do with it.
+func endAtPanic(culprit string) {
+	if value := recover(); value != nil {
+		go panic(fmt.Sprintf("%s: %v\n%s", culprit, value, debug.Stack()))
+		select {}
+	}
 }
 
 // eventReceiver is what an event callback's cgo.Handle stands for. Only the goroutine that is calling the trainer uses
@@ -82,6 +85,7 @@ type releaser interface{ release() }
 
 //export spotGoDestroy
 func spotGoDestroy(user C.uintptr_t) {
+	defer endAtPanic("the release of a dataset's arrays")
 	handle := cgo.Handle(user)
 	value := handle.Value()
 	handle.Delete() // which panics if there is none: the library calls this once

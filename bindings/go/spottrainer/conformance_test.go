@@ -104,12 +104,6 @@ func TestKill(t *testing.T) {
 
 // trainAsChild runs to the end, and prints the steps and the result.
 func trainAsChild(volume string) {
-	fatal := func(err error) {
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-	}
 	config, err := spottrainer.NewConfig(settings(volume, spottrainer.Settings{"checkpoint_steps": 10}))
 	fatal(err)
 	dataset, err := spottrainer.NewDataset(arrays())

@@ -58,6 +58,39 @@ func TestCallbackPanic(t *testing.T) {
 	equal(t, metrics.Step, 4)
 }
 
+// A panic that nobody waits for ends the program, and says whose it is.
+func TestPanicEndsTheProgram(t *testing.T) {
+	for callback, culprit := range map[string]string{
+		"log": "the receiver of the log", "release": "the release of a dataset's arrays",
+	} {
+		child := exec.Command(os.Args[0])
+		child.Env = append(os.Environ(), "SPOT_TEST_CHILD=panic", "SPOT_TEST_CALLBACK="+callback)
+		output, err := child.CombinedOutput()
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) || exit.ExitCode() != 2 ||
+			!strings.Contains(string(output), culprit+": a fault of the program") {
+			t.Errorf("%s: %v: %s", callback, err, output)
+		}
+	}
+}
+
+func panicAsChild(callback string) {
+	defer func() { fmt.Println("recovered:", recover()) }()
+	config, err := spottrainer.NewConfig(settings("", nil))
+	fatal(err)
+	fatal(config.SetLog(spottrainer.LogDebug, func(spottrainer.LogLevel, string) {
+		if callback == "log" {
+			panic("a fault of the program")
+		}
+	}))
+	dataset, err := spottrainer.NewDatasetWith(arrays(), func() { panic("a fault of the program") })
+	fatal(err)
+	trainer, err := spottrainer.NewTrainer(background, config, dataset)
+	fatal(err)
+	dataset.Close()
+	trainer.Close()
+}
+
 func TestCallbackCallsTheTrainer(t *testing.T) {
 	volume := t.TempDir()
 	trainer := newTrainer(t, volume, nil)
