@@ -6,6 +6,7 @@ package spottrainer
 import "C"
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"runtime/cgo"
@@ -34,6 +35,8 @@ func endAtPanic(culprit string) {
 // it.
 type eventReceiver struct {
 	callback func(Event) error
+	ctx      context.Context // of the call, with what it cancels
+	cancel   *C.spot_cancel
 	failed   error          // what the callback returned
 	panicked *CallbackPanic // or how it ended
 }
@@ -58,6 +61,9 @@ func spotGoEvent(user C.uintptr_t, event *C.spot_event) (answer C.int32_t) {
 	}()
 	switch err := receiver.callback(newEvent(event)); {
 	case err == nil:
+		if receiver.cancel != nil && receiver.ctx.Err() != nil {
+			C.spot_cancel_trigger(receiver.cancel) // no step more, when the callback itself has cancelled
+		}
 		return C.SPOT_ANSWER_CONTINUE
 	case errors.Is(err, Stop):
 		return C.SPOT_ANSWER_STOP
@@ -73,7 +79,7 @@ func (r *eventReceiver) settle(err error) error {
 		return err
 	}
 	failed, panicked := r.failed, r.panicked
-	r.failed, r.panicked = nil, nil
+	*r = eventReceiver{callback: r.callback}
 	if panicked != nil {
 		panic(panicked)
 	}

@@ -159,6 +159,9 @@ func (t *Trainer) cancellable(ctx context.Context,
 	function func(trainer *C.spot_trainer, cancel *C.spot_cancel, failed **C.spot_error) C.spot_status) error {
 	return cancellable(ctx, nil, func(cancel *C.spot_cancel) error {
 		return t.callExclusively(func(trainer *C.spot_trainer, failed **C.spot_error) C.spot_status {
+			if t.receiver != nil {
+				t.receiver.ctx, t.receiver.cancel = ctx, cancel
+			}
 			return function(trainer, cancel, failed)
 		})
 	})
