@@ -1,7 +1,10 @@
 package spottrainer
 
+//go:generate sh static/make.sh
+
 /*
-#cgo pkg-config: spot_trainer
+#cgo !spot_static pkg-config: spot_trainer
+#cgo spot_static pkg-config: ${SRCDIR}/static/spot_trainer.pc
 #cgo LDFLAGS: -ldl
 #include "bridge.h"
 */
