@@ -28,9 +28,15 @@ spot_status bridge_trainer_set_callback(spot_trainer* trainer, uint32_t events, 
   return spot_trainer_set_callback(trainer, events, receive_event, (void*)receiver, destroy, error);
 }
 
-spot_status bridge_dataset_create(const spot_dataset_arrays* arrays, uintptr_t owner, spot_dataset** out,
+spot_status bridge_dataset_create(const spot_dataset_arrays* arrays, const void* train_images, const void* train_labels,
+                                  const void* test_images, const void* test_labels, uintptr_t owner, spot_dataset** out,
                                   spot_error** error) {
-  return spot_dataset_create(arrays, NULL, NULL, (void*)owner, destroy, out, error);
+  spot_dataset_arrays all = *arrays;
+  if (all.train_image_bytes != 0) all.train_images = train_images;
+  if (all.train_label_bytes != 0) all.train_labels = train_labels;
+  if (all.test_image_bytes != 0) all.test_images = test_images;
+  if (all.test_label_bytes != 0) all.test_labels = test_labels;
+  return spot_dataset_create(&all, NULL, NULL, (void*)owner, destroy, out, error);
 }
 
 const char* bridge_library_path(void) {

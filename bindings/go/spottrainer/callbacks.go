@@ -6,6 +6,7 @@ package spottrainer
 import "C"
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"runtime/cgo"
@@ -17,20 +18,25 @@ type logReceiver func(level LogLevel, message string)
 
 //export spotGoLog
 func spotGoLog(user C.uintptr_t, level C.int32_t, message *C.char, length C.size_t) {
-	defer func() {
-		if value := recover(); value != nil {
-			// Neither may it unwind the library's frames, nor be recovered by a caller who has nothing to do with it.
-			go panic(fmt.Sprintf("the receiver of the log: %v\n%s", value, debug.Stack()))
-			select {}
-		}
-	}()
+	defer endAtPanic("the receiver of the log")
 	cgo.Handle(user).Value().(logReceiver)(LogLevel(level), C.GoStringN(message, C.int(length)))
+}
+
+// endAtPanic, deferred, ends the program when a callback panics that nobody waits for: the panic may neither unwind the
+// library's frames nor be recovered by a caller who has nothing to do with it.
+func endAtPanic(culprit string) {
+	if value := recover(); value != nil {
+		go panic(fmt.Sprintf("%s: %v\n%s", culprit, value, debug.Stack()))
+		select {}
+	}
 }
 
 // eventReceiver is what an event callback's cgo.Handle stands for. Only the goroutine that is calling the trainer uses
 // it.
 type eventReceiver struct {
 	callback func(Event) error
+	ctx      context.Context // of the call, with what it cancels
+	cancel   *C.spot_cancel
 	failed   error          // what the callback returned
 	panicked *CallbackPanic // or how it ended
 }
@@ -55,6 +61,9 @@ func spotGoEvent(user C.uintptr_t, event *C.spot_event) (answer C.int32_t) {
 	}()
 	switch err := receiver.callback(newEvent(event)); {
 	case err == nil:
+		if receiver.cancel != nil && receiver.ctx.Err() != nil {
+			C.spot_cancel_trigger(receiver.cancel) // no step more, when the callback itself has cancelled
+		}
 		return C.SPOT_ANSWER_CONTINUE
 	case errors.Is(err, Stop):
 		return C.SPOT_ANSWER_STOP
@@ -70,7 +79,7 @@ func (r *eventReceiver) settle(err error) error {
 		return err
 	}
 	failed, panicked := r.failed, r.panicked
-	r.failed, r.panicked = nil, nil
+	*r = eventReceiver{callback: r.callback}
 	if panicked != nil {
 		panic(panicked)
 	}
@@ -82,6 +91,7 @@ type releaser interface{ release() }
 
 //export spotGoDestroy
 func spotGoDestroy(user C.uintptr_t) {
+	defer endAtPanic("the release of a dataset's arrays")
 	handle := cgo.Handle(user)
 	value := handle.Value()
 	handle.Delete() // which panics if there is none: the library calls this once

@@ -66,7 +66,7 @@ func OpenCheckpoint(ctx context.Context, path string) (*Checkpoint, error) {
 func OpenCheckpointBytes(bytes []byte) (*Checkpoint, error) {
 	var pointer *C.spot_checkpoint
 	err := create(func(failed **C.spot_error) C.spot_status {
-		return C.spot_checkpoint_open_memory((*C.uint8_t)(address(bytes)), C.size_t(len(bytes)), nil, &pointer, failed)
+		return C.spot_checkpoint_open_memory((*C.uint8_t)(&elements(bytes)[0]), C.size_t(len(bytes)), nil, &pointer, failed)
 	})
 	if err != nil {
 		return nil, err
@@ -147,8 +147,7 @@ func (c *Checkpoint) ReadTensor(name string, values []float32) error {
 		return err
 	}
 	return c.call(func(checkpoint *C.spot_checkpoint, failed **C.spot_error) C.spot_status {
-		pointer, length := floats(values)
-		return C.spot_checkpoint_read_tensor(checkpoint, cName, pointer, length, failed)
+		return C.spot_checkpoint_read_tensor(checkpoint, cName, (*C.float)(&elements(values)[0]), C.size_t(len(values)), failed)
 	})
 }
 

@@ -5,7 +5,6 @@ package spottrainer_test
 import (
 	"bufio"
 	"context"
-	"debug/elf"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -74,17 +73,25 @@ func TestNotice(t *testing.T) {
 func TestKill(t *testing.T) {
 	volume := t.TempDir()
 	child := exec.Command(os.Args[0])
-	child.Env = append(os.Environ(), "SPOT_TEST_CHILD=train", "SPOT_TEST_SLOW=1", "SPOT_TEST_VOLUME="+volume)
+	child.Env = append(os.Environ(), "SPOT_TEST_CHILD=train", "SPOT_TEST_HOLD=37", "SPOT_TEST_VOLUME="+volume)
 	child.Stderr = os.Stderr
 	output, err := child.StdoutPipe()
 	check(t, err)
+	_, err = child.StdinPipe() // which the child reads from at that step, and nobody writes to
+	check(t, err)
 	check(t, child.Start())
-	for lines := bufio.NewScanner(output); lines.Scan(); {
-		if lines.Text() == "step 37" {
-			check(t, child.Process.Kill())
-			break
-		}
+	for lines := bufio.NewScanner(output); lines.Scan() && lines.Text() != "step 37"; {
 	}
+	for deadline := soon(t); ; { // a checkpoint becomes durable, if it is not yet, while the child is held
+		verification, err := spottrainer.VerifyCheckpoints(deadline, volume)
+		if err == nil && verification.Good > 0 {
+			break
+		} else if err != nil && !errors.Is(err, spottrainer.ErrNotFound) {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	check(t, child.Process.Kill())
 	if err := child.Wait(); err == nil || err.Error() != "signal: killed" {
 		t.Fatalf("the child ended otherwise: %v", err)
 	}
@@ -104,12 +111,6 @@ func TestKill(t *testing.T) {
 
 // trainAsChild runs to the end, and prints the steps and the result.
 func trainAsChild(volume string) {
-	fatal := func(err error) {
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-	}
 	config, err := spottrainer.NewConfig(settings(volume, spottrainer.Settings{"checkpoint_steps": 10}))
 	fatal(err)
 	dataset, err := spottrainer.NewDataset(arrays())
@@ -118,8 +119,8 @@ func trainAsChild(volume string) {
 	fatal(err)
 	fatal(trainer.SetCallback(spottrainer.EventStep, func(event spottrainer.Event) error {
 		fmt.Println("step", event.Step)
-		if os.Getenv("SPOT_TEST_SLOW") != "" {
-			time.Sleep(20 * time.Millisecond) // so that the kill comes before the end
+		if fmt.Sprint(event.Step) == os.Getenv("SPOT_TEST_HOLD") {
+			os.Stdin.Read(make([]byte, 1)) // until it is killed
 		}
 		return nil
 	}))
@@ -168,24 +169,18 @@ func TestCancel(t *testing.T) {
 	check(t, err)
 	equal(t, result.Reason, spottrainer.RunCancelled)
 	equal(t, result.Durable, true)
-	if result.Step < 25 || result.Step >= 60 {
-		t.Fatalf("cancelled at step %d", result.Step)
-	}
+	equal(t, result.Step, 25)
 
 	// The first one still has the volume.
-	second := newTrainer(t, volume, spottrainer.Settings{"lease_wait_seconds": 60})
+	second := newTrainer(t, volume, spottrainer.Settings{"lease_wait_seconds": 3600})
 	waiting, stop := context.WithTimeout(background, 100*time.Millisecond)
 	defer stop()
-	began := time.Now()
 	_, err = second.Checkpoint(waiting)
 	fails(t, err, spottrainer.ErrCancelled)
 	equal(t, errors.Is(err, context.DeadlineExceeded), true)
 	result, err = second.Run(waiting, nil)
 	check(t, err)
 	equal(t, result.Reason, spottrainer.RunCancelled)
-	if time.Since(began) > 10*time.Second {
-		t.Fatalf("the waits ended after %v", time.Since(began))
-	}
 	_, err = second.Step(waiting, 5)
 	fails(t, err, spottrainer.ErrCancelled)
 
@@ -240,8 +235,6 @@ func TestBadInput(t *testing.T) {
 	var failed *spottrainer.Error
 	equal(t, errors.As(err, &failed) && failed.ByteOffset >= 0, true)
 	equal(t, errors.Is(err, spottrainer.ErrData), false)
-	_, err = spottrainer.OpenCheckpointBytes(nil)
-	equal(t, err != nil, true)
 
 	_, err = spottrainer.OpenCheckpoint(background, filepath.Join(volume, "nothing"))
 	fails(t, err, spottrainer.ErrNotFound, "nothing")
@@ -307,6 +300,7 @@ func TestPredict(t *testing.T) {
 	volume := t.TempDir()
 	trainer := newTrainer(t, volume, nil)
 	run(t, trainer)
+	// One for all: with another batch size oneDNN may round sums otherwise.
 	config := newConfig(t, spottrainer.Settings{"threads": 1, "batch_size": 16})
 	images, _ := formula(0, 40, 28*28)
 
@@ -328,7 +322,7 @@ func TestPredict(t *testing.T) {
 	fromCheckpoint, err := checkpoint.OpenModel(config)
 	check(t, err)
 	check(t, checkpoint.Close())
-	fromVolume, err := spottrainer.OpenModel(background, volume, nil)
+	fromVolume, err := spottrainer.OpenModel(background, volume, config)
 	check(t, err)
 	exported, err := spottrainer.OpenModel(background, prefix+".safetensors", config)
 	check(t, err)
@@ -502,55 +496,12 @@ func TestLog(t *testing.T) {
 	defer cancel()
 	_, _, err = queue.Next(brief)
 	fails(t, err, spottrainer.ErrCancelled)
-	time.AfterFunc(20*time.Millisecond, func() { queue.Close() })
+	go queue.Close() // before it waits, or then
 	_, _, err = queue.Next(background)
-	fails(t, err, spottrainer.ErrCancelled)
 	equal(t, errors.Is(err, os.ErrClosed), true)
 	_, err = spottrainer.NewLogQueue(spottrainer.LogInfo, -1)
 	fails(t, err, spottrainer.ErrInvalidArgument)
 	check(t, config.SetLog(spottrainer.LogError, nil))
-}
-
-func TestVersion(t *testing.T) {
-	check(t, spottrainer.CheckABI())
-	folder := t.TempDir()
-	source, script := filepath.Join(folder, "stub.c"), filepath.Join(folder, "stub.map")
-	check(t, os.WriteFile(source, []byte("unsigned spot_abi_version(void) { return 7 * 65536 + 3; }\n"), 0o600))
-	name, node := libraryName(t)
-	check(t, os.WriteFile(script, []byte(node+" { global: *; };\n"), 0o600))
-	library := filepath.Join(folder, name)
-	compiler, err := exec.Command("cc", "-shared", "-fPIC", "-Wl,--version-script="+script, "-o", library, source).
-		CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v: %s", err, compiler)
-	}
-	child := exec.Command(os.Args[0])
-	child.Env = append(os.Environ(), "SPOT_TEST_CHILD=version", "LD_LIBRARY_PATH="+folder)
-	output, err := child.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v: %s", err, output)
-	}
-	for _, word := range []string{"true", "ABI 7.3", "ABI 1.0", library} {
-		if !strings.Contains(string(output), word) {
-			t.Errorf("'%s' does not tell of '%s'", output, word)
-		}
-	}
-}
-
-// libraryName is the name by which this program asks the loader for the library, and its symbols' version node.
-func libraryName(t *testing.T) (name, node string) {
-	program, err := elf.Open(os.Args[0])
-	check(t, err)
-	defer program.Close()
-	symbols, err := program.ImportedSymbols()
-	check(t, err)
-	for _, symbol := range symbols {
-		if symbol.Name == "spot_abi_version" {
-			return symbol.Library, symbol.Version
-		}
-	}
-	t.Fatal("this program imports nothing of the library")
-	return "", ""
 }
 
 func useStubAsChild() {

@@ -84,40 +84,49 @@ func OpenDataset(ctx context.Context, config *Config) (*Dataset, error) {
 // NewDataset makes a dataset of a copy of the arrays, which are the caller's again when it returns. [ErrData]: a label
 // that is out of range, a value that is not finite; [ErrInvalidArgument]: a size that does not fit.
 func NewDataset[P Pixel, L Label](arrays Arrays[P, L]) (*Dataset, error) {
-	out, copies, err := copyArrays(arrays)
+	out, memory := describe(arrays)
+	copies, err := copyArrays(memory)
 	if err != nil {
 		return nil, err
 	}
-	return createDataset(&out, arrays.Name, copies)
+	return createDataset(out, arrays.Name, arrayBytes(copies), copies)
 }
 
-// copyArrays describes arrays by copies of them.
-func copyArrays[P Pixel, L Label](arrays Arrays[P, L]) (C.spot_dataset_arrays, *cArrays, error) {
-	copies := new(cArrays)
-	out := describe(arrays)
-	for _, array := range []struct {
-		place *unsafe.Pointer
-		from  unsafe.Pointer
-		bytes C.uint64_t
-	}{
-		{&out.train_images, address(arrays.TrainImages), out.train_image_bytes},
-		{&out.train_labels, address(arrays.TrainLabels), out.train_label_bytes},
-		{&out.test_images, address(arrays.TestImages), out.test_image_bytes},
-		{&out.test_labels, address(arrays.TestLabels), out.test_label_bytes},
-	} {
-		if array.bytes == 0 {
+// arrayBytes are the images and labels to train on, and those to test on.
+type arrayBytes [4][]byte
+
+// cArrays are the same in memory that is not Go's.
+type cArrays arrayBytes
+
+func copyArrays(arrays arrayBytes) (copies cArrays, err error) {
+	for i, array := range arrays {
+		if len(array) == 0 {
 			continue
 		}
-		if *array.place = copies.add(array.from, array.bytes); *array.place == nil {
+		place := C.calloc(1, C.size_t(len(array))) // C.malloc would end the program when there is no memory
+		if place == nil {
 			copies.release()
-			return out, nil, &Error{Code: ErrNoMemory, Message: "no memory for a copy of the arrays", ByteOffset: -1}
+			return copies, &Error{Code: ErrNoMemory, Message: "no memory for a copy of the arrays", ByteOffset: -1}
 		}
+		copies[i] = unsafe.Slice((*byte)(place), len(array))
+		copy(copies[i], array)
 	}
-	return out, copies, nil
+	return copies, nil
 }
 
-// describe is everything but the name and where the arrays lie.
-func describe[P Pixel, L Label](arrays Arrays[P, L]) C.spot_dataset_arrays {
+func (c cArrays) release() {
+	for _, array := range c {
+		if len(array) != 0 {
+			C.free(unsafe.Pointer(&array[0]))
+		}
+	}
+}
+
+// describe is everything but the name, and where the arrays lie.
+func describe[P Pixel, L Label](arrays Arrays[P, L]) (C.spot_dataset_arrays, arrayBytes) {
+	memory := arrayBytes{
+		bytesOf(arrays.TrainImages), bytesOf(arrays.TrainLabels), bytesOf(arrays.TestImages), bytesOf(arrays.TestLabels),
+	}
 	var pixel P
 	var label L
 	out := C.spot_dataset_arrays{
@@ -128,11 +137,11 @@ func describe[P Pixel, L Label](arrays Arrays[P, L]) C.spot_dataset_arrays {
 		channels:          count32(arrays.Channels),
 		classes:           count32(arrays.Classes),
 		train_samples:     C.uint64_t(len(arrays.TrainLabels)),
-		train_image_bytes: C.uint64_t(len(arrays.TrainImages)) * C.uint64_t(unsafe.Sizeof(pixel)),
-		train_label_bytes: C.uint64_t(len(arrays.TrainLabels)) * C.uint64_t(unsafe.Sizeof(label)),
+		train_image_bytes: C.uint64_t(len(memory[0])),
+		train_label_bytes: C.uint64_t(len(memory[1])),
 		test_samples:      C.uint64_t(len(arrays.TestLabels)),
-		test_image_bytes:  C.uint64_t(len(arrays.TestImages)) * C.uint64_t(unsafe.Sizeof(pixel)),
-		test_label_bytes:  C.uint64_t(len(arrays.TestLabels)) * C.uint64_t(unsafe.Sizeof(label)),
+		test_image_bytes:  C.uint64_t(len(memory[2])),
+		test_label_bytes:  C.uint64_t(len(memory[3])),
 	}
 	if unsafe.Sizeof(pixel) == 4 {
 		out.image_type = C.SPOT_TYPE_FLOAT32
@@ -145,7 +154,7 @@ func describe[P Pixel, L Label](arrays Arrays[P, L]) C.spot_dataset_arrays {
 	default:
 		out.label_type = C.SPOT_TYPE_INT64
 	}
-	return out
+	return out, memory
 }
 
 // count32 is a number for the library, which refuses those that it makes of numbers out of range.
@@ -156,8 +165,8 @@ func count32(number int) C.uint32_t {
 	return C.uint32_t(number)
 }
 
-// createDataset hands the arrays over; `owner` lets go of them.
-func createDataset(arrays *C.spot_dataset_arrays, name string, owner releaser) (*Dataset, error) {
+// createDataset hands the arrays over, which lie in `memory`; `owner` lets go of them.
+func createDataset(arrays C.spot_dataset_arrays, name string, memory arrayBytes, owner releaser) (*Dataset, error) {
 	user := cgo.NewHandle(owner)
 	var pointer *C.spot_dataset
 	err := func() error {
@@ -169,7 +178,9 @@ func createDataset(arrays *C.spot_dataset_arrays, name string, owner releaser) (
 			defer C.free(unsafe.Pointer(arrays.name))
 		}
 		return create(func(failed **C.spot_error) C.spot_status {
-			return C.bridge_dataset_create(arrays, C.uintptr_t(user), &pointer, failed)
+			return C.bridge_dataset_create(&arrays, unsafe.Pointer(&elements(memory[0])[0]),
+				unsafe.Pointer(&elements(memory[1])[0]), unsafe.Pointer(&elements(memory[2])[0]),
+				unsafe.Pointer(&elements(memory[3])[0]), C.uintptr_t(user), &pointer, failed)
 		})
 	}()
 	if err != nil {
@@ -178,25 +189,6 @@ func createDataset(arrays *C.spot_dataset_arrays, name string, owner releaser) (
 		return nil, err
 	}
 	return newDataset(pointer), nil
-}
-
-// cArrays are arrays in memory that is not Go's.
-type cArrays struct{ arrays []unsafe.Pointer }
-
-// add copies bytes; nil: there is no memory for them.
-func (c *cArrays) add(from unsafe.Pointer, bytes C.uint64_t) unsafe.Pointer {
-	array := C.calloc(1, C.size_t(bytes)) // C.malloc would end the program when there is no memory
-	if array != nil {
-		copy(unsafe.Slice((*byte)(array), uint64(bytes)), unsafe.Slice((*byte)(from), uint64(bytes)))
-		c.arrays = append(c.arrays, array)
-	}
-	return array
-}
-
-func (c *cArrays) release() {
-	for _, array := range c.arrays {
-		C.free(array)
-	}
 }
 
 // Info tells what the dataset is.

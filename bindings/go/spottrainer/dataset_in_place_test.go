@@ -15,7 +15,15 @@ var _ spottrainer.Logger = (*slog.Logger)(nil)
 
 func TestOwnDataInPlace(t *testing.T) {
 	var released atomic.Int32
-	dataset, err := spottrainer.NewDatasetInPlace(arrays(), func() { released.Add(1) })
+	place := new(struct {
+		pointer *atomic.Int32 // which the library must not be shown
+		images  [320 * 28 * 28]uint8
+	})
+	place.pointer = &released
+	inPlace := arrays()
+	copy(place.images[:], inPlace.TrainImages)
+	inPlace.TrainImages = place.images[:]
+	dataset, err := spottrainer.NewDatasetInPlace(inPlace, func() { released.Add(1) })
 	check(t, err)
 	trainer, err := spottrainer.NewTrainer(background, newConfig(t, settings(t.TempDir(), nil)), dataset)
 	check(t, err)

@@ -2,11 +2,12 @@ package spottrainer
 
 // NewDatasetWith is NewDataset that tells when the library lets go of the arrays.
 func NewDatasetWith[P Pixel, L Label](arrays Arrays[P, L], released func()) (*Dataset, error) {
-	out, copies, err := copyArrays(arrays)
+	out, memory := describe(arrays)
+	copies, err := copyArrays(memory)
 	if err != nil {
 		return nil, err
 	}
-	return createDataset(&out, arrays.Name, releaserThen{copies, released})
+	return createDataset(out, arrays.Name, arrayBytes(copies), releaserThen{copies, released})
 }
 
 // KeepEvents sets how many events a Run keeps before it leaves out steps, and returns what it was.

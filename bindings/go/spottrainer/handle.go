@@ -1,7 +1,10 @@
 package spottrainer
 
+//go:generate sh static/make.sh
+
 /*
-#cgo pkg-config: spot_trainer
+#cgo !spot_static pkg-config: spot_trainer
+#cgo spot_static pkg-config: ${SRCDIR}/static/spot_trainer.pc
 #cgo LDFLAGS: -ldl
 #include "bridge.h"
 */
@@ -114,10 +117,20 @@ func takeText(text *C.char) string {
 
 func takeJSON(text *C.char) json.RawMessage { return json.RawMessage(takeText(text)) }
 
-// address is where the elements of a slice lie, for the duration of a call; nil for an empty one.
-func address[E any](slice []E) unsafe.Pointer {
+// elements is a slice whose first element a call can point to, which an empty slice has not. `&elements(slice)[0]` must
+// stand in the call of C itself: cgo then looks for pointers of Go's in these elements alone, otherwise in all of the
+// struct or array that they are a part of, and panics when it finds one.
+func elements[E any](slice []E) []E {
+	if len(slice) == 0 {
+		return make([]E, 1)
+	}
+	return slice
+}
+
+// bytesOf is the memory of numbers.
+func bytesOf[E Pixel | Label](slice []E) []byte {
 	if len(slice) == 0 {
 		return nil
 	}
-	return unsafe.Pointer(&slice[0])
+	return unsafe.Slice((*byte)(unsafe.Pointer(&slice[0])), len(slice)*int(unsafe.Sizeof(slice[0])))
 }

@@ -21,6 +21,8 @@ func TestMain(m *testing.M) {
 	switch os.Getenv("SPOT_TEST_CHILD") {
 	case "train":
 		trainAsChild(os.Getenv("SPOT_TEST_VOLUME"))
+	case "panic":
+		panicAsChild(os.Getenv("SPOT_TEST_CALLBACK"))
 	case "version":
 		useStubAsChild()
 	default:
@@ -170,6 +172,14 @@ func soon(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(background, 30*time.Second)
 	t.Cleanup(cancel)
 	return ctx
+}
+
+// fatal is check for a child process.
+func fatal(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 }
 
 func printJSON(value any) {

@@ -134,27 +134,26 @@ func (m *Model) ReadTensor(name string, values []float32) error {
 		return err
 	}
 	return m.call(func(model *C.spot_model, failed **C.spot_error) C.spot_status {
-		pointer, length := floats(values)
-		return C.spot_model_read_tensor(model, cName, pointer, length, failed)
+		return C.spot_model_read_tensor(model, cName, (*C.float)(&elements(values)[0]), C.size_t(len(values)), failed)
 	})
 }
 
 // PredictUint8 gives the class probabilities, [count][classes], of images, [count][rows][columns][channels].
 func (m *Model) PredictUint8(ctx context.Context, images []uint8) ([]float32, error) {
-	return m.predict(ctx, address(images), C.SPOT_TYPE_UINT8, len(images), 1)
+	return m.predict(ctx, images, C.SPOT_TYPE_UINT8, len(images))
 }
 
 // PredictFloat32 gives the class probabilities, [count][classes], of images, [count][rows][columns][channels].
 func (m *Model) PredictFloat32(ctx context.Context, images []float32) ([]float32, error) {
-	return m.predict(ctx, address(images), C.SPOT_TYPE_FLOAT32, len(images), 4)
+	return m.predict(ctx, bytesOf(images), C.SPOT_TYPE_FLOAT32, len(images))
 }
 
-func (m *Model) predict(ctx context.Context, images unsafe.Pointer, kind C.int32_t, values, size int) ([]float32, error) {
+func (m *Model) predict(ctx context.Context, images []byte, kind C.int32_t, values int) ([]float32, error) {
 	probabilities := make([]float32, values/(m.info.Rows*m.info.Columns*m.info.Channels)*m.info.Classes)
-	pointer, length := floats(probabilities)
 	err := cancellable(ctx, nil, func(cancel *C.spot_cancel) error {
 		return m.call(func(model *C.spot_model, failed **C.spot_error) C.spot_status {
-			return C.spot_model_predict(model, images, kind, C.size_t(values*size), cancel, pointer, length, failed)
+			return C.spot_model_predict(model, unsafe.Pointer(&elements(images)[0]), kind, C.size_t(len(images)), cancel,
+				(*C.float)(&elements(probabilities)[0]), C.size_t(len(probabilities)), failed)
 		})
 	})
 	if err != nil {

@@ -57,11 +57,6 @@ func tensors(count uint64, get func(C.uint64_t, *C.spot_tensor_info, **C.spot_er
 	return list, nil
 }
 
-// floats is where a slice lies, for the duration of a call, and its length.
-func floats(values []float32) (*C.float, C.size_t) {
-	return (*C.float)(address(values)), C.size_t(len(values))
-}
-
 // takeBytes copies bytes that the library returned, and frees them.
 func takeBytes(bytes *C.uint8_t, length C.size_t) []byte {
 	defer C.spot_bytes_free(bytes)

@@ -159,6 +159,9 @@ func (t *Trainer) cancellable(ctx context.Context,
 	function func(trainer *C.spot_trainer, cancel *C.spot_cancel, failed **C.spot_error) C.spot_status) error {
 	return cancellable(ctx, nil, func(cancel *C.spot_cancel) error {
 		return t.callExclusively(func(trainer *C.spot_trainer, failed **C.spot_error) C.spot_status {
+			if t.receiver != nil {
+				t.receiver.ctx, t.receiver.cancel = ctx, cancel
+			}
 			return function(trainer, cancel, failed)
 		})
 	})
@@ -287,8 +290,8 @@ func (t *Trainer) Confusion(ctx context.Context, split Split) ([][]uint64, error
 	}
 	counts := make([]uint64, info.Classes*info.Classes)
 	err = t.cancellable(ctx, func(trainer *C.spot_trainer, cancel *C.spot_cancel, failed **C.spot_error) C.spot_status {
-		pointer, length := (*C.uint64_t)(address(counts)), C.size_t(len(counts))
-		return C.spot_trainer_get_confusion(trainer, C.int32_t(split), cancel, pointer, length, failed)
+		return C.spot_trainer_get_confusion(trainer, C.int32_t(split), cancel, (*C.uint64_t)(&elements(counts)[0]),
+			C.size_t(len(counts)), failed)
 	})
 	if err != nil {
 		return nil, err
@@ -410,8 +413,7 @@ func (t *Trainer) ReadTensor(name string, values []float32) error {
 		return err
 	}
 	return t.callExclusively(func(trainer *C.spot_trainer, failed **C.spot_error) C.spot_status {
-		pointer, length := floats(values)
-		return C.spot_trainer_read_tensor(trainer, cName, pointer, length, failed)
+		return C.spot_trainer_read_tensor(trainer, cName, (*C.float)(&elements(values)[0]), C.size_t(len(values)), failed)
 	})
 }
 
@@ -422,8 +424,7 @@ func (t *Trainer) WriteTensor(name string, values []float32) error {
 		return err
 	}
 	return t.callExclusively(func(trainer *C.spot_trainer, failed **C.spot_error) C.spot_status {
-		pointer, length := floats(values)
-		return C.spot_trainer_write_tensor(trainer, cName, pointer, length, failed)
+		return C.spot_trainer_write_tensor(trainer, cName, (*C.float)(&elements(values)[0]), C.size_t(len(values)), failed)
 	})
 }
 

@@ -58,6 +58,39 @@ func TestCallbackPanic(t *testing.T) {
 	equal(t, metrics.Step, 4)
 }
 
+// A panic that nobody waits for ends the program, and says whose it is.
+func TestPanicEndsTheProgram(t *testing.T) {
+	for callback, culprit := range map[string]string{
+		"log": "the receiver of the log", "release": "the release of a dataset's arrays",
+	} {
+		child := exec.Command(os.Args[0])
+		child.Env = append(os.Environ(), "SPOT_TEST_CHILD=panic", "SPOT_TEST_CALLBACK="+callback)
+		output, err := child.CombinedOutput()
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) || exit.ExitCode() != 2 ||
+			!strings.Contains(string(output), culprit+": a fault of the program") {
+			t.Errorf("%s: %v: %s", callback, err, output)
+		}
+	}
+}
+
+func panicAsChild(callback string) {
+	defer func() { fmt.Println("recovered:", recover()) }()
+	config, err := spottrainer.NewConfig(settings("", nil))
+	fatal(err)
+	fatal(config.SetLog(spottrainer.LogDebug, func(spottrainer.LogLevel, string) {
+		if callback == "log" {
+			panic("a fault of the program")
+		}
+	}))
+	dataset, err := spottrainer.NewDatasetWith(arrays(), func() { panic("a fault of the program") })
+	fatal(err)
+	trainer, err := spottrainer.NewTrainer(background, config, dataset)
+	fatal(err)
+	dataset.Close()
+	trainer.Close()
+}
+
 func TestCallbackCallsTheTrainer(t *testing.T) {
 	volume := t.TempDir()
 	trainer := newTrainer(t, volume, nil)
@@ -268,6 +301,69 @@ func TestTensors(t *testing.T) {
 	equal(t, statistics[0].Name, tensors[0].Name)
 }
 
+// What a slice is cut out of may hold pointers of Go's: they stay on this side of the border.
+func TestSlicesBesidePointers(t *testing.T) {
+	type beside struct {
+		pointer *beside
+		bytes   [9 << 20]uint8
+		floats  [2 << 20]float32
+		labels  [320]int64
+	}
+	place := new(beside)
+	place.pointer = place
+
+	trainer := newTrainer(t, "", nil)
+	info, err := trainer.Info()
+	check(t, err)
+	state := place.floats[:info.StateSize]
+	check(t, trainer.ReadTensor("", state))
+	check(t, trainer.WriteTensor("", state))
+	file, err := trainer.Serialize()
+	check(t, err)
+	checkpoint, err := spottrainer.OpenCheckpointBytes(place.bytes[:copy(place.bytes[:], file)])
+	check(t, err)
+	check(t, checkpoint.ReadTensor("", state))
+	model, err := checkpoint.OpenModel(nil)
+	check(t, err)
+	check(t, model.ReadTensor("", state[:model.Info().StateSize]))
+
+	images, labels := formula(0, 320, 28*28)
+	want, err := model.PredictUint8(background, images)
+	check(t, err)
+	got, err := model.PredictUint8(background, place.bytes[:copy(place.bytes[:], images)])
+	check(t, err)
+	equal(t, same(got, want), true)
+	for i, value := range images {
+		place.floats[i] = float32(value) / 255
+	}
+	want, err = model.PredictFloat32(background, append([]float32(nil), place.floats[:len(images)]...))
+	check(t, err)
+	got, err = model.PredictFloat32(background, place.floats[:len(images)])
+	check(t, err)
+	equal(t, same(got, want), true)
+	for i, label := range labels {
+		place.labels[i] = int64(label)
+	}
+	dataset, err := spottrainer.NewDataset(spottrainer.Arrays[float32, int64]{
+		Rows: 28, Columns: 28, Channels: 1, TrainImages: place.floats[:len(images)], TrainLabels: place.labels[:],
+	})
+	check(t, err)
+	check(t, dataset.Close())
+}
+
+func TestEmptySlices(t *testing.T) {
+	trainer := newTrainer(t, "", nil)
+	fails(t, trainer.ReadTensor("", nil), spottrainer.ErrInvalidArgument)
+	fails(t, trainer.WriteTensor("", nil), spottrainer.ErrInvalidArgument)
+	_, err := spottrainer.OpenCheckpointBytes(nil)
+	fails(t, err, spottrainer.ErrCorrupt)
+	model, err := trainer.OpenModel(nil)
+	check(t, err)
+	probabilities, err := model.PredictUint8(background, nil)
+	check(t, err)
+	equal(t, len(probabilities), 0)
+}
+
 func TestEvaluation(t *testing.T) {
 	trainer := newTrainer(t, "", spottrainer.Settings{"validation_size": 20})
 	for split, samples := range map[spottrainer.Split]uint64{
@@ -343,10 +439,13 @@ func TestBenchmark(t *testing.T) {
 }
 
 func TestBuildInfo(t *testing.T) {
-	var info struct{ Version, Library string }
+	equal(t, buildInfo(t).Version, spottrainer.Version())
+}
+
+func buildInfo(t *testing.T) (info struct{ Version, Library string }) {
+	t.Helper()
 	check(t, json.Unmarshal(spottrainer.BuildInfo(), &info))
-	equal(t, info.Version, spottrainer.Version())
-	equal(t, strings.Contains(info.Library, "libspot_trainer"), true)
+	return info
 }
 
 // The program in the README is what it says.
