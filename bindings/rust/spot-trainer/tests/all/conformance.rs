@@ -87,7 +87,7 @@ fn notice() {
         .on_event(Events::STEP | Events::NOTICE, move |event| match &event.kind {
             EventKind::Notice(notice) => told.lock().unwrap().push(notice.clone()),
             _ if event.step == 10 => {
-                source.notify(Action::Terminate, None, Some("a test"), Some(30.0)).unwrap();
+                source.notify(Action::Terminate, None, Some("a test"), Some(3600.0)).unwrap();
             }
             _ => {}
         })
@@ -96,7 +96,7 @@ fn notice() {
     assert_eq!((result.reason, result.durable), (RunReason::Interrupted, true));
     assert!(result.step >= 10 && result.step < STEPS);
     assert!(result.notice_to_durable_ms.unwrap() > 0.0);
-    assert!(result.seconds_left.unwrap() > 20.0);
+    assert!((1.0..3600.0).contains(&result.seconds_left.unwrap()));
     let seen = seen.lock().unwrap();
     assert_eq!((seen.len(), seen[0].action, seen[0].ends_run), (1, Action::Terminate, true));
     assert_eq!((seen[0].source.as_str(), seen[0].detail.as_str()), ("host", "a test"));
@@ -111,11 +111,11 @@ fn kill() {
     let folder = Folder::new("kill");
     let data = folder.volume("data");
     write_idx(&data);
-    let agent_on = |volume: &Path| {
+    let agent_on = |volume: &Path, steps: u64| {
         let mut command = agent();
-        command.arg(volume).arg(format!("dataset={}", data.display()));
+        command.arg(volume).arg(format!("dataset={}", data.display())).arg(format!("steps={steps}"));
         command.args(["model=mlp", "batch_size=16", "threads=1", "metadata=none"]);
-        command.args(["epochs=20", "checkpoint_steps=20", "checkpoint_epochs=0"]);
+        command.args(["epochs=1000000", "checkpoint_steps=20", "checkpoint_epochs=0"]);
         command
     };
     let last_line = |mut command: Command| {
@@ -124,18 +124,21 @@ fn kill() {
         String::from_utf8(output.stdout).unwrap().lines().last().unwrap().to_string()
     };
 
+    // With no end of its own, it is killed before that.
     let volume = folder.volume("volume");
-    let mut child = agent_on(&volume).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    let lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    assert!(lines.map(|line| line.unwrap()).any(|line| line.starts_with("checkpoint of step")));
+    let mut child = agent_on(&volume, 0).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().starts_with("checkpoint of step")));
     child.kill().unwrap(); // SIGKILL
-    assert_eq!(child.wait().unwrap().code(), None, "it was killed before its end");
+    assert_eq!(child.wait().unwrap().code(), None);
     let step = Checkpoint::open(&volume, None).unwrap().info().unwrap().step;
-    assert!(step > 0 && step < 400);
+    assert!(step > 0);
 
-    let resumed = last_line(agent_on(&volume));
-    assert!(resumed.starts_with(r#"{"reason": "done", "step": 400, "durable": true, "state_hash": ""#), "{resumed}");
-    assert_eq!(resumed, last_line(agent_on(&folder.volume("uninterrupted"))));
+    let steps = step + 30;
+    let resumed = last_line(agent_on(&volume, steps));
+    let expected = format!(r#"{{"reason": "done", "step": {steps}, "durable": true, "state_hash": ""#);
+    assert!(resumed.starts_with(&expected), "{resumed}");
+    assert_eq!(resumed, last_line(agent_on(&folder.volume("uninterrupted"), steps)));
 }
 
 #[test]
@@ -195,29 +198,18 @@ fn cancel() {
 
     cancel.reset();
     assert!(!cancel.is_triggered());
-    let mut second = trainer(settings(&volume).set("lease_wait_seconds", 60));
-    let started = std::time::Instant::now();
+    let queue = LogQueue::new(LogLevel::Warning, 100).unwrap();
+    let mut second = trainer(settings(&volume).set("lease_wait_seconds", 600).log_queue(&queue));
     thread::scope(|scope| {
         scope.spawn(|| {
-            thread::sleep(Duration::from_millis(300));
+            let (_, message) = queue.next(Some(Duration::from_secs(500)), None).unwrap().unwrap();
+            assert!(message.starts_with("waiting for"), "{message}");
             cancel.trigger();
         });
         assert_eq!(second.checkpoint(Some(&cancel)).unwrap_err().status(), Status::Cancelled);
     });
-    assert!(started.elapsed() < Duration::from_secs(5));
     drop((first, second));
     assert_eq!(run_to_the_end(settings(&volume)).state_hash, uninterrupted_hash(&folder));
-}
-
-#[test]
-fn a_run_that_is_dropped_is_cancelled_and_durable() {
-    let folder = Folder::new("drop");
-    let volume = folder.volume("volume");
-    let endless = settings(&volume).set("epochs", 1_000_000).set("checkpoint_epochs", 0).set("checkpoint_seconds", 0);
-    let mut run = trainer(endless).start(Events::STEP, None).unwrap();
-    let step = run.find(|event| event.step >= 30).unwrap().step;
-    drop(run);
-    assert!(Checkpoint::open(&volume, None).unwrap().info().unwrap().step >= step);
 }
 
 #[test]
@@ -242,6 +234,17 @@ fn an_agent_that_is_stopped_before_its_run_has_lost_nothing() {
     assert_eq!(output.status.code(), Some(75), "{connection:?}: {}", String::from_utf8_lossy(&output.stderr));
     let expected = "{\"reason\": \"cancelled\", \"step\": 0, \"durable\": true, \"state_hash\": \"\"}\n";
     assert_eq!(String::from_utf8_lossy(&output.stdout), expected);
+}
+
+#[test]
+fn a_run_that_is_dropped_is_cancelled_and_durable() {
+    let folder = Folder::new("drop");
+    let volume = folder.volume("volume");
+    let endless = settings(&volume).set("epochs", 1_000_000).set("checkpoint_epochs", 0).set("checkpoint_seconds", 0);
+    let mut run = trainer(endless).start(Events::STEP, None).unwrap();
+    let step = run.find(|event| event.step >= 30).unwrap().step;
+    drop(run);
+    assert!(Checkpoint::open(&volume, None).unwrap().info().unwrap().step >= step);
 }
 
 #[test]
@@ -412,14 +415,14 @@ fn poller() {
     };
     thread::scope(|scope| {
         let waiters = [scope.spawn(two_notices), scope.spawn(two_notices)];
-        let id = poller.notify(Action::Stop, Some("a scheduler"), Some("at noon"), Some(100.0)).unwrap();
+        let id = poller.notify(Action::Stop, Some("a scheduler"), Some("at noon"), Some(3600.0)).unwrap();
         poller.withdraw(id).unwrap();
         assert_eq!(poller.withdraw(id).unwrap_err().status(), Status::NotFound);
         for waiter in waiters {
             let [told, over] = waiter.join().unwrap();
             assert_eq!((told.id, told.action, told.withdrawn), (id, Action::Stop, false));
             assert_eq!((told.source.as_str(), told.detail.as_str()), ("a scheduler", "at noon"));
-            assert!(told.seconds_left.unwrap() > 90.0);
+            assert!((1.0..=3600.0).contains(&told.seconds_left.unwrap()));
             assert_eq!((over.id, over.withdrawn), (id, true));
         }
     });
