@@ -11,7 +11,7 @@ use std::ptr::null_mut;
 
 /// Values for the keys that [`Config::describe`] lists. Whatever is created from it copies it.
 ///
-/// ```no_run
+/// ```
 /// # fn main() -> spot_trainer::Result<()> {
 /// let config = spot_trainer::Config::builder().set("volume", "/mnt/data").set("dataset", "mnist").build()?;
 /// # Ok(())

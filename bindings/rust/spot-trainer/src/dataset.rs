@@ -143,7 +143,7 @@ impl Dataset {
 /// as `[count]`. Each may be a `Vec`, a boxed or `'static` slice, an `Arc` of a slice: whatever lends the same slice for as
 /// long as it lives.
 ///
-/// ```no_run
+/// ```
 /// # use spot_trainer::{Arrays, Dataset};
 /// # fn main() -> spot_trainer::Result<()> {
 /// let images: Vec<u8> = vec![0; 100 * 32 * 32 * 3];

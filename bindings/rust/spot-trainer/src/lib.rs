@@ -4,19 +4,27 @@
 //! through a [`Poller`] that the machine is about to be taken away, makes a last checkpoint durable in time, and goes on
 //! from it on the next machine. The state after a step depends on the configuration, the data and the seed alone.
 //!
-//! ```no_run
+//! ```
 //! use spot_trainer::{Config, Poller, RunReason, Trainer};
 //!
-//! fn main() -> Result<(), Box<dyn std::error::Error>> {
-//!     let config = Config::builder().set("volume", "/mnt/data").set("dataset", "mnist").set("epochs", 3).build()?;
-//!     let poller = Poller::new(&config)?;
-//!     let mut trainer = Trainer::new(&config, None, None)?;
-//!     let result = trainer.run(Some(&poller), None)?;
-//!     if result.reason != RunReason::Done {
-//!         println!("{} at step {}: run me again", result.reason, result.step);
-//!     }
-//!     Ok(())
+//! # let volume = std::env::temp_dir().join(format!("spot-trainer-{}", std::process::id()));
+//! # std::fs::create_dir(&volume)?;
+//! let config = Config::builder()
+//!     .set("volume", &volume) // a folder that outlives the machine
+//!     .set("dataset", "synthetic")
+//!     .set("model", "lenet-5")
+//!     .set("steps", 20)
+//! #   .set("metadata", "none")
+//!     .build()?;
+//! let poller = Poller::new(&config)?;
+//! let mut trainer = Trainer::new(&config, None, None)?;
+//! let result = trainer.run(Some(&poller), None)?;
+//! if result.reason != RunReason::Done {
+//!     println!("{} at step {}: run me again", result.reason, result.step);
 //! }
+//! # std::fs::remove_dir_all(&volume)?;
+//! # assert_eq!((result.reason, result.step), (RunReason::Done, 20));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! # Threads
@@ -80,7 +88,7 @@ pub fn build_info() -> Result<&'static str> {
     Ok(unsafe { border::constant(spot_trainer_sys::spot_build_info()) })
 }
 
-/// Compiles what README.md shows.
+/// Compiles what README.md shows; test.sh runs it.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
