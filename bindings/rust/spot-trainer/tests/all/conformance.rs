@@ -199,10 +199,10 @@ fn cancel() {
     cancel.reset();
     assert!(!cancel.is_triggered());
     let queue = LogQueue::new(LogLevel::Warning, 100).unwrap();
-    let mut second = trainer(settings(&volume).set("lease_wait_seconds", 60).log_queue(&queue));
+    let mut second = trainer(settings(&volume).set("lease_wait_seconds", 600).log_queue(&queue));
     thread::scope(|scope| {
         scope.spawn(|| {
-            let (_, message) = queue.next(Some(Duration::from_secs(50)), None).unwrap().unwrap();
+            let (_, message) = queue.next(Some(Duration::from_secs(500)), None).unwrap().unwrap();
             assert!(message.starts_with("waiting for"), "{message}");
             cancel.trigger();
         });
