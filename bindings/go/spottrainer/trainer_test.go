@@ -425,7 +425,7 @@ func TestCheckpoints(t *testing.T) {
 	equal(t, json.Valid(verification.Files), true)
 	found, err := spottrainer.CheckVolume(background, newConfig(t, settings(volume, nil)), trainer)
 	check(t, err)
-	equal(t, found.Failure, nil)
+	check(t, found.Failure)
 	equal(t, strings.Contains(string(found.Checks), `"room"`), true)
 }
 

@@ -239,6 +239,6 @@ FUNCTIONS: Dict[str, Tuple[Any, ...]] = {
     "spot_model_predict": (
         _status, _handle, c_void_p, c_int32, c_size_t, _handle, c_void_p, c_size_t, _error,
     ),
-    "spot_volume_check": (_status, _handle, _handle, _handle, _out, _out, _error),
+    "spot_volume_check": (_status, _handle, _handle, _handle, POINTER(c_int32), _out, _error),
     "spot_benchmark": (_status, _handle, _handle, c_double, _handle, _out, _error),
 }  # fmt: skip
