@@ -7,6 +7,8 @@
 # which step, whether that is durable, and the hash of the state. Exit code: 0 done, 75 stopped with a durable checkpoint, 76
 # without, 1 failed.
 set -u
+trap '' PIPE # a reader that goes away ends no run
+true >&2 || exec 2>/dev/null # nor does a stderr that is closed
 
 # shellcheck source-path=SCRIPTDIR source=spot_trainer.sh
 . "$(dirname "$0")/spot_trainer.sh"
@@ -30,13 +32,22 @@ field() {
   printf '%s\n' "$event" | spot_field "$1"
 }
 
+# said NAME DEFAULT: that field of the last event; the default where the event or the field is missing.
+said() {
+  event=$spot_end
+  value=$(field "$1")
+  printf '%s' "${value:-$2}"
+}
+
 spot_train "$@"
+# All was done, but stderr could not be written.
+if [ "$spot_code" = "$SPOT_EXIT_INPUT_OUTPUT" ] && [ "$(said reason '')" = "done" ]; then spot_code=$SPOT_EXIT_DONE; fi
 case $spot_code in
-  "$SPOT_EXIT_DONE" | "$SPOT_EXIT_INTERRUPTED" | "$SPOT_EXIT_NOT_DURABLE")
-    event=$spot_end
-    printf '{"reason": "%s", "step": %s, "durable": %s, "state_hash": "%s"}\n' \
-      "$(field reason)" "$(field step)" "$(field durable)" "$(field state_hash)"
-    exit "$spot_code"
-    ;;
+  "$SPOT_EXIT_DONE") reason="done" durable=true ;;
+  "$SPOT_EXIT_INTERRUPTED") reason=interrupted durable=true ;;
+  "$SPOT_EXIT_NOT_DURABLE") reason=interrupted durable=false ;;
   *) exit 1 ;; # spotctl has said why
 esac
+printf '{"reason": "%s", "step": %s, "durable": %s, "state_hash": "%s"}\n' \
+  "$(said reason $reason)" "$(said step null)" "$(said durable $durable)" "$(said state_hash '')"
+exit "$spot_code"

@@ -11,6 +11,7 @@ here=$(dirname "$0")
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
 failures=0
+spotctl=$SPOTCTL
 
 # check WHAT ACTUAL EXPECTED
 check() {
@@ -95,6 +96,14 @@ end_simulation() {
   wait "$simulation"
 }
 
+# program NAME LINE...: a shell script.
+program() {
+  name=$place/$1
+  shift
+  printf '%s\n' '#!/bin/sh' "$@" >"$name"
+  chmod +x "$name"
+}
+
 scenario="train"
 agent "$(new_volume one)"
 check "exit code" $? 0
@@ -173,14 +182,74 @@ holds "one has the volume" wait_for 60 has_trained "$volume"
 # shellcheck disable=SC2086
 (spot_train "$volume" $settings 2>"$place/waiting.err"; echo "$spot_code" >"$place/waiting") &
 waiting=$!
-holds "another one waits for it" wait_for 60 grep -q wait "$place/waiting.err"
+holds "another one waits for it" wait_for 60 grep -qs wait "$place/waiting.err"
 kill -TERM $waiting
 wait $waiting
 check "the waiting one's exit code" "$(cat "$place/waiting")" "$SPOT_EXIT_INTERRUPTED"
 kill -TERM "$agent_process"
 end_agent
+# A program that is stopped before it can hear TERM: it asks the agent for it, and has no handler.
+# shellcheck disable=SC2016 # it is for the program
+program deaf 'kill -TERM "$PPID"' 'exec sleep 1000'
+SPOTCTL=$place/deaf
+agent "$volume"
+check "exit code before there is a run" $? "$SPOT_EXIT_INTERRUPTED"
+SPOTCTL=$spotctl
+check "its last line" "$said" '{"reason": "interrupted", "step": null, "durable": true, "state_hash": ""}'
+
+scenario="streams"
+mkfifo "$place/gone"
+exec 8<>"$place/gone"
+exec 7>"$place/gone" 8<&- # 7 is a pipe that nobody reads any more
+volume=$(new_volume streams)
+# shellcheck disable=SC2086
+said=$("$shell" "$here/agent.sh" "$volume" $settings steps=20 checkpoint_steps=5 2>&7)
+check "exit code, a broken stderr" $? 0
+check "reason" "$(said_field reason)" "done"
+# shellcheck disable=SC2086
+said=$("$shell" "$here/agent.sh" "$volume" $settings steps=40 checkpoint_steps=5 2>&-)
+check "exit code, no stderr" $? 0
+check "step" "$(said_field step)" 40
+# shellcheck disable=SC2086
+"$shell" "$here/agent.sh" "$volume" $settings steps=50 2>/dev/null >&7
+check "exit code, a broken stdout" $? 0
+# shellcheck disable=SC2086
+"$shell" "$here/agent.sh" "$volume" $settings 2>/dev/null >&-
+check "exit code, no stdout" $? 0
+check "the same state" "$(spot_state_hash "$volume")" "$(printf '%s\n' "$whole" | spot_field state_hash)"
+exec 7>&-
+cat >"$place/failing.sh" <<'END'
+set -eu
+. "$1/spot_trainer.sh"
+shift
+spot_on_event() { false; }
+spot_train "$@"
+printf '%s\n' "$spot_end"
+END
+# shellcheck disable=SC2086
+said=$("$shell" "$place/failing.sh" "$here" "$(new_volume failing)" $settings 2>"$place/failing.err")
+check "exit code, a function that fails" $? 0
+check "reason" "$(said_field reason)" "done"
 
 scenario="bad_input"
+SPOTCTL=$place/silent
+for code in 0 75 76; do
+  program silent "exit $code"
+  agent "$place/one"
+  check "exit code without a last event" $? $code
+  check "step" "$(said_field step)" ""
+  check "durable" "$(said_field durable)" "$([ $code = 76 ] && echo false || echo true)"
+done
+SPOTCTL=$spotctl
+mkdir "$place/temporary"
+program mkfifo "exit 1"
+(PATH=$place:$PATH TMPDIR=$place/temporary; spot_train "$place/one"; echo "$spot_code") >"$place/no-pipe" 2>&1
+check "exit code without a pipe" "$(cat "$place/no-pipe")" "$SPOT_EXIT_INPUT_OUTPUT"
+rm "$place/mkfifo"
+holds "it leaves nothing behind" rmdir "$place/temporary"
+(TMPDIR=$place/temporary; export TMPDIR; spot_train "$place/one" 2>"$place/train.err"; echo "$spot_code") >"$place/no-folder"
+check "exit code without a folder" "$(cat "$place/no-folder")" "$SPOT_EXIT_INPUT_OUTPUT"
+holds "it names the folder" grep -q "$place/temporary" "$place/train.err"
 volume=$(new_volume bad)
 agent "$volume" batch_siez=3
 check "exit code" $? 1

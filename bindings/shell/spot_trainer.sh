@@ -35,7 +35,7 @@ spot_field() {
 }
 
 # spot_train VOLUME [KEY=VALUE ...]: trains until it is done or stopped, and passes TERM and INT on: the run saves, and ends.
-# Returns spotctl's exit code, which $spot_code keeps; $spot_end is its last event, in JSON, or empty when it failed before.
+# Returns spotctl's exit code, which $spot_code keeps; $spot_end is its last event, in JSON, or empty where it told none.
 # A function spot_on_event, if there is one, is called with each event, a JSON line, in a process of its own.
 spot_train() {
   spot_volume=$1
@@ -44,14 +44,24 @@ spot_train() {
     shift
     set -- "$@" --set "$spot_setting"
   done
-  spot_folder=$(mktemp -d) && mkfifo "$spot_folder/events" || return "$SPOT_EXIT_INPUT_OUTPUT"
-  _spot_read_events "$spot_folder/end" <"$spot_folder/events" &
-  spot_reader=$!
-  _spot_run train --json --quiet --volume "$spot_volume" "$@" >"$spot_folder/events"
-  wait "$spot_reader" || true
-  # shellcheck disable=SC2034 # it is for the caller
-  spot_end=$(cat "$spot_folder/end" 2>/dev/null) || true
-  rm -rf "$spot_folder"
+  spot_end='' spot_code=$SPOT_EXIT_INPUT_OUTPUT
+  _spot_catch_signals
+  if spot_folder=$(mktemp -d); then
+    if mkfifo "$spot_folder/events"; then
+      { # 9 is both ends of the pipe, so that neither process waits for the other one to open its own
+        (exec <"$spot_folder/events" 9>&- && _spot_read_events "$spot_folder/end") &
+        spot_reader=$!
+        (exec "$SPOTCTL" train --json --quiet --volume "$spot_volume" "$@" >"$spot_folder/events" 9>&-) &
+        spot_process=$!
+      } 9<>"$spot_folder/events"
+      _spot_end_program
+      _spot_wait "$spot_reader"
+      # shellcheck disable=SC2034 # it is for the caller
+      spot_end=$(cat "$spot_folder/end" 2>/dev/null) || :
+    fi
+    rm -rf "$spot_folder"
+  fi
+  trap - TERM INT
   return "$spot_code"
 }
 
@@ -61,7 +71,11 @@ spot_wait_for_notice() {
     shift
     set -- "$@" --set "$spot_setting"
   done
-  _spot_run watch --json --quiet --until interruption "$@"
+  _spot_catch_signals
+  "$SPOTCTL" watch --json --quiet --until interruption "$@" &
+  spot_process=$!
+  _spot_end_program
+  trap - TERM INT
   return "$spot_code"
 }
 
@@ -70,31 +84,44 @@ spot_state_hash() {
   "$SPOTCTL" inspect --json "$1" | spot_field state_hash
 }
 
-# Keeps the last event in a file, and passes each on to spot_on_event.
+# Keeps the last event in a file, and passes each on to spot_on_event, which may fail and write into broken pipes.
 _spot_read_events() {
-  trap '' TERM INT # they are for spotctl, whose last event is still to come
+  trap '' TERM INT PIPE # the first two are for spotctl, whose last event is still to come
   while IFS= read -r spot_line; do
     case $spot_line in
       '{"event":"end"'*) printf '%s\n' "$spot_line" >"$1" ;;
     esac
-    if command -v spot_on_event >/dev/null 2>&1; then spot_on_event "$spot_line"; fi
+    if command -v spot_on_event >/dev/null 2>&1; then spot_on_event "$spot_line" || :; fi
   done
 }
 
-# Runs spotctl in the background, where TERM and INT reach this shell at once, and passes them on: as TERM, because what a
-# shell runs in the background ignores INT. A signal ends `wait` but not the process, so that it is waited for again.
-_spot_run() {
-  spot_code=127 spot_process='' spot_woken=''
-  trap 'spot_woken=yes; [ -z "$spot_process" ] || kill -TERM "$spot_process" 2>/dev/null' TERM INT
-  "$SPOTCTL" "$@" &
-  spot_process=$!
-  [ -z "$spot_woken" ] || kill -TERM "$spot_process"
-  while :; do
-    spot_woken=''
-    spot_status=0
-    wait "$spot_process" || spot_status=$?
-    [ $spot_status = 127 ] || spot_code=$spot_status # 127: no such program, or its end was told before
-    [ -n "$spot_woken" ] || break
+# From here on TERM and INT go to the program, as TERM, because what a shell runs in the background ignores INT.
+_spot_catch_signals() {
+  spot_process='' spot_caught=''
+  trap _spot_pass_on TERM INT
+}
+
+_spot_pass_on() {
+  spot_caught=yes spot_woken=yes
+  if [ -n "$spot_process" ]; then kill -TERM "$spot_process" 2>/dev/null || :; fi
+}
+
+# Waits for the program, which may have been started after the signal came. $spot_code: its exit code.
+_spot_end_program() {
+  [ -z "$spot_caught" ] || _spot_pass_on
+  _spot_wait "$spot_process"
+  spot_process='' spot_code=$spot_status
+  # 143: TERM came before spotctl could hear it, and had begun nothing.
+  if [ -n "$spot_caught" ] && [ "$spot_code" = 143 ]; then spot_code=$SPOT_EXIT_INTERRUPTED; fi
+}
+
+# _spot_wait PROCESS: waits until it has ended. $spot_status: its exit code. A signal ends `wait` but not the process, which is
+# waited for again then.
+_spot_wait() {
+  spot_woken=yes spot_status=127
+  while [ -n "$spot_woken" ]; do
+    spot_woken='' spot_waited=0
+    wait "$1" || spot_waited=$?
+    [ "$spot_waited" = 127 ] || spot_status=$spot_waited # 127: no such program, or its end was told before
   done
-  trap - TERM INT
 }

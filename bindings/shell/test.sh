@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Checks the scripts, and runs the scenarios in each shell that is here against the spotctl of a build: test.sh BUILD_DIR.
-# Debian: shellcheck, jq (both optional).
+# Debian: shellcheck, jq, busybox (all optional).
 set -euo pipefail
 
 SPOTCTL=$(realpath "${1:?usage: bindings/shell/test.sh BUILD_DIR}")/examples/spotctl/spotctl
@@ -13,14 +13,16 @@ if command -v shellcheck >/dev/null; then
 else
   echo "shellcheck is missing: the scripts are not checked"
 fi
-for shell in dash bash; do
-  path=$(command -v $shell) || continue
+
+temporary=$(mktemp -d)
+trap 'rm -rf "$temporary"' EXIT
+for shell in dash bash busybox; do
+  path=$(command -v $shell) || { echo "$shell is missing: the scenarios do not run in it"; continue; }
+  [ $shell = busybox ] && ln -s "$path" "$temporary/sh" && path=$temporary/sh # by this name it is a shell
   "$path" scenarios.sh "$path"
 done
 
 # The example of the README trains.
-temporary=$(mktemp -d)
-trap 'rm -rf "$temporary"' EXIT
 mkdir "$temporary/volume" "$temporary/tools"
 # shellcheck disable=SC2016 # these quotes are Markdown's
 sed -n '/^```sh$/,/^```$/{//!p}' README.md >"$temporary/example.sh"
