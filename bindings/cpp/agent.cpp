@@ -8,15 +8,26 @@
 
 #include <csignal>
 #include <cstdio>
+#include <fcntl.h>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <unistd.h>
 
 #include <spot_trainer.hpp>
 
 using namespace spottrainer;
 
 namespace {
+
+// A file of the library must not get the number of a closed stream: what is printed would land in it.
+void open_missing_streams() {
+  int lowest_free = -1;
+  do {
+    lowest_free = open("/dev/null", O_RDWR);
+  } while (lowest_free >= 0 && lowest_free <= STDERR_FILENO);
+  close(lowest_free);
+}
 
 Config configure(int argc, char** argv) {
   if (argc < 2) throw std::invalid_argument("usage: agent VOLUME [KEY=VALUE ...]");
@@ -81,6 +92,7 @@ spot_run_result train(const Config& config) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  open_missing_streams();
   try {
     const Config config = configure(argc, argv);
     stop_at_signals();

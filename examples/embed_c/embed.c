@@ -9,10 +9,21 @@
 
 #define _POSIX_C_SOURCE 200809L
 
+#include <fcntl.h>
 #include <signal.h>
 #include <spot_trainer.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
+
+/* A file of the library must not get the number of a closed stream: what is printed would land in it. */
+static void open_missing_streams(void) {
+  int lowest_free;
+  do {
+    lowest_free = open("/dev/null", O_RDWR);
+  } while (lowest_free >= 0 && lowest_free <= STDERR_FILENO);
+  close(lowest_free);
+}
 
 /* Prints and frees the error; returns whether the call succeeded. */
 static int succeeded(spot_status status, spot_error** error) {
@@ -120,6 +131,7 @@ int main(int argc, char** argv) {
   spot_run_result result;
   int code = 1;
 
+  open_missing_streams();
   if (argc < 2) {
     fprintf(stderr, "usage: embed_c VOLUME [KEY=VALUE ...]\n");
     return 1;
