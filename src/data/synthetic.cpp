@@ -78,6 +78,40 @@ float squared_distance(const Point& p, const Segment& s) {
   return squared(p.x - s.from.x - along * dx) + squared(p.y - s.from.y - along * dy);
 }
 
+/// The pixels from `begin` on and before `end`, in one direction.
+struct Pixels {
+  std::uint32_t begin, end;
+};
+
+/// Those whose middle may be within `reach` of what lies between two coordinates.
+Pixels near(float a, float b, float reach) {
+  constexpr auto kSize = static_cast<float>(kSyntheticSize);
+  const float begin = std::clamp(std::floor(std::min(a, b) - reach), 0.0F, kSize);
+  const float end = std::clamp(std::ceil(std::max(a, b) + reach), 0.0F, kSize);
+  return {static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end)};
+}
+
+constexpr std::size_t kPixels = std::size_t{kSyntheticSize} * kSyntheticSize;
+using Distances = std::array<float, kPixels>;
+
+/// Of each pixel to the nearest segment, squared; large where none is within `reach`.
+Distances squared_distances(const std::vector<Segment>& segments, float reach) {
+  Distances nearest;
+  nearest.fill(1e9F);
+  for (const Segment& segment : segments) {
+    const Pixels rows = near(segment.from.y, segment.to.y, reach);
+    const Pixels columns = near(segment.from.x, segment.to.x, reach);
+    for (std::uint32_t row = rows.begin; row < rows.end; ++row) {
+      for (std::uint32_t column = columns.begin; column < columns.end; ++column) {
+        const Point middle = {static_cast<float>(column) + 0.5F, static_cast<float>(row) + 0.5F};
+        float& distance = nearest[row * kSyntheticSize + column];
+        distance = std::min(distance, squared_distance(middle, segment));
+      }
+    }
+  }
+  return nearest;
+}
+
 class Pen {
  public:
   explicit Pen(RandomStream& random) : random_(random) {}
@@ -111,19 +145,14 @@ class Pen {
     const std::vector<Segment> segments = place(figure);
     const float radius = between(0.7F, 1.5F);
     const float brightness = between(170.0F, 255.0F);
-    for (std::uint32_t row = 0; row < kSyntheticSize; ++row) {
-      for (std::uint32_t column = 0; column < kSyntheticSize; ++column) {
-        const Point pixel = {static_cast<float>(column) + 0.5F, static_cast<float>(row) + 0.5F};
-        float nearest = 1e9F;
-        for (const Segment& segment : segments) {
-          nearest = std::min(nearest, squared_distance(pixel, segment));
-        }
-        // One pixel wide is the edge from ink to paper.
-        const float ink = std::clamp(radius + 0.5F - std::sqrt(nearest), 0.0F, 1.0F);
-        const float noise = static_cast<float>(random_.next_u32() >> 24) / 255.0F;
-        const float grey = ink * brightness + noise * noise * 24.0F;
-        image[row * kSyntheticSize + column] = static_cast<std::uint8_t>(std::min(grey, 255.0F));
-      }
+    // Ink ends half a pixel behind the radius.
+    const Distances nearest = squared_distances(segments, radius + 1.0F);
+    for (std::size_t i = 0; i < kPixels; ++i) {
+      // One pixel wide is the edge from ink to paper.
+      const float ink = std::clamp(radius + 0.5F - std::sqrt(nearest[i]), 0.0F, 1.0F);
+      const float noise = static_cast<float>(random_.next_u32() >> 24) / 255.0F;
+      const float grey = ink * brightness + noise * noise * 24.0F;
+      image[i] = static_cast<std::uint8_t>(std::min(grey, 255.0F));
     }
   }
 
@@ -136,7 +165,6 @@ class Pen {
 SyntheticDigits draw_synthetic_digits(std::uint64_t seed, std::uint32_t first, std::uint32_t count,
                                       const StopCheck& stop) {
   constexpr std::uint32_t kAskEvery = 100;
-  constexpr std::size_t kPixels = kSyntheticSize * kSyntheticSize;
   SyntheticDigits digits;
   digits.images.resize(count * kPixels);
   digits.labels.resize(count);

@@ -17,8 +17,8 @@ struct SyntheticDigits {
 
 /// Digits first … first + count - 1 of the endless sequence that the seed stands for. Every digit is the
 /// strokes of its figure, moved, turned, sheared, stretched, with jittered joints, drawn in a random thickness
-/// and brightness over faint noise. Only +, -, *, / and sqrt of IEEE floats are used: the same bytes everywhere.
-/// Throws kCancelled when `stop` said so.
+/// and brightness over faint noise. Only +, -, *, /, sqrt, floor and ceil of IEEE floats are used: the same bytes
+/// everywhere. Throws kCancelled when `stop` said so.
 SyntheticDigits draw_synthetic_digits(std::uint64_t seed, std::uint32_t first, std::uint32_t count,
                                       const StopCheck& stop = {});
 
