@@ -37,7 +37,7 @@ install_packages --optional e2fsprogs xfsprogs g++-aarch64-linux-gnu abigail-too
 if [ $mode != quick ]; then
   install_packages --optional python3-torch python3-flatbuffers clang debootstrap $deb_packages
   # The bindings' languages and their checkers; the tests of one that is not to be had are skipped.
-  install_packages --optional golang-go cargo rustc rustfmt rust-clippy mypy shellcheck jq
+  install_packages --optional golang-go cargo rustc rustfmt rust-clippy mypy shellcheck jq busybox
   # The fuzzers' runtime; its package is named after clang's version.
   clang_version=$(clang -dumpversion 2>/dev/null | cut -d. -f1) || true
   [ -z "$clang_version" ] || install_packages --optional "libclang-rt-$clang_version-dev"
