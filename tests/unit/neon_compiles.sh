@@ -4,11 +4,12 @@
 set -eu
 compiler=aarch64-linux-gnu-g++
 command -v "$compiler" > /dev/null || { echo "skipped: no $compiler"; exit 77; }
+ccache=$(command -v ccache || true)
 object=$(mktemp)
 trap 'rm -f "$object"' EXIT
 for kernel in "$1"/src/engine/cpu/kernels/*.cpp; do
   # Highway's headers are looked for last: their folder may hold this machine's C library as well.
-  "$compiler" -std=c++20 -O2 -Wall -Wextra -Wpedantic -Wconversion -Wshadow -ffp-contract=off -Werror \
+  $ccache "$compiler" -std=c++20 -O2 -Wall -Wextra -Wpedantic -Wconversion -Wshadow -ffp-contract=off -Werror \
     -I "$1/src" -idirafter "$2" -c "$kernel" -o "$object"
   # What is not written for Highway the compiler vectorises by itself.
   grep -q hwy/ "$kernel" || continue
