@@ -20,6 +20,20 @@ import (
 	"github.com/spot-trainer/spot-trainer/bindings/go/spottrainer"
 )
 
+// The volume's files must not get the numbers of streams that are closed: what is printed would land in them.
+func init() {
+	for {
+		fd, err := syscall.Open(os.DevNull, syscall.O_RDWR, 0)
+		if err != nil {
+			return
+		}
+		if fd > 2 {
+			syscall.Close(fd)
+			return
+		}
+	}
+}
+
 func main() {
 	result, err := train(os.Args[1:])
 	if err != nil {

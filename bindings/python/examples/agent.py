@@ -8,10 +8,11 @@ one, 1 it failed.
 """
 
 import json
+import os
 import signal
 import sys
 from types import FrameType
-from typing import List, Optional
+from typing import List, Optional, TextIO
 
 import spot_trainer as spot
 
@@ -23,11 +24,18 @@ def stop(number: int, frame: Optional[FrameType]) -> None:
     raise KeyboardInterrupt
 
 
-def tell(line: str) -> None:
+def write(line: str, stream: Optional[TextIO]) -> None:
+    """A stream that is closed, or a reader that goes away, ends no run."""
+    if stream is None:
+        return
     try:
-        print(line, file=sys.stderr, flush=True)
-    except OSError:  # a reader that goes away ends no run
-        pass
+        print(line, file=stream, flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # for what is still in its buffer
+
+
+def tell(line: str) -> None:
+    write(line, sys.stderr)
 
 
 def show(event: spot.Event) -> None:
@@ -57,19 +65,19 @@ def train(volume: str, settings: List[str]) -> Optional[spot.RunResult]:
 
 def main(arguments: List[str]) -> int:
     if not arguments:
-        print("usage: agent.py VOLUME [KEY=VALUE ...]", file=sys.stderr)
+        tell("usage: agent.py VOLUME [KEY=VALUE ...]")
         return 1
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, stop)
     try:
         result = train(arguments[0], arguments[1:])
     except spot.SpotError as error:
-        print(f"agent.py: {error}", file=sys.stderr)
+        tell(f"agent.py: {error}")
         return 1
     except KeyboardInterrupt:  # before there was a run
         result = None
     if result is None:
-        print(json.dumps({"reason": "cancelled", "step": 0, "durable": True, "state_hash": ""}))
+        write(json.dumps({"reason": "cancelled", "step": 0, "durable": True, "state_hash": ""}), sys.stdout)
         return 75
     answer = {
         "reason": result.reason.name.lower(),
@@ -77,7 +85,7 @@ def main(arguments: List[str]) -> int:
         "durable": result.durable,
         "state_hash": result.state_hash,
     }
-    print(json.dumps(answer))
+    write(json.dumps(answer), sys.stdout)
     if result.reason == spot.RunReason.DONE:
         return 0
     return 75 if result.durable else 76
