@@ -26,7 +26,13 @@ std::string bash(const CLI::App& program) {
             "  local word=${COMP_WORDS[COMP_CWORD]} words\n"
             "  case ${COMP_WORDS[1]} in\n";
   for (const CLI::App* command : program.get_subcommands([](const CLI::App*) { return true; })) {
-    script << "    " << command->get_name() << ") words='" << words_of(*command) << "' ;;\n";
+    script << "    " << command->get_name() << ") words='" << words_of(*command) << "'";
+    // Behind a command of a command come the flags of that.
+    for (const CLI::App* inner : command->get_subcommands([](const CLI::App*) { return true; })) {
+      script << "\n      [ \"$COMP_CWORD\" -gt 2 ] && [ \"${COMP_WORDS[2]}\" = " << inner->get_name() << " ] && words='"
+             << words_of(*inner) << "'";
+    }
+    script << " ;;\n";
   }
   script << "    *) words='" << words_of(program) << "' ;;\n"
          << "  esac\n"
@@ -53,17 +59,27 @@ std::string quoted(std::string text) {
   return "'" + text + "'";
 }
 
+/// A line for each flag of a command, or of a command of a command.
+void fish_flags(const CLI::App& command, std::ostringstream& script) {
+  for (const CLI::Option* option : command.get_options()) {
+    for (const std::string& name : option->get_lnames()) {
+      script << "complete -c spotctl -n '__fish_seen_subcommand_from " << command.get_name() << "' -l " << name
+             << " -d " << quoted(option->get_description()) << "\n";
+    }
+  }
+}
+
 std::string fish(const CLI::App& program) {
   std::ostringstream script;
   script << "# fish completion for spotctl; made by 'spotctl completion fish'\n";
   for (const CLI::App* command : program.get_subcommands([](const CLI::App*) { return true; })) {
     script << "complete -c spotctl -n __fish_use_subcommand -a " << command->get_name() << " -d "
            << quoted(command->get_description()) << "\n";
-    for (const CLI::Option* option : command->get_options()) {
-      for (const std::string& name : option->get_lnames()) {
-        script << "complete -c spotctl -n '__fish_seen_subcommand_from " << command->get_name() << "' -l " << name
-               << " -d " << quoted(option->get_description()) << "\n";
-      }
+    fish_flags(*command, script);
+    for (const CLI::App* inner : command->get_subcommands([](const CLI::App*) { return true; })) {
+      script << "complete -c spotctl -n '__fish_seen_subcommand_from " << command->get_name() << "' -a "
+             << inner->get_name() << " -d " << quoted(inner->get_description()) << "\n";
+      fish_flags(*inner, script);
     }
   }
   return script.str();

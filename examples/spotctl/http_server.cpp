@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
+#include <charconv>
 #include <chrono>
 #include <cstring>
 #include <ctime>
@@ -29,6 +30,18 @@ std::string lower(std::string text) {
   return text;
 }
 
+std::map<std::string, std::string> parse_query(const std::string& text) {
+  std::map<std::string, std::string> query;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find('&', at), text.size());
+    const std::string item = text.substr(at, end - at);
+    const std::size_t equals = std::min(item.find('='), item.size());
+    query[item.substr(0, equals)] = equals < item.size() ? item.substr(equals + 1) : "";
+    at = end + 1;
+  }
+  return query;
+}
+
 std::optional<ServerRequest> parse(const std::string& head) {
   ServerRequest request;
   const std::size_t line_end = head.find("\r\n");
@@ -36,7 +49,10 @@ std::optional<ServerRequest> parse(const std::string& head) {
   const std::size_t first = line.find(' '), second = line.find(' ', first + 1);
   if (first == std::string::npos || second == std::string::npos) return std::nullopt;
   request.method = line.substr(0, first);
-  request.path = line.substr(first + 1, second - first - 1);
+  request.target = line.substr(first + 1, second - first - 1);
+  const std::size_t question = std::min(request.target.find('?'), request.target.size());
+  request.path = request.target.substr(0, question);
+  if (question < request.target.size()) request.query = parse_query(request.target.substr(question + 1));
   for (std::size_t at = line_end + 2; at < head.size();) {
     const std::size_t end = std::min(head.find("\r\n", at), head.size());
     const std::size_t colon = head.find(':', at);
@@ -47,6 +63,20 @@ std::optional<ServerRequest> parse(const std::string& head) {
     at = end + 2;
   }
   return request;
+}
+
+/// Bytes of the body that follows; more than any may have when that cannot be told.
+std::size_t body_size(const ServerRequest& request) {
+  const std::string length = request.header("content-length");
+  if (length.empty()) return 0;
+  std::size_t size = 0;
+  const auto [end, error] = std::from_chars(length.data(), length.data() + length.size(), size);
+  return error == std::errc{} && end == length.data() + length.size() ? size : kMaxRequest + 1;
+}
+
+std::string value_in(const std::map<std::string, std::string>& values, const std::string& name) {
+  const auto found = values.find(name);
+  return found == values.end() ? std::string() : found->second;
 }
 
 bool send_all(int fd, const std::string& bytes) {
@@ -73,12 +103,20 @@ std::string render(const ServerResponse& response) {
                       : response.status == 404 ? " Not Found"
                                                : " Status") +
                      "\r\nContent-Type: " + response.content_type + "\r\nDate: " + date() +
-                     "\r\nContent-Length: " + std::to_string(response.body.size()) + "\r\nServer: EC2ws\r\n";
+                     "\r\nContent-Length: " + std::to_string(response.body.size()) + "\r\n";
   for (const auto& [name, value] : response.headers) text += name + ": " + value + "\r\n";
   return text + "\r\n" + response.body;
 }
 
 }  // namespace
+
+std::string ServerRequest::query_value(const std::string& name) const {
+  return value_in(query, name);
+}
+
+std::string ServerRequest::header(const std::string& name) const {
+  return value_in(headers, name);
+}
 
 HttpServer::HttpServer(const std::string& host, int port, Handler handler) : handler_(std::move(handler)) {
   sockaddr_in address{};
@@ -148,19 +186,32 @@ void HttpServer::serve(int fd) {
 
 void HttpServer::answer_all(int fd) {
   std::string received;
-  char piece[4096];
   for (bool open = true; open && !stop_;) {
-    const std::size_t end = received.find("\r\n\r\n");
-    if (end == std::string::npos) {
-      const ssize_t got = recv(fd, piece, sizeof piece, 0);
-      if (got <= 0 || received.size() > kMaxRequest) return;
-      received.append(piece, static_cast<std::size_t>(got));
-      continue;
+    std::size_t end = received.find("\r\n\r\n");
+    while (end == std::string::npos) {
+      if (!receive(fd, received, received.size() + 1)) return;
+      end = received.find("\r\n\r\n");
     }
-    const auto request = parse(received.substr(0, end));
+    auto request = parse(received.substr(0, end));
     received.erase(0, end + 4);
-    open = request && answer(fd, handler_(*request));
+    if (!request) return;
+    const std::size_t size = body_size(*request);
+    if (!receive(fd, received, size)) return;
+    request->body = received.substr(0, size);
+    received.erase(0, size);
+    open = answer(fd, handler_(*request));
   }
+}
+
+/// Reads on until there are `size` bytes. False: they do not come, or are too many.
+bool HttpServer::receive(int fd, std::string& received, std::size_t size) const {
+  char piece[4096];
+  while (received.size() < size && size <= kMaxRequest) {
+    const ssize_t got = recv(fd, piece, sizeof piece, 0);
+    if (got <= 0 || stop_) return false;
+    received.append(piece, static_cast<std::size_t>(got));
+  }
+  return received.size() >= size;
 }
 
 bool HttpServer::answer(int fd, const ServerResponse& response) {

@@ -12,8 +12,16 @@ namespace spotctl {
 
 /// One HTTP request as a server sees it; header names in lower case.
 struct ServerRequest {
-  std::string method, path;
+  std::string method, target;  ///< the target is the path with its query
+  std::string path;
+  std::map<std::string, std::string> query;  ///< the values as they came, not decoded
   std::map<std::string, std::string> headers;
+  std::string body;
+
+  /// Of the query; empty when it is not there.
+  [[nodiscard]] std::string query_value(const std::string& name) const;
+  /// Of the header of that lower-case name; empty when it is not there.
+  [[nodiscard]] std::string header(const std::string& name) const;
 };
 
 /// What to answer. The odd ones are for rehearsing faults.
@@ -32,10 +40,10 @@ struct ServerResponse {
   Manner manner = Manner::kNormal;
 };
 
-/// A small HTTP/1.1 server for rehearsals on this machine: persistent connections, requests without bodies, a
-/// thread a connection.
+/// A small HTTP/1.1 server for rehearsals on this machine: persistent connections, a thread a connection.
 class HttpServer {
  public:
+  /// Called on the connections' threads.
   using Handler = std::function<ServerResponse(const ServerRequest&)>;
 
   /// Listens at once. Port 0 takes any free one. Throws Failure when the address is not to be had.
@@ -50,6 +58,7 @@ class HttpServer {
   void accept_connections();
   void serve(int fd);
   void answer_all(int fd);
+  bool receive(int fd, std::string& received, std::size_t size) const;
   bool answer(int fd, const ServerResponse& response);
 
   Handler handler_;

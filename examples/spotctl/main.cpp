@@ -25,7 +25,7 @@ constexpr const char* kExitCodes =
     "  77  fenced: another process has taken the volume over; do not run this one again\n\n"
     "Examples:\n"
     "  spotctl train --volume /mnt/data --dataset mnist --epochs 12\n"
-    "  spotctl simulate aws --port 1338 --notice-after 20\n"
+    "  spotctl simulate gcp --port 1338 --notice-after 20\n"
     "  spotctl verify /mnt/data\n"
     "See 'spotctl help COMMAND' and spotctl(1).";
 

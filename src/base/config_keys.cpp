@@ -141,11 +141,13 @@ constexpr auto kKeys = std::to_array<ConfigKey>({
 
     // What interrupts it.
     text("metadata", "auto", kFree,
-         "Interruption notices: auto (the cloud this machine runs in, if any), aws, file:PATH (a path "
-         "that appears), or none"),
+         "Interruption notices: auto (the cloud this machine runs in, if any), aws, gcp, azure, alibaba, tencent, "
+         "file:PATH (a path that appears), or none"),
     text("metadata_endpoint", "", kFree, "Base URL of the metadata service, instead of the provider's own address"),
     flag("metadata_v1", "false", kFree,
          "Ask the metadata service without a session token where none is to be had (IMDSv1)"),
+    real("gcp_notice_seconds", "30", 0, 3600, kFree,
+         "Time from GCP's notice to the end: 120 for a machine made with --preemption-notice-duration=120s"),
     real("poll_seconds", "5", 0.01, 3600, kFree, "Time between two questions to the metadata service"),
 
     // What is recorded with it.

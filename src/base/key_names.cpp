@@ -44,6 +44,7 @@ constexpr auto kSynonyms = std::to_array<std::pair<std::string_view, std::string
     {"lease_wait_seconds", "lock_timeout|wait"},
     {"takeover", "force|steal"},
     {"metadata_endpoint", "endpoint|imds"},
+    {"gcp_notice_seconds", "preemption_notice_duration"},
     {"poll_seconds", "poll_interval|poll"},
     {"run_id", "run|name|run_name|experiment|id"},
 });

@@ -59,19 +59,10 @@ Json typed_value(const std::string& name, const std::string& value) {
 /// Keys that are the reader's alone. Whoever wrote a checkpoint must not choose where its reader reads, writes or
 /// connects to, who may read what he writes, how safe that is, nor what it takes from other processes.
 bool is_readers_own(std::string_view key) {
-  constexpr std::string_view kOwn[] = {"volume",
-                                       "volume_access",
-                                       "volume_must_be_mounted",
-                                       "volume_mode",
-                                       "durability",
-                                       "takeover",
-                                       "metadata",
-                                       "metadata_endpoint",
-                                       "metadata_v1",
-                                       "dataset_mirrors",
-                                       "lease_wait_seconds",
-                                       "poll_seconds",
-                                       "allow_config_change"};
+  constexpr std::string_view kOwn[] = {
+      "volume",          "volume_access",      "volume_must_be_mounted", "volume_mode",        "durability",
+      "takeover",        "metadata",           "metadata_endpoint",      "metadata_v1",        "gcp_notice_seconds",
+      "dataset_mirrors", "lease_wait_seconds", "poll_seconds",           "allow_config_change"};
   return std::ranges::find(kOwn, key) != std::end(kOwn);
 }
 

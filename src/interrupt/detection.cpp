@@ -1,12 +1,16 @@
 #include "interrupt/detection.h"
 
-#include <algorithm>
+#include <exception>
 #include <filesystem>
+#include <functional>
+#include <new>
+#include <thread>
 #include <utility>
 
 #include "base/file.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "base/thread.h"
 #include "interrupt/provider.h"
 
 namespace spot {
@@ -24,6 +28,46 @@ DmiText dmi_texts(std::filesystem::path folder) {
   };
 }
 
+/// What one service answered.
+struct Probe {
+  bool answers = false;
+  std::string why = "out of memory";  ///< why it did not
+
+  void ask(Source& source) noexcept {
+    try {
+      why = source.probe();
+      answers = why.empty();
+    } catch (const std::bad_alloc&) {
+    } catch (const std::exception& error) {
+      note(error);
+    }
+  }
+
+ private:
+  void note(const std::exception& error) noexcept {
+    try {
+      why = error.what();
+    } catch (const std::bad_alloc&) {
+    }
+  }
+};
+
+/// Threads that have ended when it goes out of scope.
+class Threads {
+ public:
+  explicit Threads(std::size_t count) { threads_.reserve(count); }
+  ~Threads() {
+    for (std::thread& thread : threads_) thread.join();
+  }
+  Threads(const Threads&) = delete;
+  Threads& operator=(const Threads&) = delete;
+
+  void start(const char* name, std::function<void()> body) { threads_.push_back(start_thread(name, std::move(body))); }
+
+ private:
+  std::vector<std::thread> threads_;
+};
+
 class DetectingSource final : public Source {
  public:
   struct Candidate {
@@ -31,8 +75,9 @@ class DetectingSource final : public Source {
     std::unique_ptr<Source> source;
   };
 
-  DetectingSource(std::vector<Candidate> candidates, const DmiText& dmi, Log log)
-      : candidates_(std::move(candidates)), log_(std::move(log)) {
+  /// `left_out`: who is not to be asked, and why, as the end of a sentence about those who do not answer.
+  DetectingSource(std::vector<Candidate> candidates, std::string left_out, const DmiText& dmi, Log log)
+      : candidates_(std::move(candidates)), left_out_(std::move(left_out)), log_(std::move(log)) {
     for (const Candidate& candidate : candidates_) {
       if (!candidate.provider->made(dmi)) continue;
       choose(candidate, "the machine's maker says so");
@@ -55,22 +100,26 @@ class DetectingSource final : public Source {
   [[nodiscard]] std::string_view name() const override { return chosen_ == nullptr ? "" : chosen_->name(); }
 
   [[nodiscard]] std::chrono::nanoseconds longest_period() const override {
-    std::chrono::nanoseconds period = std::chrono::hours(1);
-    for (const Candidate& candidate : candidates_) period = std::min(period, candidate.source->longest_period());
-    return period;
+    return chosen_ == nullptr ? Source::longest_period() : chosen_->longest_period();
   }
 
  private:
-  /// Empty when a service answered, else why none did.
+  /// Asks all services together. Empty when one answered, else why none did.
   std::string detect() {
-    std::string unknown = "no cloud's metadata service was found";
-    for (const Candidate& candidate : candidates_) {
-      const std::string why = candidate.source->probe();
-      if (why.empty()) {
-        choose(candidate, "its metadata service answers");
+    std::vector<Probe> probes(candidates_.size());
+    {
+      Threads threads(probes.size());
+      for (std::size_t i = 0; i < probes.size(); ++i) {
+        threads.start("spot-probe", [&probe = probes[i], &source = *candidates_[i].source] { probe.ask(source); });
+      }
+    }
+    std::string unknown = cat("no cloud's metadata service was found", left_out_);
+    for (std::size_t i = 0; i < probes.size(); ++i) {
+      if (probes[i].answers) {
+        choose(candidates_[i], "its metadata service answers");
         return {};
       }
-      unknown += cat("; ", candidate.provider->name, ": ", why);
+      unknown += cat("; ", candidates_[i].provider->name, ": ", probes[i].why);
     }
     return unknown;
   }
@@ -81,28 +130,28 @@ class DetectingSource final : public Source {
   }
 
   std::vector<Candidate> candidates_;
+  std::string left_out_;
   Source* chosen_ = nullptr;
   Log log_;
 };
 
 }  // namespace
 
-std::unique_ptr<Source> make_detecting_source(const PollerOptions& options, const Log& log, std::string& why) {
+std::unique_ptr<Source> make_detecting_source(const PollerOptions& options, const Log& log) {
   std::vector<DetectingSource::Candidate> candidates;
+  std::string left_out;
   for (const Provider* provider : providers()) {
     const std::string forbidden = provider->forbidden();
-    if (forbidden.empty() || !options.endpoint.empty()) {
-      candidates.push_back({provider, provider->make(options)});
+    if (!forbidden.empty() && options.endpoint.empty()) {
+      left_out += cat("; ", provider->name, ": ", forbidden);
+      continue;
     }
-    if (forbidden.empty()) continue;
-    if (options.endpoint.empty()) {
-      why += cat(why.empty() ? "" : "; ", forbidden);
-    } else {
-      log.warning(cat("metadata_endpoint is given, so it is asked although ", forbidden));
-    }
+    if (!forbidden.empty()) log.warning(cat("metadata_endpoint is given, so it is asked although ", forbidden));
+    candidates.push_back({provider, provider->make(options)});
   }
-  if (candidates.empty()) return nullptr;
-  return std::make_unique<DetectingSource>(std::move(candidates), dmi_texts(options.dmi_folder), log);
+  // Whoever is at an endpoint that was given is known by his answers alone.
+  const DmiText dmi = options.endpoint.empty() ? dmi_texts(options.dmi_folder) : [](std::string_view) { return ""; };
+  return std::make_unique<DetectingSource>(std::move(candidates), std::move(left_out), dmi, log);
 }
 
 }  // namespace spot

@@ -22,8 +22,7 @@ constexpr std::size_t kDetailLimit = 252;
 /// That this machine will vanish, as a source told it, or that it will not after all.
 struct Notice {
   std::uint64_t id = 0;  ///< of the event; the notice and its withdrawal have the same
-  std::string
-      source;  ///< "aws-spot-action", "aws-termination-time", "aws-rebalance", "aws-autoscaling", "file", "host"
+  std::string source;    ///< "aws-spot-action", "gcp-preempted", "file", "host", ...
   NoticeAction action = NoticeAction::kTerminate;
   std::string detail;                         ///< the source's own words, cut and printable
   std::int64_t seen_ns = 0;                   ///< monotonic clock when it was first seen

@@ -52,31 +52,28 @@ bool KnownEvents::is_another(const Event& known, const Sighting& sighting) const
 }
 
 void KnownEvents::meet(const Sighting& sighting) {
-  const auto known = std::ranges::find_if(
-      events_, [&](const Event& event) { return event.group == sighting.group && event.action == sighting.action; });
+  const auto known = std::ranges::find_if(events_, [&](const Event& event) { return event.is_that_of(sighting); });
   const Notice notice = notice_of(sighting);
   if (known != events_.end() && !is_another(*known, sighting)) {
     if (notice.deadline_ns) log_.hasten(known->id, *notice.deadline_ns);
     return;
   }
-  Event event{sighting.group, sighting.action, sighting.stated_ns, notice.left_over, 0};
+  Event event{sighting.group, sighting.action, sighting.event_id, sighting.stated_ns, notice.left_over, 0};
   if (known != events_.end()) {
     log_.withdraw(known->id);
     event.id = log_.add(notice);
-    *known = event;
+    *known = std::move(event);
     return;
   }
   events_.reserve(events_.size() + 1);  // so that nothing can fail once it is told
   event.id = log_.add(notice);
-  events_.push_back(event);
+  events_.push_back(std::move(event));
 }
 
 void KnownEvents::compare(const Observation& observation) {
   for (const Sighting& sighting : observation.sightings) meet(sighting);
   const auto is_over = [&](const Event& event) {
-    const auto shows = [&](const Sighting& sighting) {
-      return sighting.group == event.group && sighting.action == event.action;
-    };
+    const auto shows = [&](const Sighting& sighting) { return event.is_that_of(sighting); };
     return std::ranges::find(observation.clear, event.group) != observation.clear.end() &&
            std::ranges::none_of(observation.sightings, shows);
   };

@@ -52,7 +52,7 @@ class Poller::Impl {
       return;
     }
     health_.source = source_->name();
-    period_ = std::min(options.period, source_->longest_period());
+    configured_period_ = options.period;
     thread_ = start_thread("spot-poller", [this] { poll(); });
   }
 
@@ -103,19 +103,22 @@ class Poller::Impl {
   nanoseconds look_once() {
     const Observation observation = source_->look();
     events_.compare(observation);
-    return note(observation.unknown);
+    return note(observation.unknown, observation.look_on ? nanoseconds(0) : period());
   }
+
+  /// The time between two looks; the source may ask for less than the options do.
+  [[nodiscard]] nanoseconds period() const { return std::min(configured_period_, source_->longest_period()); }
 
   nanoseconds note_exception() noexcept {
     try {
       try {
         throw;
       } catch (const std::bad_alloc&) {
-        return note("out of memory");
+        return note("out of memory", {});
       } catch (const std::exception& error) {
-        return note(error.what());
+        return note(error.what(), {});
       } catch (...) {
-        return note("unknown exception");
+        return note("unknown exception", {});
       }
     } catch (...) {  // no memory for these words either; the numbers are noted
     }
@@ -124,10 +127,9 @@ class Poller::Impl {
   }
 
   /// Keeps the books on one look (`unknown`: why it gave no clear answer, or nothing), logs a change of health once,
-  /// and says how long to wait for the next.
-  nanoseconds note(std::string_view unknown) {
+  /// and says how long to wait for the next: `delay` after a clear answer.
+  nanoseconds note(std::string_view unknown, nanoseconds delay) {
     bool changed = false;
-    nanoseconds delay = period_;
     std::string error;
     {
       const std::lock_guard lock(mutex_);
@@ -162,7 +164,7 @@ class Poller::Impl {
   nanoseconds back_off() {
     const auto doublings = std::clamp<std::uint64_t>(health_.failures_in_a_row, 1, 21) - 1;
     const auto delay =
-        std::min(static_cast<double>(period_.count()) * static_cast<double>(std::uint64_t{1} << doublings),
+        std::min(static_cast<double>(period().count()) * static_cast<double>(std::uint64_t{1} << doublings),
                  static_cast<double>(kLongestBackOff.count()));
     // Spread over three quarters to all of it, so that a fleet does not ask in step.
     return nanoseconds(static_cast<std::int64_t>(delay * (0.75 + 0.25 * jitter_.next_uniform())));
@@ -173,7 +175,7 @@ class Poller::Impl {
   NoticeLog notices_;
   KnownEvents events_;  ///< the thread's
   std::unique_ptr<Source> source_;
-  nanoseconds period_{};
+  nanoseconds configured_period_{};
   RandomStream jitter_;
 
   mutable std::mutex mutex_;

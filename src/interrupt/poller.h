@@ -17,7 +17,8 @@ namespace spot {
 struct PollerOptions {
   std::string metadata = "auto";  ///< auto, a provider's name, none or file:PATH
   std::string endpoint{};         ///< base URL; empty: the environment's or the provider's own
-  bool metadata_v1 = false;       ///< go on without a token where none is issued
+  bool metadata_v1 = false;       ///< go on without a session token where none is issued
+  std::chrono::nanoseconds gcp_notice = std::chrono::seconds(30);  ///< what GCP grants this machine on preemption
   std::chrono::nanoseconds period = std::chrono::seconds(5);
   std::string dmi_folder = "/sys/class/dmi/id";  ///< where the machine's maker says who it is
 };

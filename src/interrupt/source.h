@@ -18,6 +18,7 @@ struct Sighting {
   std::string source{};
   /// The question that it answers, "spot" say. A clear answer without it means that it is over.
   std::string_view group{};
+  std::string event_id{};  ///< by which the provider tells events of one group and action apart; empty: it does not
   NoticeAction action = NoticeAction::kTerminate;
   std::string detail{};                     ///< the source's own words
   std::optional<std::int64_t> stated_ns{};  ///< wall time that the source states
@@ -33,6 +34,8 @@ struct Observation {
   std::vector<Sighting> sightings{};
   std::vector<std::string_view> clear{};  ///< groups of which all that there is was seen
   std::string unknown{};                  ///< why there was no clear answer; empty: there was one
+  /// The next look may follow at once: this one waited for news itself, or was the first part of a question.
+  bool look_on = false;
 };
 
 /// One provider of notices. Used by one thread, but cancel() may come from any.

@@ -21,6 +21,7 @@ namespace {
 constexpr std::size_t kHeaderLimit = 64 * 1024;  // bytes, all headers of one answer
 constexpr long kMaximumRedirects = 5;
 constexpr int kCancelLookMs = 250;
+constexpr std::int64_t kYear2201 = 7'289'654'400;  // seconds since 1970
 
 void initialise_libcurl() {
   // Once a process, and never undone: other parts of the host may use libcurl too.
@@ -296,9 +297,12 @@ std::string_view HttpResponse::header(std::string_view name) const {
 }
 
 std::optional<std::int64_t> HttpResponse::date() const {
-  const std::string text(header("date"));
-  const time_t seconds = text.empty() ? -1 : curl_getdate(text.c_str(), nullptr);
-  if (seconds < 0) return std::nullopt;
+  return parse_http_date(header("date"));
+}
+
+std::optional<std::int64_t> parse_http_date(std::string_view text) {
+  const time_t seconds = curl_getdate(std::string(text).c_str(), nullptr);
+  if (seconds < 0 || seconds >= kYear2201) return std::nullopt;
   return std::int64_t{seconds};
 }
 

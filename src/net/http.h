@@ -70,6 +70,10 @@ class HttpClient {
   std::unique_ptr<Impl> impl_;
 };
 
+/// Seconds since 1970 of a time as HTTP writes it: "Mon, 21 Jan 2019 09:00:43 GMT", with or without the day of the
+/// week. Nothing when it is none, or lies before 1970 or after 2200.
+std::optional<std::int64_t> parse_http_date(std::string_view text);
+
 /// The URL as it may be logged: without the user name and password that can stand before its host.
 std::string without_credentials(std::string_view url);
 

@@ -159,6 +159,7 @@ PollerOptions poller_options(const Config& config) {
   options.metadata = config.text("metadata");
   options.endpoint = config.text("metadata_endpoint");
   options.metadata_v1 = config.boolean("metadata_v1");
+  options.gcp_notice = std::chrono::nanoseconds(nanoseconds(config.real("gcp_notice_seconds")));
   options.period = std::chrono::nanoseconds(nanoseconds(config.real("poll_seconds")));
   return options;
 }

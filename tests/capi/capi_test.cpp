@@ -340,6 +340,7 @@ TEST_CASE("a checkpoint is saved, described, verified, exported and restored") {
                                    {"durability", "weak"},
                                    {"takeover", "true"},
                                    {"metadata_v1", "true"},
+                                   {"gcp_notice_seconds", "120"},
                                    {"allow_config_change", "true"},
                                    {"lease_wait_seconds", "7"},
                                    {"poll_seconds", "3600"}}) {
@@ -404,6 +405,7 @@ TEST_CASE("a checkpoint is saved, described, verified, exported and restored") {
                                    {"durability", "full"},
                                    {"takeover", "false"},
                                    {"metadata_v1", "false"},
+                                   {"gcp_notice_seconds", "30"},
                                    {"allow_config_change", "false"},
                                    {"lease_wait_seconds", "120"},
                                    {"poll_seconds", "5"}}) {

@@ -48,9 +48,9 @@ def run(arguments, timeout=300, env=None):
 
 
 @contextlib.contextmanager
-def metadata_service(*flags):
-    """`spotctl simulate aws` on a free port; yields its endpoint and process."""
-    with start([SPOTCTL, "simulate", "aws", *flags]) as service:
+def metadata_service(*flags, cloud="aws"):
+    """`spotctl simulate` of that cloud on a free port; yields its endpoint and process."""
+    with start([SPOTCTL, "simulate", cloud, *flags]) as service:
         yield service.next("listening")["endpoint"], service.process
         service.process.send_signal(signal.SIGTERM)
         service.end()

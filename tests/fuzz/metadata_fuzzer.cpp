@@ -2,9 +2,14 @@
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>
+#include <vector>
 
+#include "interrupt/alibaba.h"
 #include "interrupt/aws.h"
+#include "interrupt/azure.h"
+#include "interrupt/gcp.h"
 #include "interrupt/rfc3339.h"
+#include "interrupt/tencent.h"
 
 namespace {
 
@@ -19,6 +24,11 @@ void check(const std::optional<spot::Sighting>& sighting) {
   }
 }
 
+void check(const std::optional<std::vector<spot::Sighting>>& sightings) {
+  if (!sightings) return;
+  for (const spot::Sighting& sighting : *sightings) check(sighting);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -26,6 +36,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   check(spot::parse_instance_action(body));
   check(spot::parse_termination_time(body));
   check(spot::parse_rebalance(body));
+  check(spot::parse_maintenance(body));
+  check(spot::parse_preempted(body, {}));
+  check(spot::parse_maintenance_event(body));
+  check(spot::parse_alibaba_termination_time(body));
+  check(spot::parse_tencent_termination_time(body));
+  if (const auto document = spot::parse_scheduled_events(body)) {
+    for (const auto& event : document->events) check(event.sighting);
+  }
   spot::parse_rfc3339(body);
   return 0;
 }

@@ -8,6 +8,7 @@
 #include <doctest/doctest.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "interrupt/source.h"
 #include "support/failure.h"
 #include "support/temporary_directory.h"
@@ -50,18 +51,26 @@ std::string refusal(const PollerOptions& options) {
 
 }  // namespace
 
-TEST_CASE("auto knows a machine of EC2 by what its maker wrote into it, and says so") {
-  const std::pair<const char*, const char*> marks[] = {{"sys_vendor", "Amazon EC2\n"},
-                                                       {"bios_vendor", "Amazon EC2\n"},
-                                                       {"bios_version", "4.11.amazon\n"},
-                                                       {"product_uuid", "EC2E1916-9099-7CAF-FD21-012345ABCDEF\n"}};
-  for (const auto& [name, text] : marks) {
-    CAPTURE(name);
+TEST_CASE("auto knows a cloud's machine by what its maker wrote into it, and says so") {
+  struct Mark {
+    const char *name, *text, *cloud;
+  };
+  constexpr Mark kMarks[] = {{"sys_vendor", "Amazon EC2\n", "aws"},
+                             {"bios_vendor", "Amazon EC2\n", "aws"},
+                             {"bios_version", "4.11.amazon\n", "aws"},
+                             {"product_uuid", "EC2E1916-9099-7CAF-FD21-012345ABCDEF\n", "aws"},
+                             {"product_name", "Google Compute Engine\n", "gcp"},
+                             {"chassis_asset_tag", "7783-7084-3265-9085-8269-3286-77\n", "azure"},
+                             {"sys_vendor", "Alibaba Cloud\n", "alibaba"},
+                             {"product_name", "Alibaba Cloud ECS\n", "alibaba"},
+                             {"sys_vendor", "Tencent Cloud\n", "tencent"}};
+  for (const Mark& mark : kMarks) {
+    CAPTURE(mark.text);
     const test::TemporaryDirectory dmi;
-    write_file_atomically(dmi / name, std::string(text));
+    write_file_atomically(dmi / mark.name, std::string(mark.text));
     const Found found({.metadata = "auto", .dmi_folder = dmi.path().string()});
-    CHECK(found.name == "aws");
-    CHECK(contains(found.log, "aws: the machine's maker says so"));
+    CHECK(found.name == mark.cloud);
+    CHECK(contains(found.log, cat(mark.cloud, ": the machine's maker says so")));
   }
 }
 
@@ -75,12 +84,12 @@ TEST_CASE("auto does not know other machines before a service has answered") {
   }
 }
 
-TEST_CASE("the environment switches auto off in any case of letters; metadata=aws wins, with a warning") {
+TEST_CASE("the environment keeps auto from AWS, in any case of letters; metadata=aws wins, with a warning") {
   for (const char* value : {"true", "True", "TRUE", " true "}) {
     const Variable off("AWS_EC2_METADATA_DISABLED", value);
-    const Found found({.metadata = "auto"});
-    CHECK_FALSE(found.any);
-    CHECK(contains(found.why, "AWS_EC2_METADATA_DISABLED"));
+    const test::TemporaryDirectory dmi;
+    write_file_atomically(dmi / "sys_vendor", std::string("Amazon EC2\n"));
+    CHECK(Found({.metadata = "auto", .dmi_folder = dmi.path().string()}).name.empty());
     const Found aws({.metadata = "aws"});
     CHECK(aws.name == "aws");
     CHECK(contains(aws.log, "AWS_EC2_METADATA_DISABLED"));
@@ -90,7 +99,9 @@ TEST_CASE("the environment switches auto off in any case of letters; metadata=aw
   }
   for (const char* value : {"", "false", "0", "1"}) {
     const Variable on("AWS_EC2_METADATA_DISABLED", value);
-    CHECK(Found({.metadata = "auto"}).any);
+    const test::TemporaryDirectory dmi;
+    write_file_atomically(dmi / "sys_vendor", std::string("Amazon EC2\n"));
+    CHECK(Found({.metadata = "auto", .dmi_folder = dmi.path().string()}).name == "aws");
   }
 }
 
@@ -106,6 +117,10 @@ TEST_CASE("an address that cannot be is refused by the name of what gave it") {
   }
   const Variable mode("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "IPv5");
   CHECK(contains(refusal({.metadata = "aws"}), "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE"));
-  CHECK(contains(refusal({.metadata = "azur"}), "aws, none or file:PATH"));
+  for (const char* host : {"http://metadata", "metadata/v1", "host:port"}) {
+    const Variable google("GCE_METADATA_HOST", host);
+    CHECK(contains(refusal({.metadata = "gcp"}), "GCE_METADATA_HOST"));
+  }
+  CHECK(contains(refusal({.metadata = "azur"}), "none or file:PATH"));
   CHECK(contains(refusal({.metadata = "file:"}), "no path"));
 }

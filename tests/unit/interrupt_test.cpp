@@ -12,53 +12,25 @@
 #include "interrupt/aws.h"
 #include "interrupt/poller.h"
 #include "interrupt/rfc3339.h"
+#include "rehearsal.h"
 #include "simulate_aws.h"
 #include "support/temporary_directory.h"
 
 using namespace spot;
 using namespace std::chrono_literals;
 using spotctl::SimulateAwsOptions;
+using test::wait_for;
+using test::Watched;
 
 namespace {
 
-/// The rehearsal service of spotctl, on a free port.
-class Service {
- public:
-  explicit Service(const SimulateAwsOptions& options)
-      : aws_(options, [](const nlohmann::ordered_json&) {}),
-        server_("127.0.0.1", 0, [this](const spotctl::ServerRequest& r) { return aws_.answer(r); }) {}
-
-  [[nodiscard]] PollerOptions options() const {
-    return {.metadata = "aws", .endpoint = "http://127.0.0.1:" + std::to_string(server_.port()), .period = 20ms};
-  }
-  void trigger() { aws_.trigger(); }
-
- private:
-  spotctl::SimulatedAws aws_;
-  spotctl::HttpServer server_;
-};
+using Service = test::Rehearsal<spotctl::SimulatedAws>;
 
 SimulateAwsOptions with_fault(const char* fault) {
   SimulateAwsOptions options;
   options.notice_after = 0;
   options.fault = fault;
   return options;
-}
-
-/// A poller and one reader of it.
-class Watched : public Poller {
- public:
-  explicit Watched(const PollerOptions& options, const Clock& clock = system_clock()) : Poller(options, clock, Log()) {}
-  std::optional<Notice> wait(std::chrono::milliseconds timeout) { return Poller::wait(position_, timeout); }
-  std::optional<Notice> take() { return next(position_); }
-
- private:
-  std::uint64_t position_ = 0;
-};
-
-bool wait_for(const std::function<bool()>& condition) {
-  for (int i = 0; i < 600 && !condition(); ++i) std::this_thread::sleep_for(10ms);
-  return condition();
 }
 
 }  // namespace
@@ -69,11 +41,12 @@ TEST_CASE("a spot notice is seen once, with the deadline of its stated time") {
   Service service(options);
   Watched poller(service.options());
   CHECK_FALSE(poller.wait(200ms));
-  service.trigger();
+  service.cloud().trigger();
   const auto notice = poller.wait(5s);
   REQUIRE(notice);
   CHECK(notice->action == NoticeAction::kTerminate);
-  CHECK(notice->source == "aws-spot-action");
+  // A notice that comes between two questions of one look is seen by the second.
+  CHECK((notice->source == "aws-spot-action" || notice->source == "aws-termination-time"));
   CHECK_FALSE(notice->stale);
   const double left = to_seconds(notice->deadline_ns.value() - notice->seen_ns);
   CHECK(left > 80);
@@ -129,30 +102,34 @@ TEST_CASE("a rebalance recommendation does not end training, and a later notice 
   REQUIRE(early);
   CHECK_FALSE(ends_training(*early));
   CHECK_FALSE(early->deadline_ns);
-  service.trigger();
+  service.cloud().trigger();
   const auto notice = poller.wait(5s);
   REQUIRE(notice);
   CHECK(ends_training(*notice));
 }
 
-TEST_CASE("whatever else a service answers is never a notice, and shows in the health") {
-  for (const char* fault :
-       {"401", "403", "429", "500", "503", "html", "garbage", "hang", "slow", "endless", "reset", "redirect"}) {
-    CAPTURE(fault);
-    Service service(with_fault(fault));
-    Watched poller(service.options());
-    CHECK(wait_for([&] { return poller.health().failures_in_a_row > 0; }));
-    CHECK_FALSE(poller.take());
-    CHECK_FALSE(poller.health().last_error.empty());
-  }
-}
-
-TEST_CASE("a service that knows of nothing is healthy") {
-  Service service(with_fault("404"));
+TEST_CASE("scheduled maintenance is saved for and trained through; canceled, it is withdrawn") {
+  SimulateAwsOptions options;
+  options.maintenance_after = 0;
+  Service service(options);
   Watched poller(service.options());
-  CHECK(wait_for([&] { return poller.health().last_success_ns > 0; }));
-  CHECK(poller.health().failures_in_a_row == 0);
+  const auto notice = poller.wait();
+  REQUIRE(notice);
+  CHECK(notice->source == "aws-maintenance");
+  CHECK(notice->detail.starts_with("instance-retirement not before "));
+  CHECK_FALSE(ends_training(*notice));
+  CHECK_FALSE(notice->deadline_ns);
+  REQUIRE(poller.wait_for_looks(3));
   CHECK_FALSE(poller.take());
+
+  options.maintenance_cancel_after = 1;
+  Service canceling(options);
+  Watched second(canceling.options());
+  const auto first = second.wait(), last = second.wait();
+  REQUIRE(first);
+  REQUIRE(last);
+  CHECK(last->withdrawn);
+  CHECK(last->id == first->id);
 }
 
 TEST_CASE("a question that fails does not hide the notice that another one brings") {
@@ -214,7 +191,7 @@ TEST_CASE("a token that runs out is renewed, and no notice is missed") {
   Watched poller(service.options());
   CHECK_FALSE(poller.wait(2500ms));
   CHECK(poller.health().failures_in_a_row == 0);
-  service.trigger();
+  service.cloud().trigger();
   CHECK(poller.wait(5s));
 }
 
@@ -230,7 +207,10 @@ TEST_CASE("a poller ends at once, in the middle of a request too") {
 TEST_CASE("a service that comes up late is found") {
   int port = 0;
   { port = spotctl::HttpServer("127.0.0.1", 0, {}).port(); }
-  Watched poller({.metadata = "auto", .endpoint = "http://127.0.0.1:" + std::to_string(port), .period = 20ms});
+  Watched poller({.metadata = "auto",
+                  .endpoint = "http://127.0.0.1:" + std::to_string(port),
+                  .period = 20ms,
+                  .dmi_folder = "/nonexistent"});
   CHECK(wait_for([&] { return poller.health().failures_in_a_row > 0; }));
   SimulateAwsOptions options;
   options.notice_after = 0;
@@ -297,4 +277,17 @@ TEST_CASE("bodies are read strictly, but an action counts whatever its time is")
   CHECK(parse_rebalance(R"({"noticeTime":"2026-11-23T19:55:00Z"})"));
   CHECK(parse_rebalance(R"({"noticeTime":7})"));
   for (const char* bad : {"", "{}", "[]", "<html>"}) CHECK_FALSE(parse_rebalance(bad));
+  const auto events = parse_maintenance(R"([
+      {"Code": "system-reboot", "State": "active", "NotBefore": "21 Jan 2019 09:00:43 GMT", "EventId": "a"},
+      {"Code": "instance-stop", "State": "active", "NotBefore": "soon", "EventId": "b"},
+      {"Code": "instance-stop", "State": "Canceled"}, {"Code": "instance-stop", "State": "completed"}])");
+  REQUIRE(events);
+  REQUIRE(events->size() == 2);
+  CHECK(events->at(0).event_id == "a");
+  CHECK(events->at(0).stated_ns == 1'548'061'243'000'000'000);
+  CHECK_FALSE(events->at(1).stated_ns);
+  CHECK(parse_maintenance("[]")->empty());
+  for (const char* bad : {"", "{}", "[7]", R"([{"Code":"x"}])", R"([{"Code":7,"State":"active"}])", "<html>"}) {
+    CHECK_FALSE(parse_maintenance(bad));
+  }
 }

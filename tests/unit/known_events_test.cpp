@@ -202,6 +202,32 @@ TEST_CASE("a source that tells its time is believed, and the machine's clock is 
   CHECK(to_seconds(notice->deadline_ns.value()) == doctest::Approx(60));
 }
 
+TEST_CASE("events of one action are told apart by the identity that the provider gives them") {
+  NoticeLog log;
+  FakeClock clock;
+  KnownEvents events(log, clock);
+  const auto look = [&](const std::vector<std::string>& ids) {
+    Observation observation{.clear = {"scheduled"}};
+    for (const std::string& id : ids) {
+      observation.sightings.push_back({.source = "cloud", .group = "scheduled", .event_id = id, .notice = 30s});
+    }
+    events.compare(observation);
+  };
+  std::uint64_t position = 0;
+  const auto told = [&] {
+    std::string text;
+    while (const auto notice = log.next(position)) text += cat(notice->id, notice->withdrawn ? "- " : " ");
+    return text;
+  };
+  look({"a"});
+  look({"a", "b"});
+  CHECK(told() == "1 2 ");
+  look({"b"});
+  CHECK(told() == "1- ");
+  look({"b", "a"});
+  CHECK(told() == "4 ");
+}
+
 TEST_CASE("what a source knows to be left over is so until it is written anew") {
   Looks looks;
   looks.see_untimed(true);

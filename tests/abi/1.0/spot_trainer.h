@@ -284,7 +284,7 @@ SPOT_API spot_status spot_log_queue_next(spot_log_queue* queue, int64_t timeout_
 /* ---- Poller ------------------------------------------------------------------------------------------- */
 
 /* Watches for interruption notices on a thread of its own, from the sources that the keys metadata,
- * metadata_endpoint, metadata_v1 and poll_seconds name. Usable without a trainer. */
+ * metadata_endpoint, metadata_v1, gcp_notice_seconds and poll_seconds name. Usable without a trainer. */
 typedef struct spot_poller spot_poller;
 
 enum {
@@ -313,7 +313,7 @@ typedef struct spot_notice {
   int32_t ends_run;     /* 1: spot_trainer_run() saves and stops; 0: it saves and goes on, or, at a withdrawal, does
                            not stop if it has not stopped yet */
   int32_t reserved;     /* 0 */
-  char source[32];      /* "aws-spot-action", "aws-rebalance", "file", "host", ... */
+  char source[32];      /* "aws-spot-action", "gcp-preempted", "azure-preempt", "file", "host", ... */
   char detail[256];     /* the source's own words, cut */
 } spot_notice;
 
@@ -779,8 +779,8 @@ SPOT_API spot_status spot_checkpoint_verify(const char* path, spot_cancel* cance
 /* The configuration of its run, the model as JSON unless it is a named one. Keys that this release does not know,
  * and all that whoever wrote the file must not choose for its reader, are left out: set them before use. Those are
  * volume, volume_access, volume_must_be_mounted, volume_mode, durability, takeover, lease_wait_seconds, metadata,
- * metadata_endpoint, metadata_v1, poll_seconds, dataset_mirrors, allow_config_change, and dataset when it is a folder
- * or file. dataset=auto becomes what it was for the run. Since 1.0. */
+ * metadata_endpoint, metadata_v1, gcp_notice_seconds, poll_seconds, dataset_mirrors, allow_config_change, and dataset
+ * when it is a folder or file. dataset=auto becomes what it was for the run. Since 1.0. */
 SPOT_API spot_status spot_checkpoint_get_config(const spot_checkpoint* checkpoint, spot_config** out,
                                                 spot_error** error);
 /* As the functions of the trainer with these names. Since 1.0. */
