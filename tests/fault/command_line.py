@@ -8,7 +8,7 @@ import spotctl
 checks = spotctl.Checks()
 QUICK = ["--dataset", "synthetic", "--model", "lenet-5", "--steps", 2, "--quiet"]
 
-COMMANDS = ["train", "watch", "simulate", "simulate aws", "eval", "predict", "inspect", "verify", "export", "bench",
+COMMANDS = ["train", "watch", "simulate", "simulate aws", "eval", "predict", "inspect", "verify", "export", "bench", "plan",
             "config", "doctor", "version", "completion"]
 for command in COMMANDS:
     result = spotctl.run([spotctl.SPOTCTL, *command.split(), "--help"])
