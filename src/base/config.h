@@ -16,8 +16,8 @@ enum class ResumeRule {
   kExact,  ///< must equal the checkpoint's, or the run would no longer be the run that was interrupted
 };
 
-/// One configuration key. `choices` ("a|b|c") restricts a text key when not empty, and names the words that a number may
-/// be instead; `minimum` and `maximum` are inclusive bounds of a number.
+/// One configuration key. `choices` ("a|b|c") restricts a text key when not empty, and names the words that a number
+/// may be instead; `minimum` and `maximum` are inclusive bounds of a number.
 struct ConfigKey {
   std::string_view name;
   KeyType type;
