@@ -247,9 +247,10 @@ SPOT_API spot_status spot_config_set_log_queue(spot_config* config, spot_log_que
 /* JSON array, one object a key: {"name", "type": "boolean|integer|number|text", "default", "minimum",
  * "maximum", "choices", "resume": "free|exact", "help", "synonyms"}; lives for ever. "default" is text as
  * spot_config_get_str() gives it; "minimum" and "maximum", both inclusive, are null unless the key is a
- * number; "choices" is an array of texts, empty when every text is allowed; "synonyms" are words for the key in other
- * programs, which a suggestion may be made from and no setter accepts. "exact" keys determine the results
- * and cannot differ from the checkpoint's on resume unless allow_config_change is true. Since 1.0. */
+ * number; "choices" is an array of texts, empty when every text is allowed, and of a number the words that it may be
+ * instead (to be set and got as text); "synonyms" are words for the key in other programs, which a suggestion may be
+ * made from and no setter accepts. "exact" keys determine the results and cannot differ from the checkpoint's on resume
+ * unless allow_config_change is true. Since 1.0. */
 SPOT_API const char* spot_config_describe(void);
 
 /* ---- Cancel ------------------------------------------------------------------------------------------- */

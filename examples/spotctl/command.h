@@ -20,6 +20,7 @@ Action add_inspect(CLI::App& program);
 Action add_verify(CLI::App& program);
 Action add_export(CLI::App& program);
 Action add_bench(CLI::App& program);
+Action add_plan(CLI::App& program);
 Action add_config(CLI::App& program);
 Action add_doctor(CLI::App& program);
 Action add_version(CLI::App& program);

@@ -1,5 +1,7 @@
 #include "config_file.h"
 
+#include <algorithm>
+
 #include "exit_code.h"
 #include "input_file.h"
 #include "keys.h"
@@ -15,6 +17,7 @@ void check_type(const std::string& path, const TomlSetting& setting) {
   const KeyDescription* key = find_key(setting.key);
   const std::string& type = setting.type;
   if (key == nullptr || key->type == type || (key->type == "number" && type == "integer")) return;
+  if (type == "text" && std::count(key->choices.begin(), key->choices.end(), setting.value) > 0) return;
   std::string why = "configuration key '" + setting.key + "' cannot be the " + type + " " +
                     (type == "text" ? "\"" + setting.value + "\"" : setting.value) + ": it takes " +
                     (key->type == "integer" ? "an "

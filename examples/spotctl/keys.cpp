@@ -20,11 +20,11 @@ std::string as_text(const nlohmann::json& value) {
 std::string allowed_of(const nlohmann::json& key) {
   std::string choices;
   for (const auto& choice : key["choices"]) choices += (choices.empty() ? "" : "|") + as_text(choice);
-  if (!choices.empty()) return choices;
-  if (key["minimum"].is_null()) return key["type"] == "boolean" ? "true|false" : "";
+  if (key["type"] == "boolean") return "true|false";
+  if (key["minimum"].is_null()) return choices;
   char text[64];
   std::snprintf(text, sizeof text, "%.16g to %.16g", key["minimum"].get<double>(), key["maximum"].get<double>());
-  return text;
+  return choices.empty() ? text : text + ("|" + choices);
 }
 
 std::vector<KeyDescription> describe_keys() {
@@ -32,7 +32,7 @@ std::vector<KeyDescription> describe_keys() {
   for (const auto& key : nlohmann::json::parse(spot_config_describe())) {
     const std::string habit = habit_of(key["name"]);
     keys.push_back({key["name"], key["type"], habit.empty() ? as_text(key["default"]) : habit, allowed_of(key),
-                    key["resume"], key["help"], key["synonyms"]});
+                    key["resume"], key["help"], key["choices"], key["synonyms"]});
   }
   return keys;
 }

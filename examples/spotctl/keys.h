@@ -8,6 +8,7 @@ namespace spotctl {
 /// A configuration key as spot_config_describe() lists it, with spotctl's own habit for a default where it has one.
 struct KeyDescription {
   std::string name, type, default_value, allowed, resume, help;
+  std::vector<std::string> choices;   ///< words that it takes; of a number: beside numbers
   std::vector<std::string> synonyms;  ///< words for it in other programs
 };
 

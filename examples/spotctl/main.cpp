@@ -50,7 +50,7 @@ int run(int argc, char** argv) {
   std::vector<std::pair<CLI::App*, Action>> commands;
   for (Action (*add)(CLI::App&) :
        {add_train, add_watch, add_simulate, add_eval, add_predict, add_inspect, add_verify, add_export, add_bench,
-        add_config, add_doctor, add_version, add_help, add_completion}) {
+        add_plan, add_config, add_doctor, add_version, add_help, add_completion}) {
     Action action = add(program);
     commands.emplace_back(program.get_subcommands({}).back(), std::move(action));
   }

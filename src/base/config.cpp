@@ -18,11 +18,10 @@ std::string bound(double value) {
 }
 
 std::string allowed(const ConfigKey& key) {
-  if (!key.choices.empty()) return cat("one of ", key.choices);
   if (key.type == KeyType::kBoolean) return "true or false";
-  if (key.type == KeyType::kText) return "text";
+  if (key.type == KeyType::kText) return key.choices.empty() ? "text" : cat("one of ", key.choices);
   return cat(key.type == KeyType::kInteger ? "an integer" : "a number", " from ", bound(key.minimum), " to ",
-             bound(key.maximum));
+             bound(key.maximum), key.choices.empty() ? "" : " or ", key.choices);
 }
 
 [[noreturn]] void refuse(const ConfigKey& key, std::string_view value) {
@@ -115,6 +114,7 @@ void Config::set_text(std::string_view name, std::string_view value) {
       refuse(key, value);
     case KeyType::kReal:
       if (const auto number = parse_number<double>(value)) return set_real(name, *number);
+      if (is_choice(key.choices, value)) return store(key, std::string(value));
       refuse(key, value);
     case KeyType::kText:
       if (!key.choices.empty() && !is_choice(key.choices, value)) refuse(key, value);
@@ -140,7 +140,11 @@ std::int64_t Config::integer(std::string_view name) const {
 
 double Config::real(std::string_view name) const {
   const ConfigKey& key = find_key_of_type(name, KeyType::kReal);
-  return parse_number<double>(values_.find(key.name)->second).value_or(0.0);
+  const std::string& value = values_.find(key.name)->second;
+  if (is_choice(key.choices, value)) {
+    fail(Status::kConfig, cat("configuration key '", key.name, "' is ", value, ", which is no number: get it as text"));
+  }
+  return parse_number<double>(value).value_or(0.0);
 }
 
 const std::string& Config::text(std::string_view name) const {

@@ -16,8 +16,8 @@ enum class ResumeRule {
   kExact,  ///< must equal the checkpoint's, or the run would no longer be the run that was interrupted
 };
 
-/// One configuration key. `choices` ("a|b|c") restricts a text key when not empty; `minimum` and `maximum`
-/// are inclusive bounds of a number.
+/// One configuration key. `choices` ("a|b|c") restricts a text key when not empty, and names the words that a number
+/// may be instead; `minimum` and `maximum` are inclusive bounds of a number.
 struct ConfigKey {
   std::string_view name;
   KeyType type;
@@ -55,6 +55,7 @@ class Config {
 
   [[nodiscard]] bool boolean(std::string_view key) const;
   [[nodiscard]] std::int64_t integer(std::string_view key) const;
+  /// Throws kConfig when the key has the value of a word.
   [[nodiscard]] double real(std::string_view key) const;
   [[nodiscard]] const std::string& text(std::string_view key) const;
 

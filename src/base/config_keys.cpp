@@ -26,6 +26,10 @@ constexpr ConfigKey real(std::string_view name, std::string_view default_value, 
                          ResumeRule resume, std::string_view help) {
   return {name, KeyType::kReal, default_value, minimum, maximum, "", resume, help};
 }
+constexpr ConfigKey real_or(std::string_view word, std::string_view name, std::string_view default_value,
+                            double minimum, double maximum, ResumeRule resume, std::string_view help) {
+  return {name, KeyType::kReal, default_value, minimum, maximum, word, resume, help};
+}
 constexpr ConfigKey text(std::string_view name, std::string_view default_value, ResumeRule resume,
                          std::string_view help) {
   return {name, KeyType::kText, default_value, kNone, kNone, "", resume, help};
@@ -121,7 +125,13 @@ constexpr auto kKeys = std::to_array<ConfigKey>({
 
     // When it is saved.
     integer("checkpoint_steps", "0", 0, 1e12, kFree, "Save every so many steps; 0: not by steps"),
-    real("checkpoint_seconds", "60", 0, 1e9, kFree, "Save every so many seconds; 0: not by time"),
+    real_or("auto", "checkpoint_seconds", "60", 0, 1e9, kFree,
+            "Save every so many seconds; 0: not by time; auto: at the interval that loses least, by what training is "
+            "measured to lose to a save and by mean_uptime_seconds (the formula of Young and Daly)"),
+    real("mean_uptime_seconds", "7200", 1, 1e9, kFree,
+         "For checkpoint_seconds=auto: how long machines like this one last, on average, until they are taken away. "
+         "The default is that of AWS's V100 spot machines in a week of April 2023 (skypilot-org/spot-traces); "
+         "'spotctl plan' measures it from a trace"),
     integer("checkpoint_epochs", "1", 0, 1e9, kFree, "Save every so many epochs; 0: not by epochs"),
     integer("keep_last", "3", 2, 1e6, kFree,
             "Newest checkpoints of the run that are kept; those of other runs on the volume are left alone. The volume "

@@ -40,6 +40,7 @@ constexpr auto kSynonyms = std::to_array<std::pair<std::string_view, std::string
     {"checkpoint_steps", "save_steps|save_every|checkpoint_every|save_freq"},
     {"checkpoint_seconds", "save_seconds|save_interval|checkpoint_interval"},
     {"checkpoint_epochs", "save_epochs"},
+    {"mean_uptime_seconds", "mtbf|mttf|mean_uptime"},
     {"keep_last", "save_total_limit|max_to_keep|keep"},
     {"lease_wait_seconds", "lock_timeout|wait"},
     {"takeover", "force|steal"},

@@ -1,6 +1,7 @@
 #include "base/thread.h"
 
 #include <csignal>
+#include <ctime>
 #include <pthread.h>
 #include <sched.h>
 #include <system_error>
@@ -49,6 +50,12 @@ void set_priority(std::thread& thread, Priority priority) {
   if (pthread_getschedparam(thread.native_handle(), &policy, &none) != 0) return;
   if (policy != SCHED_OTHER && policy != SCHED_BATCH) return;
   pthread_setschedparam(thread.native_handle(), priority == Priority::kBatch ? SCHED_BATCH : SCHED_OTHER, &none);
+}
+
+std::int64_t thread_processor_ns() {
+  timespec spent{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent);
+  return std::int64_t{spent.tv_sec} * 1'000'000'000 + spent.tv_nsec;
 }
 
 }  // namespace spot

@@ -17,4 +17,7 @@ std::thread start_thread(const std::string& name, std::function<void()> body);
 enum class Priority : std::uint8_t { kNormal, kBatch };
 void set_priority(std::thread& thread, Priority priority);
 
+/// Nanoseconds that processors have worked for the calling thread.
+std::int64_t thread_processor_ns();
+
 }  // namespace spot

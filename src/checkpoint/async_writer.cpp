@@ -163,7 +163,9 @@ SaveOutcome AsyncWriter::try_to_save(const Save& save) {
   outcome.report.stall_ns = save.stall_ns;
   outcome.report.superseded = save.superseded;
   try {
+    const std::int64_t processor_ns = thread_processor_ns();
     SaveReport report = store_.commit(save.meta, *save.state);
+    report.processor_ns = thread_processor_ns() - processor_ns;
     report.durable_ns = report.durable_at_ns - save.asked_ns;
     report.stall_ns = save.stall_ns;
     report.reason = save.reason;

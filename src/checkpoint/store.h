@@ -44,6 +44,7 @@ struct SaveReport {
   std::uint64_t generation = 0;
   std::uint64_t bytes = 0;
   std::int64_t stall_ns = 0;       ///< the training thread was held up
+  std::int64_t processor_ns = 0;   ///< the writer's thread computed; by AsyncWriter
   std::int64_t encode_ns = 0;      ///< copying and hashing
   std::int64_t write_ns = 0;       ///< handing the bytes to the file system
   std::int64_t fsync_ns = 0;       ///< fsync, close, rename, fsync of the folder

@@ -140,9 +140,15 @@ TrainingPlan training_plan(const Config& config, const Dataset& dataset) {
 }
 
 SavePolicy save_policy(const Config& config) {
-  return {.every_steps = count(config, "checkpoint_steps"),
-          .every_epochs = count(config, "checkpoint_epochs"),
-          .every_ns = nanoseconds(config.real("checkpoint_seconds"))};
+  SavePolicy policy;
+  policy.every_steps = count(config, "checkpoint_steps");
+  policy.every_epochs = count(config, "checkpoint_epochs");
+  if (config.text("checkpoint_seconds") == "auto") {
+    policy.automatic.emplace(config.real("mean_uptime_seconds"));
+  } else {
+    policy.every_ns = nanoseconds(config.real("checkpoint_seconds"));
+  }
+  return policy;
 }
 
 StoreOptions store_options(const Config& config) {

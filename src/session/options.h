@@ -6,7 +6,7 @@
 #include "data/dataset.h"
 #include "engine/engine.h"
 #include "interrupt/poller.h"
-#include "session/save_policy.h"
+#include "policy/save_policy.h"
 #include "session/volume.h"
 #include "train/trainer.h"
 

@@ -8,10 +8,10 @@
 
 #include "base/status.h"
 #include "base/text.h"
+#include "policy/save_policy.h"
 #include "session/csv_log.h"
 #include "session/model_export.h"
 #include "session/options.h"
-#include "session/save_policy.h"
 
 namespace spot {
 namespace {
@@ -56,6 +56,9 @@ class Run {
   std::uint64_t save(SaveReason reason, const StopCheck& stop = {});
   void save_if_due();
   void save_if_requested();
+  /// With checkpoint_seconds=auto: what saves cost decides when the next one is due.
+  void learn_from(const std::vector<SaveOutcome>& saves);
+  void tell_interval();
   [[nodiscard]] bool an_ending_waits() const;
   bool must_stop();
   void hear(const Notice& notice);
@@ -82,6 +85,7 @@ class Run {
   SavePolicy policy_;
   std::int64_t started_ns_;
   std::int64_t last_save_ns_ = 0;
+  double told_interval_ = 0;  ///< in seconds
   std::int64_t lease_checked_ns_ = 0;
   bool is_writer_ = false;
   std::optional<CsvLog> csv_;
@@ -104,7 +108,7 @@ RunResult Run::execute() {
     advance();
     save_if_due();
     save_if_requested();
-    session_.report_saves();
+    learn_from(session_.report_saves());
     check_lease_now_and_then();
   }
   if (trainer_.done()) {
@@ -166,6 +170,7 @@ void Run::begin() {
   session_.prepare_save();
   session_.note_training_begin();
   last_save_ns_ = clock_.monotonic_ns();
+  tell_interval();
   session_.log().info(cat(result_.resumed ? "resumed run " : "started run ", session_.run_id(), " at step ",
                           trainer_.step(), " of ", trainer_.total_steps()));
   const Dataset& dataset = session_.dataset();
@@ -208,8 +213,10 @@ void Run::save_if_due() {
   // The end of an epoch is saved with its evaluation, the end of the run by finish().
   if (trainer_.evaluation_due() || trainer_.done()) return;
   const std::int64_t now = clock_.monotonic_ns();
-  const std::optional<SaveReason> reason =
-      policy_.due(trainer_.step(), trainer_.steps_per_epoch(), now - last_save_ns_);
+  const std::optional<SaveReason> reason = policy_.due({.step = trainer_.step(),
+                                                        .steps_per_epoch = trainer_.steps_per_epoch(),
+                                                        .since_save_ns = now - last_save_ns_,
+                                                        .saving = session_.saving()});
   if (!reason) return;
   // An ending's own save is newer than this one, and is not to wait for a place that this one waits for, too.
   const bool may_be_left_out = *reason == SaveReason::kInterval;
@@ -231,6 +238,30 @@ void Run::save_if_requested() {
   } catch (const Error& error) {
     if (error.status() != Status::kCancelled) throw;
   }
+}
+
+void Run::learn_from(const std::vector<SaveOutcome>& saves) {
+  if (!policy_.automatic) return;
+  for (const SaveOutcome& save : saves) {
+    // While training stands still it does nothing else. While the writer's thread works it may compute on one processor
+    // less. While that one waits for the disk it loses nothing.
+    if (!save.error) policy_.automatic->learn(save.report.stall_ns + save.report.processor_ns);
+  }
+  tell_interval();
+}
+
+/// At the begin, and when it has changed by more than a quarter.
+void Run::tell_interval() {
+  if (!policy_.automatic) return;
+  const AutoInterval& automatic = *policy_.automatic;
+  const double seconds = to_seconds(automatic.interval_ns());
+  if (seconds < told_interval_ * 1.25 && told_interval_ < seconds * 1.25) return;
+  told_interval_ = seconds;
+  const auto rounded = [](double value) { return std::round(value * 100) / 100; };
+  session_.log().info(cat("checkpoint_seconds=auto: a checkpoint every ", rounded(seconds), " s, as training loses ",
+                          rounded(automatic.cost_seconds() * 1e3), " ms to a save",
+                          automatic.has_measured() ? "" : " (not measured yet)", " and mean_uptime_seconds is ",
+                          automatic.mean_uptime_seconds()));
 }
 
 /// Hears of nothing: what has come is still to be answered between two steps.

@@ -343,14 +343,15 @@ void Session::count_reported(const std::vector<SaveOutcome>& outcomes) {
   for (const SaveOutcome& outcome : outcomes) unreported_saves_ -= 1 + outcome.report.superseded;
 }
 
-void Session::report_saves() {
-  if (unreported_saves_ == 0) return;
-  const std::vector<SaveOutcome> outcomes = writer_->take_outcomes();
+std::vector<SaveOutcome> Session::report_saves() {
+  if (!saving()) return {};
+  std::vector<SaveOutcome> outcomes = writer_->take_outcomes();
   count_reported(outcomes);
   for (const SaveOutcome& outcome : outcomes) {
     tell(outcome);
     throw_if_hopeless(outcome);
   }
+  return outcomes;
 }
 
 void Session::tell(const SaveOutcome& outcome) {

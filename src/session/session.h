@@ -126,9 +126,11 @@ class Session {
   /// Waits for the outcome of that save and reports all outcomes since the last report. Throws kCancelled when `stop`
   /// said so: the save goes on, and is reported with the next one.
   SaveOutcome finish_save(std::uint64_t ticket, const StopCheck& stop = {});
-  /// Tells log and observer of the saves that finished since the last report. Throws what throw_if_hopeless() does;
-  /// every other failure leaves training unharmed.
-  void report_saves();
+  /// Tells log and observer of the saves that finished since the last report, and returns their outcomes. Throws what
+  /// throw_if_hopeless() does; every other failure leaves training unharmed.
+  std::vector<SaveOutcome> report_saves();
+  /// Whether a save is under way, or finished and not reported yet.
+  [[nodiscard]] bool saving() const { return unreported_saves_ > 0; }
 
  private:
   /// Makes the dataset, for a run on that volume.

@@ -17,7 +17,8 @@ ALLOWED = {
     "checkpoint": ["base", "net", "engine/state_view.h"],
     "interrupt": ["base", "net"],
     "train": ["base", "data", "engine"],
-    "session": ["base", "data", "engine", "checkpoint", "interrupt", "train"],
+    "policy": ["checkpoint/save_reason.h"],
+    "session": ["base", "data", "engine", "checkpoint", "interrupt", "train", "policy"],
     "capi": ["base", "net", "data", "engine", "engine/cpu", "checkpoint", "interrupt", "train", "session"],
 }
 

@@ -9,7 +9,7 @@ checks = spotctl.Checks()
 QUICK = ["--dataset", "synthetic", "--model", "lenet-5", "--steps", 2, "--quiet"]
 
 COMMANDS = ["train", "watch", "simulate", "simulate aws", "simulate gcp",
-            "simulate azure", "simulate alibaba", "simulate tencent", "eval", "predict", "inspect", "verify", "export", "bench",
+            "simulate azure", "simulate alibaba", "simulate tencent", "eval", "predict", "inspect", "verify", "export", "bench", "plan",
             "config", "doctor", "version", "completion"]
 for command in COMMANDS:
     result = spotctl.run([spotctl.SPOTCTL, *command.split(), "--help"])

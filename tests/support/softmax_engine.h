@@ -16,7 +16,7 @@ namespace spot::test {
 /// The smallest real engine: softmax regression trained by gradient descent with momentum, in plain
 /// loops. Ignores the model that it is given, so that tests of what surrounds an engine need no
 /// other.
-class SoftmaxEngine final : public Engine {
+class SoftmaxEngine : public Engine {
  public:
   explicit SoftmaxEngine(const EngineSpec& spec)
       : pixels_(static_cast<std::size_t>(spec.model.input.size())),
