@@ -5,8 +5,8 @@
 
 #include <spot_trainer.h>
 
-/* As the functions of the header with these names. 0 removes the receiver. Where the arrays of a dataset lie is told one
- * by one: cgo looks for pointers of Go's in all that a struct points to. */
+/* As the functions of the header with these names. 0 removes the receiver. Where the arrays of a dataset lie is told
+ * one by one: cgo looks for pointers of Go's in all that a struct points to. */
 spot_status bridge_config_set_log(spot_config* config, int32_t level, uintptr_t receiver, spot_error** error);
 spot_status bridge_trainer_set_callback(spot_trainer* trainer, uint32_t events, uintptr_t receiver, spot_error** error);
 spot_status bridge_dataset_create(const spot_dataset_arrays* arrays, const void* train_images, const void* train_labels,
