@@ -104,7 +104,7 @@ std::string render(const ServerResponse& response) {
                                                : " Status") +
                      "\r\nContent-Type: " + response.content_type + "\r\nDate: " + date() +
                      "\r\nContent-Length: " + std::to_string(response.body.size()) + "\r\n";
-  for (const auto& [name, value] : response.headers) text += name + ": " + value + "\r\n";
+  for (const auto& [name, value] : response.headers) text.append(name).append(": ").append(value).append("\r\n");
   return text + "\r\n" + response.body;
 }
 
