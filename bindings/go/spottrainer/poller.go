@@ -49,9 +49,9 @@ type PollerHealth struct {
 	LastError           string  // empty after a success; when disabled: why
 }
 
-// A Poller watches for interruption notices, from the sources that the keys metadata, metadata_endpoint, metadata_v1 and
-// poll_seconds name. It is of use without a trainer, too. Close ends waits in progress; a run that uses the poller goes on
-// with it to its end.
+// A Poller watches for interruption notices, from the sources that the keys metadata, metadata_endpoint, metadata_v1,
+// gcp_notice_seconds and poll_seconds name. It is of use without a trainer, too. Close ends waits in progress; a run that uses
+// the poller goes on with it to its end.
 type Poller struct {
 	handle[*C.spot_poller]
 }

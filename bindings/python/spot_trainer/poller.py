@@ -17,8 +17,8 @@ from .config import Config
 
 class Poller(Owner):
     """Watches for interruption notices on a thread of the library, from the sources that the keys metadata,
-    metadata_endpoint, metadata_v1 and poll_seconds name. Usable without a trainer, and by any number of threads and
-    runs at once: a notice is state, and each of them sees every one.
+    metadata_endpoint, metadata_v1, gcp_notice_seconds and poll_seconds name. Usable without a trainer, and by any
+    number of threads and runs at once: a notice is state, and each of them sees every one.
     """
 
     def __init__(self, config: Config) -> None:

@@ -63,8 +63,8 @@ pub struct PollerHealth {
 }
 
 /// Watches for interruption notices on a thread of the library, from the sources that the keys `metadata`,
-/// `metadata_endpoint`, `metadata_v1` and `poll_seconds` name. It needs no trainer. A notice is state: every run and
-/// every waiter sees each one.
+/// `metadata_endpoint`, `metadata_v1`, `gcp_notice_seconds` and `poll_seconds` name. It needs no trainer. A notice is
+/// state: every run and every waiter sees each one.
 #[derive(Debug)]
 pub struct Poller(Owner<spot_poller>);
 
