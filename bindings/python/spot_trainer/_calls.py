@@ -135,10 +135,10 @@ class Call:
                             answer = callback(event)
                         self._answers.put(int(answer or GO_ON))
                 finally:
-                    self._is_left = True
-                    self._answers.put(GO_ON)
-            finally:
-                library.spot_cancel_trigger(self._cancel)
+                    library.spot_cancel_trigger(self._cancel)
+            finally:  # not before: the answer lets the call go on
+                self._is_left = True
+                self._answers.put(GO_ON)
         except BaseException as exception:
             stop = exception
             try:

@@ -110,9 +110,9 @@ class TrainerCall(Call):
         """Ends it with the process: nobody is told of events any more."""
         if not self._is_of_the_main_thread:
             self._exception = SystemExit()
+        library.spot_cancel_trigger(self._cancel)
         self._is_left = True
         self._answers.put(GO_ON)
-        library.spot_cancel_trigger(self._cancel)
 
     def wait_for_the_end(self, callback_until: float) -> None:
         """A callback that has not come back by then must not do so any more."""
