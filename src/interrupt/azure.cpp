@@ -87,6 +87,19 @@ Sighting sighting_of(const JsonValue& event, const std::string& type_name) {
   return sighting;
 }
 
+/// Whether it states a time beyond the minutes of notice that its type promises, as failing hardware does days ahead:
+/// the machine is healthy until then.
+bool is_far_off(const Sighting& sighting) {
+  if (!sighting.notice || *sighting.notice <= kShortNotice || !sighting.stated_ns || !sighting.now_ns) return false;
+  return *sighting.stated_ns - *sighting.now_ns > sighting.notice->count();
+}
+
+/// Saves, and trains on. When its time has come nearer it is sighted with its own action, which is a new event.
+void make_early(Sighting& sighting) {
+  sighting.action = NoticeAction::kRebalance;
+  sighting.notice.reset();
+}
+
 bool is_machine_name(std::string_view name) {
   constexpr std::string_view kPlain = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_.";
   return !name.empty() && name.find_first_not_of(kPlain) == std::string_view::npos;
@@ -106,9 +119,11 @@ class AzureSource final : public Source {
  private:
   /// The machine's name, as events name it.
   MetadataAnswer ask_name();
+  /// Asks for it and keeps it. Returns why it is unknown.
+  std::string learn_name();
 
   MetadataClient client_;
-  bool found_ = false;    ///< the service has answered
+  std::string machine_;   ///< its name, as last answered; empty: the service has not answered yet
   bool enabled_ = false;  ///< it has answered about events
 };
 
@@ -120,12 +135,16 @@ MetadataAnswer AzureSource::ask_name() {
   return answer;
 }
 
+std::string AzureSource::learn_name() {
+  MetadataAnswer answer = ask_name();
+  if (answer.unknown.empty()) machine_ = std::move(*answer.body);
+  return std::move(answer.unknown);
+}
+
 Observation AzureSource::look() {
-  if (!found_) {
+  if (machine_.empty()) {
     // The name is answered at once: whether there is a service must not take two minutes to tell.
-    std::string unknown = ask_name().unknown;
-    found_ = unknown.empty();
-    return {.unknown = std::move(unknown), .look_on = true};
+    return {.unknown = learn_name(), .look_on = true};
   }
   const MetadataAnswer answer = client_.ask_known(
       {.path = kEventsPath, .timeout = enabled_ ? kTimeout : kFirstTimeout, .body_limit = kDocumentLimit});
@@ -135,11 +154,11 @@ Observation AzureSource::look() {
   enabled_ = true;
   Observation observation;
   if (!document->events.empty()) {
-    const MetadataAnswer machine = ask_name();
-    if (!machine.unknown.empty()) return {.unknown = machine.unknown};
+    learn_name();  // a machine keeps its name as a rule: where this is not answered the old one stands
     for (auto& event : document->events) {
-      if (!concerns(event, *machine.body)) continue;
+      if (!concerns(event, machine_)) continue;
       event.sighting.now_ns = answer.now_ns;
+      if (is_far_off(event.sighting)) make_early(event.sighting);
       observation.sightings.push_back(std::move(event.sighting));
     }
   }

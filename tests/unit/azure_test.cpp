@@ -37,17 +37,17 @@ TEST_CASE("each type of event has its action, and the deadline that it states or
     const char* type;
     const char* source;
     NoticeAction action;
-    double most;  ///< seconds, when the event states a time of 700 s from now
+    double most;  ///< seconds, when the event states a time of 250 s from now
   };
   constexpr Case kCases[] = {{"Preempt", "azure-preempt", NoticeAction::kTerminate, 30},
-                             {"Terminate", "azure-terminate", NoticeAction::kTerminate, 300},
-                             {"Reboot", "azure-reboot", NoticeAction::kStop, 700},
-                             {"Redeploy", "azure-redeploy", NoticeAction::kStop, 600},
+                             {"Terminate", "azure-terminate", NoticeAction::kTerminate, 250},
+                             {"Reboot", "azure-reboot", NoticeAction::kStop, 250},
+                             {"Redeploy", "azure-redeploy", NoticeAction::kStop, 250},
                              {"Evaporate", "azure-event", NoticeAction::kTerminate, 30}};
   for (const Case& c : kCases) {
     CAPTURE(c.type);
     SimulateAzureOptions options = event_of_type(c.type);
-    options.notice_seconds = 700;
+    options.notice_seconds = 250;
     Service service(options);
     Watched poller(service.options());
     const auto notice = poller.wait();
@@ -58,6 +58,27 @@ TEST_CASE("each type of event has its action, and the deadline that it states or
     CHECK(seconds_left(*notice) < c.most + 0.001);
     CHECK(seconds_left(*notice) > c.most * 0.9);
   }
+}
+
+TEST_CASE("an event that is days ahead is saved for and trained through until its time is near") {
+  for (const char* type : {"Terminate", "Reboot", "Redeploy"}) {
+    CAPTURE(type);
+    SimulateAzureOptions options = event_of_type(type);
+    options.notice_seconds = 3 * 86'400;
+    Service service(options);
+    Watched poller(service.options());
+    const auto notice = poller.wait();
+    REQUIRE(notice);
+    CHECK_FALSE(ends_training(*notice));
+    CHECK_FALSE(notice->deadline_ns);
+  }
+  SimulateAzureOptions preempted = event_of_type("Preempt");
+  preempted.notice_seconds = 3 * 86'400;
+  Service service(preempted);
+  Watched poller(service.options());
+  const auto notice = poller.wait();
+  REQUIRE(notice);
+  CHECK(ends_training(*notice));
 }
 
 TEST_CASE("a freeze is saved for and trained through") {
