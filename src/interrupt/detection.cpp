@@ -137,20 +137,24 @@ class DetectingSource final : public Source {
 
 }  // namespace
 
-std::unique_ptr<Source> make_detecting_source(const PollerOptions& options, const Log& log) {
+std::unique_ptr<Source> make_detecting_source(const PollerOptions& options, const Log& log, std::string& why) {
+  // Whoever is at an endpoint that was given is known by his answers alone.
+  const DmiText dmi = options.endpoint.empty() ? dmi_texts(options.dmi_folder) : [](std::string_view) { return ""; };
   std::vector<DetectingSource::Candidate> candidates;
   std::string left_out;
   for (const Provider* provider : providers()) {
     const std::string forbidden = provider->forbidden();
     if (!forbidden.empty() && options.endpoint.empty()) {
+      if (provider->made(dmi)) {
+        why = forbidden;
+        return nullptr;
+      }
       left_out += cat("; ", provider->name, ": ", forbidden);
       continue;
     }
     if (!forbidden.empty()) log.warning(cat("metadata_endpoint is given, so it is asked although ", forbidden));
     candidates.push_back({provider, provider->make(options)});
   }
-  // Whoever is at an endpoint that was given is known by his answers alone.
-  const DmiText dmi = options.endpoint.empty() ? dmi_texts(options.dmi_folder) : [](std::string_view) { return ""; };
   return std::make_unique<DetectingSource>(std::move(candidates), std::move(left_out), dmi, log);
 }
 

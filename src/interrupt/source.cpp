@@ -31,7 +31,7 @@ std::unique_ptr<Source> make_source(const PollerOptions& options, const Log& log
     }
     return make_file_source(metadata.substr(kFilePrefix.size()));
   }
-  if (metadata == "auto") return make_detecting_source(options, log);
+  if (metadata == "auto") return make_detecting_source(options, log, why);
   for (const Provider* provider : providers()) {
     if (metadata != provider->name) continue;
     if (const std::string forbidden = provider->forbidden(); !forbidden.empty()) {

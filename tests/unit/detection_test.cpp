@@ -89,7 +89,8 @@ TEST_CASE("the environment keeps auto from AWS, in any case of letters; metadata
     const Variable off("AWS_EC2_METADATA_DISABLED", value);
     const test::TemporaryDirectory dmi;
     write_file_atomically(dmi / "sys_vendor", std::string("Amazon EC2\n"));
-    CHECK(Found({.metadata = "auto", .dmi_folder = dmi.path().string()}).name.empty());
+    CHECK_FALSE(Found({.metadata = "auto", .dmi_folder = dmi.path().string()}).any);
+    CHECK(Found({.metadata = "auto", .dmi_folder = (dmi / "none").string()}).any);
     const Found aws({.metadata = "aws"});
     CHECK(aws.name == "aws");
     CHECK(contains(aws.log, "AWS_EC2_METADATA_DISABLED"));
