@@ -71,8 +71,8 @@ constexpr Question kQuestions[] = {
     {"/latest/meta-data/spot/instance-action", kSpotGroup, one<parse_instance_action>, false, false},
     {"/latest/meta-data/spot/termination-time", kSpotGroup, one<parse_termination_time>, true, true},
     {"/latest/meta-data/events/recommendations/rebalance", kRebalanceGroup, one<parse_rebalance>, false, true},
-    {"/latest/meta-data/events/maintenance/scheduled", kMaintenanceGroup, parse_maintenance, false, true},
     {"/latest/meta-data/autoscaling/target-lifecycle-state", kScalingGroup, one<parse_lifecycle>, true, true},
+    {"/latest/meta-data/events/maintenance/scheduled", kMaintenanceGroup, parse_maintenance, false, true},
 };
 
 class AwsSource final : public Source {

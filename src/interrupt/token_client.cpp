@@ -24,7 +24,7 @@ constexpr std::int64_t kWithoutTokenNs = 300'000'000'000;
 TokenClient::TokenClient(std::string endpoint, const TokenDialect& dialect, bool may_do_without)
     : client_(std::move(endpoint)), dialect_(dialect), may_do_without_(may_do_without) {}
 
-std::string TokenClient::renew_token() {
+std::string TokenClient::renew_token(bool probing) {
   token_.clear();
   const std::string ttl_header = cat(dialect_.header, "-ttl-seconds");
   const HttpResponse response = client_.request({.path = "/latest/api/token",
@@ -32,8 +32,7 @@ std::string TokenClient::renew_token() {
                                                  .method = "PUT",
                                                  .timeout = kTokenTimeout});
   const bool unanswered = response.sent && response.status == 0 && !response.cancelled;
-  // 400: it does not know this request as one for a token, and is another provider's service.
-  const bool refused = response.status > 400 && response.status < 500 && response.status != 429;
+  const bool refused = response.status >= (probing ? 401 : 400) && response.status < 500 && response.status != 429;
   if (may_do_without_ && (unanswered || refused)) {
     renew_at_ns_ = system_clock().monotonic_ns() + kWithoutTokenNs;
     return {};
@@ -65,7 +64,7 @@ MetadataAnswer TokenClient::ask(const std::string& path) {
   for (int attempt = 0;; ++attempt) {
     if (system_clock().monotonic_ns() >= renew_at_ns_) {
       renew_at_ns_ = 0;
-      std::string failure = renew_token();
+      std::string failure = renew_token(false);
       if (!failure.empty()) return {.unknown = std::move(failure), .unreachable = true};
     }
     MetadataAnswer answer = answer_of(request(path, kTimeout), client_.endpoint(), path);
@@ -82,7 +81,7 @@ MetadataAnswer TokenClient::ask(const std::string& path) {
 }
 
 std::string TokenClient::probe(const std::string& path) {
-  std::string failure = renew_token();
+  std::string failure = renew_token(true);
   if (!failure.empty() || !token_.empty()) return failure;
   const HttpResponse response = request(path, kTokenTimeout);
   if (!response.complete()) return response.error;

@@ -28,8 +28,9 @@ class TokenClient {
   void cancel() { client_.cancel(); }
 
  private:
-  /// Empty when there is a usable token, or questions may go without one.
-  std::string renew_token();
+  /// Empty when there is a usable token, or questions may go without one. When `probing`, HTTP status 400 is an error
+  /// in any case: another provider's service does not know this request.
+  std::string renew_token(bool probing);
   HttpResponse request(const std::string& path, std::chrono::milliseconds timeout);
 
   MetadataClient client_;
