@@ -23,7 +23,7 @@ set(object "${CMAKE_CURRENT_BINARY_DIR}/spot_trainer.o")
 add_custom_command(OUTPUT "${object}"
   COMMAND sh "${PROJECT_SOURCE_DIR}/cmake/one_object.sh" "${CMAKE_CXX_COMPILER}" "${CMAKE_NM}" "${CMAKE_OBJCOPY}" "${object}"
           "$<TARGET_OBJECTS:spot_trainer>" ${archives}
-  DEPENDS cmake/one_object.sh "$<TARGET_OBJECTS:spot_trainer>" ${rooms}
+  DEPENDS cmake/one_object.sh spot_trainer ${rooms}  # not its object files: only Ninja knows how to make those
   COMMENT "Linking spot_trainer.o"
   COMMAND_EXPAND_LISTS VERBATIM)
 

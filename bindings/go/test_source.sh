@@ -29,5 +29,6 @@ fi
 [ $# = 0 ] || cmake -S "$SPOT_TRAINER_SOURCE" -B "$SPOT_TRAINER_SOURCE/build/static" "$@"
 go generate ./spottrainer
 go build -tags spot_static -o agent-program ./agent
+mkdir "$temporary/volume"
 said=$(./agent-program "$temporary/volume" dataset=synthetic model=light-cnn steps=2 metadata=none)
 [[ $said == *'"reason":"done","step":2,'* ]] || { echo "the agent does not train: $said"; exit 1; }
