@@ -38,7 +38,6 @@ class Run {
         clock_(session.clock()),
         poller_(poller),
         cancel_(cancel),
-        policy_(save_policy(session.config())),
         started_ns_(clock_.monotonic_ns()) {}
 
   RunResult execute();
@@ -97,6 +96,7 @@ class Run {
 };
 
 RunResult Run::execute() {
+  policy_ = save_policy(session_.config());  // not in the constructor: what fails here is told
   if (!take_over()) {
     result_.reason = reason_to_stop();
     // A stop loses nothing before the first step; steps that the host asked for before this call are not saved.

@@ -171,7 +171,7 @@ bool run_to_notice(std::int64_t pass, spot_trainer* trainer, spot_poller* poller
   std::memset(&result, 0, sizeof result);
   result.struct_size = sizeof result;
   const bool went_through = judge(pass, "run", spot_trainer_run(trainer, poller, nullptr, &result, &error), error);
-  if (ends != 1) find(pass, "run", "did not tell its end once");
+  if (ends != 1) find(pass, "run", ends == 0 ? "did not tell its end" : "told its end more than once");
   if (!went_through) return false;
   if (result.reason != SPOT_RUN_INTERRUPTED) find(pass, "run", "was not interrupted by the notice");
   if (result.durable == 1 && result.step > shared->newest) shared->newest = result.step;
