@@ -200,7 +200,7 @@ typedef void (*spot_destroy_fn)(void* user);
 enum { SPOT_LOG_ERROR = 0, SPOT_LOG_WARNING = 1, SPOT_LOG_INFO = 2, SPOT_LOG_DEBUG = 3 };
 
 /* Receives one message: `length` bytes at `message`, without a line feed, valid during the call. May be called
- * concurrently and from threads of the library; must not call the library. */
+ * concurrently and from threads of the library; must not call the library, except for spot_cancel_trigger(). */
 typedef void (*spot_log_fn)(void* user, int32_t level, const char* message, size_t length);
 
 /* Messages that wait to be fetched: the way to hear of them for hosts whose callbacks cannot run on any thread. */
@@ -234,7 +234,7 @@ SPOT_API spot_status spot_config_set_str(spot_config* config, const char* key, c
 SPOT_API spot_status spot_config_unset(spot_config* config, const char* key, spot_error** error);
 /* Each gets the value of one key. _i64 takes keys of integers and booleans (0 and 1), _f64 numbers and integers, _str
  * any key, and gives text that _set_str() would take, to be freed with spot_text_free(). SPOT_E_CONFIG: no such key, or
- * one of another type. Since 1.0. */
+ * one of another type, or, of a number, its value is a word. Since 1.0. */
 SPOT_API spot_status spot_config_get_i64(const spot_config* config, const char* key, int64_t* out, spot_error** error);
 SPOT_API spot_status spot_config_get_f64(const spot_config* config, const char* key, double* out, spot_error** error);
 SPOT_API spot_status spot_config_get_str(const spot_config* config, const char* key, char** out, spot_error** error);
@@ -255,8 +255,9 @@ SPOT_API const char* spot_config_describe(void);
 
 /* ---- Cancel ------------------------------------------------------------------------------------------- */
 
-/* A request to stop, reference-counted, for the calls that can take long. All of its functions, and every parameter
- * of this type, accept NULL, which is never triggered. */
+/* A request to stop, reference-counted, for the calls that can take long: those that wait for others, use the network
+ * or files, or train. Calls without one work in memory alone. All of its functions, and every parameter of this type,
+ * accept NULL, which is never triggered. */
 typedef struct spot_cancel spot_cancel;
 
 /* With one owner. Since 1.0. */
@@ -850,11 +851,12 @@ SPOT_API spot_status spot_model_predict(spot_model* model, const void* images, i
 
 /* ---- Volume ------------------------------------------------------------------------------------------- */
 
-/* Does on the configured volume what a run does there before its first step, and leaves nothing behind: rehearses a
+/* Does on the configured volume what a run does there before its first step, and leaves only its folders: rehearses a
  * save ("commit") and, unless `trainer` is NULL, compares the room that this trainer's run takes with what there is
  * ("room"). Waits for no other writer. `outcome` receives the spot_status that a run would end with, SPOT_OK unless a
- * check fails; `json` an array of {"check", "status": "ok|warn|fail", "detail"}, to be freed with spot_text_free();
- * each may be NULL. SPOT_E_CONFIG, _IO, _NOT_FOUND: it is no volume; _CANCELLED. Since 1.0. */
+ * check fails; after SPOT_E_NO_SPACE a run may still find room, as it removes old checkpoints first. `json` an array of
+ * {"check", "status": "ok|warn|fail", "detail"}, to be freed with spot_text_free(); each may be NULL. SPOT_E_CONFIG,
+ * _IO, _NOT_FOUND: it is no volume; _CANCELLED. Since 1.0. */
 SPOT_API spot_status spot_volume_check(const spot_config* config, spot_trainer* trainer, spot_cancel* cancel,
                                        spot_status* outcome, char** json, spot_error** error);
 

@@ -18,7 +18,7 @@ struct VolumeFinding {
 };
 
 /// Rehearses a commit on the configured volume, and judges, where there is a session, whether its run has room.
-/// Waits for no other writer and leaves nothing behind. Throws what open_volume() does, and kCancelled when `stop` said
+/// Waits for no other writer and leaves only its folders. Throws what open_volume() does, and kCancelled when `stop` said
 /// so.
 std::vector<VolumeFinding> check_volume(const Config& config, Session* session, const StopCheck& stop);
 

@@ -179,7 +179,7 @@ TEST_CASE("a cancelled export leaves the files that were there, and no others") 
   CHECK(count_entries(folder) == 2);
 }
 
-TEST_CASE("a cancelled check of a volume leaves nothing behind") {
+TEST_CASE("a cancelled check of a volume leaves only its folders") {
   const Place place;
   const Config config = place.config("v");
   std::filesystem::create_directories(place / "v");

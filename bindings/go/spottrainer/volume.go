@@ -16,7 +16,7 @@ type VolumeCheck struct {
 	Checks  json.RawMessage // an array of {"check", "status": "ok|warn|fail", "detail"}
 }
 
-// CheckVolume does on the configured volume what a run does there before its first step, and leaves nothing behind:
+// CheckVolume does on the configured volume what a run does there before its first step, and leaves only its folders:
 // rehearses a save and, unless the trainer is nil, compares the room that this trainer's run takes with what there is.
 func CheckVolume(ctx context.Context, config *Config, trainer *Trainer) (VolumeCheck, error) {
 	var text *C.char

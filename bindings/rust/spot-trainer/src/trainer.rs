@@ -263,7 +263,7 @@ pub struct VolumeCheck {
     pub json: String,
 }
 
-/// Does on the configured volume what a run does there before its first step, and leaves nothing behind; with a trainer
+/// Does on the configured volume what a run does there before its first step, and leaves only its folders; with a trainer
 /// it also compares the room that its run takes with what there is.
 pub fn volume_check(config: &Config, trainer: Option<&mut Trainer>, cancel: Option<&Cancel>) -> Result<VolumeCheck> {
     let trainer = trainer.map_or(null_mut(), Trainer::get);
