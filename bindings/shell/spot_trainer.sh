@@ -91,7 +91,7 @@ _spot_read_events() {
     case $spot_line in
       '{"event":"end"'*) printf '%s\n' "$spot_line" >"$1" ;;
     esac
-    if command -v spot_on_event >/dev/null 2>&1; then spot_on_event "$spot_line" || :; fi
+    if command -v spot_on_event >/dev/null 2>&1; then spot_on_event "$spot_line" </dev/null || :; fi
   done
 }
 
