@@ -17,10 +17,14 @@ from typing import List, Optional, TextIO
 import spot_trainer as spot
 
 
-def stop(number: int, frame: Optional[FrameType]) -> None:
-    """SIGTERM ends the run as Ctrl-C does; once is enough."""
+def ignore_signals() -> None:
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, signal.SIG_IGN)
+
+
+def stop(number: int, frame: Optional[FrameType]) -> None:
+    """SIGTERM ends the run as Ctrl-C does; once is enough."""
+    ignore_signals()
     raise KeyboardInterrupt
 
 
@@ -61,6 +65,8 @@ def train(volume: str, settings: List[str]) -> Optional[spot.RunResult]:
             if trainer.last_result is None and stopped.__cause__ is not None:
                 raise stopped.__cause__  # the run failed while it was to stop
             return trainer.last_result
+        finally:
+            ignore_signals()  # what is left is to say how it ended
 
 
 def main(arguments: List[str]) -> int:

@@ -19,7 +19,7 @@ from typing import Callable, Iterator, Optional, Set, Tuple, Union
 
 from ._calls import CANCEL, Call, Cancel, created, new_cancel
 from ._enums import LogLevel
-from ._errors import CancelledError, TimeoutError
+from ._errors import CancelledError, InvalidArgumentError, TimeoutError
 from ._library import Handle, Owner, call, library, owned_text
 
 Receiver = Union[logging.Logger, Callable[[LogLevel, str], None]]
@@ -67,6 +67,10 @@ class LogQueue(Owner):
                 yield self.next()
             except CancelledError:
                 return
+            except InvalidArgumentError:
+                if self.closed:  # meanwhile
+                    return
+                raise
 
     def close(self) -> None:
         """Frees it; waits in progress end with CancelledError."""

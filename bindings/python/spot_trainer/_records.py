@@ -236,7 +236,7 @@ class Verification(NamedTuple):
 class VolumeCheck(NamedTuple):
     """What `volume_check()` found."""
 
-    outcome: int  #: the Status that a run would end with
+    outcome: Status  #: what a run would end with
     checks: List[Dict[str, Any]]  #: {"check", "status": "ok|warn|fail", "detail"}
 
 

@@ -77,14 +77,17 @@ class Config(Owner):
         call(library.spot_config_set_str, self._use, c_text("the key", key), c_text(key, text))
 
     def __getitem__(self, key: str) -> Any:
-        """The value: bool, int, float or str, as the key's type is."""
+        """The value: bool, int, float or str, as the key's type is; of a number also a word that it may be instead."""
         text = take_text(library.spot_config_get_str, self._use, c_text("the key", key))
         kind = _TYPES.get(key, "text")
         if kind == "boolean":
             return text == "true"
         if text == "" or kind == "text":
             return text
-        return int(text) if kind == "integer" else float(text)
+        try:
+            return int(text) if kind == "integer" else float(text)
+        except ValueError:
+            return text
 
     def __delitem__(self, key: str) -> None:
         call(library.spot_config_unset, self._use, c_text("the key", key))

@@ -8,7 +8,7 @@ from typing import Iterator, Optional
 
 from . import _abi
 from ._calls import CANCEL, Call, Cancel, created
-from ._errors import CancelledError, TimeoutError
+from ._errors import CancelledError, InvalidArgumentError, TimeoutError
 from ._library import Owner, c_text, call, filled, library, sized
 from ._log import milliseconds
 from ._records import Notice, PollerHealth, record
@@ -42,6 +42,10 @@ class Poller(Owner):
                 notice = self._next(position, timeout, cancel)
             except (TimeoutError, CancelledError):
                 return
+            except InvalidArgumentError:
+                if self.closed:  # meanwhile
+                    return
+                raise
             yield notice
 
     def _next(self, position: Optional[c_uint64], timeout: Optional[float], cancel: Optional[Cancel]) -> Notice:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, Generator, List, Optional
 from . import _abi, _bar
 from ._arrays import Input, numpy
 from ._calls import CANCEL, Callback, Cancel, created, run_call
-from ._enums import ElementType, EventKind, Split
+from ._enums import ElementType, EventKind, Split, Status
 from ._errors import SpotError
 from ._library import Path, c_path, c_text, call, filled, library, owned_text, sized, take_text
 from ._records import Event, Metrics, Progress, RunResult, SaveReport, TrainerInfo, VolumeCheck, record
@@ -241,14 +241,14 @@ class Trainer(HasTensors):
 def volume_check(
     config: Config, trainer: Optional[Trainer] = None, cancel: Optional[Cancel] = None
 ) -> VolumeCheck:
-    """Does on the configured volume what a run does there before its first step, and leaves nothing behind. With a
+    """Does on the configured volume what a run does there before its first step, and leaves only its folders. With a
     trainer it also compares the room that its run takes with what there is."""
     outcome, json_text = c_int32(), c_void_p()
     given = None if trainer is None else trainer._use
     run_call(
         library.spot_volume_check, config._use, given, CANCEL, byref(outcome), byref(json_text), cancel=cancel
     )
-    return VolumeCheck(outcome.value, json.loads(owned_text(json_text)))
+    return VolumeCheck(Status(outcome.value), json.loads(owned_text(json_text)))
 
 
 def benchmark(
