@@ -31,7 +31,7 @@ struct Options {
   std::optional<double> durable_seconds;
   double start_seconds = 180;
   double notice_seconds = 120;
-  std::vector<double> every{60, 600, 3600};
+  std::vector<double> every;  ///< none: usual_intervals()
   std::optional<double> mean_uptime_seconds;
   std::uint64_t nodes = 1;
   double spot_price = 0.97;
@@ -95,6 +95,13 @@ PlannedJob job_of(const Options& options) {
   job.start_ns = nanoseconds(options.start_seconds);
   job.notice_ns = nanoseconds(options.notice_seconds);
   return job;
+}
+
+/// Those that the job's saves can keep up with.
+std::vector<double> usual_intervals(const PlannedJob& job) {
+  std::vector<double> intervals{60, 600, 3600};
+  std::erase_if(intervals, [&](double every) { return nanoseconds(every) < job.durable_ns; });
+  return intervals;
 }
 
 void check(const Options& options, const PlannedJob& job) {
@@ -261,8 +268,9 @@ void write_chart(const Options& options, const SpotTrace& trace, const PlannedJo
                                   "' cannot be written: " + std::generic_category().message(errno != 0 ? errno : EIO));
 }
 
-int plan(const Options& options) {
+int plan(Options options) {
   const PlannedJob job = job_of(options);
+  if (options.every.empty()) options.every = usual_intervals(job);
   check(options, job);
   const SpotTrace trace = read_spot_trace(options.trace, options.nodes);
   const double mean_uptime_seconds = options.mean_uptime_seconds.value_or(trace.mean_uptime_seconds());
@@ -310,7 +318,7 @@ Action add_plan(CLI::App& program) {
       "How long before its end a machine is told, and saves: 120 on AWS, 30 on GCP and Azure; 0: never")
       ->capture_default_str();
   add("--every", o.every, 1, 1e9, "Fixed interval to compare with, in seconds; may be given several times")
-      ->default_str("60, 600 and 3600");
+      ->default_str("60, 600 and 3600, those that are no shorter than a save");
   add("--mean-uptime-seconds", o.mean_uptime_seconds, 1, 1e9,
       "What the key mean_uptime_seconds is for checkpoint_seconds=auto; default: what the trace shows");
   command->add_option("--nodes", o.nodes, "Machines that the job needs at the same time; for traces in JSON")

@@ -237,6 +237,9 @@ with spotctl.scratch() as folder:
                          (["--durable-seconds", 30, "--every", 20], ["--every 20", "30"]),
                          (["--every", 1, "--every", 2, 3, 4, 5, 6, 7], ["7 values", "6 at most"])):
         says(" ".join(map(str, flags)), trace, *words, flags=flags, code=64)
+    result = plan(trace, "--save-seconds", 90)
+    checks.check(result.code == 0 and "every 600 s" in result.out and "every 60 s" not in result.out,
+                 f"intervals that nobody asked for are no shorter than a save: {result.out} {result.err}")
     result = spotctl.run([spotctl.SPOTCTL, "plan"])
     checks.check(result.code == 64 and "--trace" in result.err, f"no trace: {result.err}")
 
