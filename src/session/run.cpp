@@ -19,7 +19,8 @@ namespace {
 constexpr std::int64_t kLeaseCheckPeriodNs = 1'000'000'000;
 
 std::string sentence_on(const Notice& notice, double seconds_left) {
-  const std::string what = cat(notice.source, notice.withdrawn ? " no longer says " : " says ", to_text(notice.action));
+  const char* asks = notice.action == NoticeAction::kRebalance ? "save early" : to_text(notice.action);
+  const std::string what = cat(notice.source, notice.withdrawn ? " no longer says " : " says ", asks);
   if (notice.withdrawn) return cat("interruption withdrawn: ", what, ": ", notice.detail);
   if (notice.left_over) {
     return cat("interruption: ", what, ", but that is from before this start: training goes on: ", notice.detail);
@@ -241,7 +242,7 @@ void Run::save_if_requested() {
 }
 
 void Run::learn_from(const std::vector<SaveOutcome>& saves) {
-  if (!policy_.automatic) return;
+  if (!policy_.automatic || saves.empty()) return;
   for (const SaveOutcome& save : saves) {
     // While training stands still it does nothing else. While the writer's thread works it may compute on one processor
     // less. While that one waits for the disk it loses nothing.
