@@ -28,13 +28,7 @@ class AlibabaSource final : public Source {
   AlibabaSource(std::string endpoint, bool may_do_without) : client_(std::move(endpoint), kTokens, may_do_without) {}
 
   Observation look() override {
-    const MetadataAnswer answer = client_.ask(kPath);
-    if (!answer.unknown.empty()) return {.unknown = answer.unknown};
-    if (!answer.body) return {.clear = {kGroup}};
-    auto sighting = parse_alibaba_termination_time(*answer.body);
-    if (!sighting) return {.unknown = unreadable(kPath, *answer.body)};
-    sighting->now_ns = answer.now_ns;
-    return {.sightings = {std::move(*sighting)}, .clear = {kGroup}};
+    return observation_of(client_.ask(kPath), kPath, kGroup, parse_alibaba_termination_time);
   }
   std::string probe() override { return client_.probe("/latest/meta-data/region-id"); }
   void cancel() override { client_.cancel(); }

@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <limits>
+#include <utility>
 
 #include "base/status.h"
 #include "base/text.h"
@@ -64,6 +65,16 @@ MetadataAnswer answer_of(HttpResponse response, std::string_view endpoint, std::
 std::optional<std::int64_t> nanoseconds_of(std::optional<std::int64_t> time_s) {
   if (!time_s || *time_s > std::numeric_limits<std::int64_t>::max() / 1'000'000'000) return std::nullopt;
   return *time_s * 1'000'000'000;
+}
+
+Observation observation_of(const MetadataAnswer& answer, std::string_view path, std::string_view group,
+                           std::optional<Sighting> (*parse)(std::string_view body)) {
+  if (!answer.unknown.empty()) return {.unknown = answer.unknown};
+  if (!answer.body) return {.clear = {group}};
+  auto sighting = parse(*answer.body);
+  if (!sighting) return {.unknown = unreadable(path, *answer.body)};
+  sighting->now_ns = answer.now_ns;
+  return {.sightings = {std::move(*sighting)}, .clear = {group}};
 }
 
 std::string unreadable(std::string_view path, std::string_view body) {

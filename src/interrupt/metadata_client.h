@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "interrupt/poller.h"
+#include "interrupt/source.h"
 #include "net/http.h"
 
 namespace spot {
@@ -59,6 +59,11 @@ MetadataAnswer answer_of(HttpResponse response, std::string_view endpoint, std::
 
 /// A time in seconds in nanoseconds; nothing: there was none, or it is beyond them.
 std::optional<std::int64_t> nanoseconds_of(std::optional<std::int64_t> time_s);
+
+/// What the answer to the one question about a group says: `parse` reads a body, and gives nothing for one that cannot
+/// be.
+Observation observation_of(const MetadataAnswer& answer, std::string_view path, std::string_view group,
+                           std::optional<Sighting> (*parse)(std::string_view body));
 
 /// "… answered something unreadable to PATH: 'BODY'".
 std::string unreadable(std::string_view path, std::string_view body);

@@ -19,13 +19,7 @@ class TencentSource final : public Source {
   explicit TencentSource(std::string endpoint) : client_(std::move(endpoint)) {}
 
   Observation look() override {
-    const MetadataAnswer answer = client_.ask({.path = kPath});
-    if (!answer.unknown.empty()) return {.unknown = answer.unknown};
-    if (!answer.body) return {.clear = {kGroup}};
-    auto sighting = parse_tencent_termination_time(*answer.body);
-    if (!sighting) return {.unknown = unreadable(kPath, *answer.body)};
-    sighting->now_ns = answer.now_ns;
-    return {.sightings = {std::move(*sighting)}, .clear = {kGroup}};
+    return observation_of(client_.ask({.path = kPath}), kPath, kGroup, parse_tencent_termination_time);
   }
 
   std::string probe() override {
