@@ -106,8 +106,7 @@ void add_notice_seconds(CLI::App& command, double& seconds) {
       ->capture_default_str();
 }
 
-template <typename Options>
-void add_tokens(CLI::App& command, Options& o, const char* without) {
+void add_tokens(CLI::App& command, SimulateTokenOptions& o, const char* without) {
   command.add_option("--token-ttl", o.token_ttl, "Longest life of a session token, in seconds")
       ->check(CLI::Range(1, 21600))
       ->capture_default_str();

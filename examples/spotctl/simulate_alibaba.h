@@ -8,12 +8,9 @@
 namespace spotctl {
 
 /// A rehearsal of one preemptible ECS instance's metadata.
-struct SimulateAlibabaOptions : SimulateOptions {
+struct SimulateAlibabaOptions : SimulateOptions, SimulateTokenOptions {
   double notice_seconds = 300;  ///< from the notice to the stated time
   std::string time = "utc";     ///< how that is written, as time_in_form() does
-  int token_ttl = 21600;        ///< longest life of a token, in seconds
-  bool v1 = false;              ///< also answer requests without a token
-  std::string token_fault;      ///< how the answers to requests for a token are spoilt
 };
 
 /// The metadata service of Alibaba Cloud's ECS: tokens, and as much of the tree as its client libraries ask for.

@@ -9,7 +9,7 @@
 namespace spotctl {
 
 /// A rehearsal of one EC2 spot instance's metadata.
-struct SimulateAwsOptions : SimulateOptions {
+struct SimulateAwsOptions : SimulateOptions, SimulateTokenOptions {
   double notice_seconds = 120;  ///< from the notice to the stated time
   std::string action = "terminate";
   /// How its time is written: as time_in_form() does; number: as a JSON number; none: not at all.
@@ -20,9 +20,6 @@ struct SimulateAwsOptions : SimulateOptions {
   double maintenance_after = -1;         ///< seconds until maintenance is scheduled; negative: never
   double maintenance_cancel_after = -1;  ///< seconds until it is canceled; negative: never
   std::string maintenance_code = "instance-retirement";
-  int token_ttl = 21600;    ///< longest life of a token, in seconds
-  bool v1 = false;          ///< also answer requests without a token
-  std::string token_fault;  ///< how the answers to requests for a token are spoilt
 };
 
 /// The instance metadata service, version 2: session tokens, and as much of the tree as the AWS CLI and SDKs ask for.

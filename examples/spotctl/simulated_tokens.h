@@ -10,6 +10,13 @@
 
 namespace spotctl {
 
+/// What the rehearsal of a cloud that asks for session tokens can be told to do.
+struct SimulateTokenOptions {
+  int token_ttl = 21600;    ///< longest life of a token, in seconds
+  bool v1 = false;          ///< also answer requests without a token
+  std::string token_fault;  ///< how the answers to requests for a token are spoilt
+};
+
 /// The session tokens that the metadata services of AWS and Alibaba Cloud give out and ask for.
 class SimulatedTokens {
  public:
