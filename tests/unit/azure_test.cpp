@@ -48,9 +48,7 @@ TEST_CASE("each type of event has its action, and the deadline that it states or
     CAPTURE(c.type);
     SimulateAzureOptions options = event_of_type(c.type);
     options.notice_seconds = 250;
-    Service service(options);
-    Watched poller(service.options());
-    const auto notice = poller.wait();
+    const auto notice = first_notice<spotctl::SimulatedAzure>(options);
     REQUIRE(notice);
     CHECK(notice->source == c.source);
     CHECK(notice->action == c.action);
@@ -65,26 +63,20 @@ TEST_CASE("an event that is days ahead is saved for and trained through until it
     CAPTURE(type);
     SimulateAzureOptions options = event_of_type(type);
     options.notice_seconds = 3 * 86'400;
-    Service service(options);
-    Watched poller(service.options());
-    const auto notice = poller.wait();
+    const auto notice = first_notice<spotctl::SimulatedAzure>(options);
     REQUIRE(notice);
     CHECK_FALSE(ends_training(*notice));
     CHECK_FALSE(notice->deadline_ns);
   }
   SimulateAzureOptions preempted = event_of_type("Preempt");
   preempted.notice_seconds = 3 * 86'400;
-  Service service(preempted);
-  Watched poller(service.options());
-  const auto notice = poller.wait();
+  const auto notice = first_notice<spotctl::SimulatedAzure>(preempted);
   REQUIRE(notice);
   CHECK(ends_training(*notice));
 }
 
 TEST_CASE("a freeze is saved for and trained through") {
-  Service service(event_of_type("Freeze"));
-  Watched poller(service.options());
-  const auto notice = poller.wait();
+  const auto notice = first_notice<spotctl::SimulatedAzure>(event_of_type("Freeze"));
   REQUIRE(notice);
   CHECK(notice->source == "azure-freeze");
   CHECK_FALSE(ends_training(*notice));
@@ -94,9 +86,7 @@ TEST_CASE("a freeze is saved for and trained through") {
 TEST_CASE("an event that starts without being scheduled is now") {
   SimulateAzureOptions options = event_of_type("Reboot");
   options.started = true;
-  Service service(options);
-  Watched poller(service.options());
-  const auto notice = poller.wait();
+  const auto notice = first_notice<spotctl::SimulatedAzure>(options);
   REQUIRE(notice);
   CHECK(ends_training(*notice));
   CHECK_FALSE(notice->stale);

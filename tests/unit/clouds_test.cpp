@@ -103,8 +103,8 @@ TEST_CASE_TEMPLATE("a poller ends without waiting for an answer", Cloud, CLOUDS)
   REQUIRE(wait_for([&] { return service.asked() > 0; }));
   const auto start = std::chrono::steady_clock::now();
   poller.reset();
-  // A request may take two seconds.
-  CHECK(std::chrono::steady_clock::now() - start < 1s);
+  // The shortest of these requests gives up by itself after a second.
+  CHECK(std::chrono::steady_clock::now() - start < 500ms);
 }
 
 TEST_CASE_TEMPLATE("auto finds the cloud by its service, and the notice", Cloud, CLOUDS) {

@@ -117,9 +117,7 @@ TEST_CASE("maintenance that migrates the machine is saved for; one that ends it 
   SimulateGcpOptions options;
   options.maintenance_after = 0;
   {
-    Service service(options);
-    Watched poller(service.options());
-    const auto notice = poller.wait();
+    const auto notice = first_notice<spotctl::SimulatedGcp>(options);
     REQUIRE(notice);
     CHECK(notice->source == "gcp-maintenance");
     CHECK_FALSE(ends_training(*notice));
@@ -127,9 +125,7 @@ TEST_CASE("maintenance that migrates the machine is saved for; one that ends it 
   }
   options.maintenance_event = "TERMINATE_ON_HOST_MAINTENANCE";
   {
-    Service service(options);
-    Watched poller(service.options());
-    const auto notice = poller.wait();
+    const auto notice = first_notice<spotctl::SimulatedGcp>(options);
     REQUIRE(notice);
     CHECK(ends_training(*notice));
     CHECK(to_seconds(notice->deadline_ns.value() - notice->seen_ns) == doctest::Approx(60));

@@ -83,4 +83,12 @@ class Watched : public Poller {
   std::uint64_t position_ = 0;
 };
 
+/// What a poller hears first of a rehearsal with these options; nothing: it hears of nothing.
+template <typename Cloud>
+std::optional<Notice> first_notice(const typename Cloud::Options& options) {
+  Rehearsal<Cloud> service(options);
+  Watched poller(service.options());
+  return poller.wait();
+}
+
 }  // namespace spot::test
