@@ -18,8 +18,8 @@ struct VolumeFinding {
 };
 
 /// Rehearses a commit on the configured volume, and judges, where there is a session, whether its run has room.
-/// Waits for no other writer and leaves only its folders. Throws what open_volume() does, and kCancelled when `stop` said
-/// so.
+/// Waits for no other writer and leaves only its folders. Throws what open_volume() does, and kCancelled when `stop`
+/// said so.
 std::vector<VolumeFinding> check_volume(const Config& config, Session* session, const StopCheck& stop);
 
 /// What a run would end with: the first failure's status, or kOk.
