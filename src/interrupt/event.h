@@ -11,7 +11,7 @@ enum class NoticeAction : std::int32_t {
   kTerminate = 1,
   kStop = 2,
   kHibernate = 3,
-  kRebalance = 4,  ///< save early and train on
+  kRebalance = 4,  ///< save early and train on: a recommendation to rebalance, a freeze, a migration, maintenance
   kRequest = 5,    ///< the embedding program or the file source asked to stop
 };
 

@@ -67,6 +67,9 @@ fn build() -> PathBuf {
             source.display()
         ));
     }
+    for name in ["CC", "CXX", "CMAKE_GENERATOR", "CMAKE_PREFIX_PATH"] {
+        println!("cargo:rerun-if-env-changed={name}");
+    }
     for part in ["CMakeLists.txt", "cmake", "include", "src"] {
         println!("cargo:rerun-if-changed={}", source.join(part).display());
     }

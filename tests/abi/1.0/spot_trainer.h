@@ -293,7 +293,7 @@ enum {
   SPOT_ACTION_TERMINATE = 1,
   SPOT_ACTION_STOP = 2,
   SPOT_ACTION_HIBERNATE = 3,
-  SPOT_ACTION_REBALANCE = 4, /* save early and go on */
+  SPOT_ACTION_REBALANCE = 4, /* save early and go on: a rebalance, a freeze, a migration, maintenance */
   SPOT_ACTION_REQUEST = 5    /* the host, or the watched file, asks to stop */
 };
 

@@ -6,7 +6,7 @@ package static
 
 /*
 #if !__has_include("archive.h")
-#error "there is no archive of spot_trainer to link: first run `go generate ./spottrainer` in bindings/go"
+#error "there is no archive of spot_trainer to link: first run `go generate ./spottrainer` in bindings/go, then `go mod vendor` again where you did"
 #endif
 #include "archive.h"
 */
