@@ -21,7 +21,7 @@ type RunResult struct {
 	TestAccuracy      float64 // last measured; NaN: never yet
 	TestLoss          float64 // likewise
 	Seconds           float64 // that the call took
-	NoticeToDurableMS float64 // from the poller's first sight of the notice; NaN without one
+	NoticeToDurableMS float64 // from the poller's first sight of the notice; NaN: no notice, or nothing to save
 	SecondsLeft       float64 // until the machine may be gone, at durable; NaN where no end is known
 	ModelPath         string  // the final model's architecture, when the run is done, else empty
 	StateHash         string  // see Trainer.StateHash

@@ -173,7 +173,7 @@ class RunResult(NamedTuple):
     test_accuracy: float  #: last measured; NaN: never yet
     test_loss: float  #: likewise
     seconds: float  #: that the call took
-    notice_to_durable_ms: float  #: from the poller's first sight of the notice; NaN without one
+    notice_to_durable_ms: float  #: from the poller's first sight of the notice; NaN: no notice, or nothing to save
     seconds_left: float  #: until the machine may be gone, at durable; NaN where no end is known
     save_message: str  #: why the save failed, else empty
     model_path: str  #: the final model's architecture, when the run is done, else empty

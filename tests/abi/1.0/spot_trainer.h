@@ -597,7 +597,7 @@ typedef struct spot_run_result {
   double test_accuracy;        /* last measured; NaN: never yet */
   double test_loss;            /* likewise */
   double seconds;              /* that the call took */
-  double notice_to_durable_ms; /* from the poller's first sight of the notice; NaN without one */
+  double notice_to_durable_ms; /* from the poller's first sight of the notice; NaN: no notice, or nothing to save */
   double seconds_left;         /* until the machine may be gone, at durable; NaN where no end is known */
   const char* save_message;    /* why the save failed, else empty; lives until the trainer's next call or end */
   const char* model_path;      /* the final model's architecture, when the run is done, else empty; lives likewise */

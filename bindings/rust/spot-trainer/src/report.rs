@@ -230,7 +230,7 @@ pub struct RunResult {
     pub test_loss: Option<f64>,
     /// That the call took.
     pub seconds: f64,
-    /// From the poller's first sight of the notice; `None` without one.
+    /// From the poller's first sight of the notice; `None`: no notice, or nothing to save.
     pub notice_to_durable_ms: Option<f64>,
     /// Until the machine may be gone, at durable; `None`: no end is known.
     pub seconds_left: Option<f64>,
