@@ -1,7 +1,7 @@
-// Measures what a step callback costs: prints the seconds that a run of so many steps of the smallest model takes, with
-// a callback for each of them. tests/bench/callback_cost.py compares the languages.
+// Measures what a step callback costs: prints the seconds that a run of so many steps takes, with a callback for each
+// of them. tests/bench/callback_cost.py compares the languages.
 //
-//     bench VOLUME STEPS
+//     bench VOLUME STEPS MODEL
 
 #include <cstdio>
 #include <stdexcept>
@@ -28,10 +28,10 @@ Arrays<> formula() {
   return arrays;
 }
 
-double measure(const std::string& volume, const std::string& steps) {
+double measure(const std::string& volume, const std::string& steps, const std::string& model) {
   const Config config = Config::create({{"volume", volume},
                                         {"steps", steps},
-                                        {"model", "mlp"},
+                                        {"model", model},
                                         {"batch_size", "16"},
                                         {"epochs", "1000000"},
                                         {"metadata", "none"},
@@ -49,8 +49,8 @@ double measure(const std::string& volume, const std::string& steps) {
 
 int main(int argc, char** argv) {
   try {
-    if (argc != 3) throw std::invalid_argument("usage: bench VOLUME STEPS");
-    std::printf("%.6f\n", measure(argv[1], argv[2]));
+    if (argc != 4) throw std::invalid_argument("usage: bench VOLUME STEPS MODEL");
+    std::printf("%.6f\n", measure(argv[1], argv[2], argv[3]));
     return 0;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "bench: %s\n", error.what());

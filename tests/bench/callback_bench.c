@@ -1,7 +1,7 @@
 /* What a step callback costs in C, which callback_cost.py compares the other languages with: prints the seconds that a
- * run of so many steps of the smallest model takes, with a callback for each of them.
+ * run of so many steps takes, with a callback for each of them.
  *
- *     callback_bench VOLUME STEPS */
+ *     callback_bench VOLUME STEPS MODEL */
 
 #include <spot_trainer.h>
 #include <stdio.h>
@@ -49,21 +49,24 @@ static spot_dataset* formula(void) {
 }
 
 int main(int argc, char** argv) {
-  static const char* const settings[][2] = {
-      {"model", "mlp"},     {"batch_size", "16"},        {"epochs", "1000000"},
-      {"metadata", "none"}, {"checkpoint_seconds", "0"}, {"checkpoint_epochs", "0"}};
+  static const char* const settings[][2] = {{"batch_size", "16"},
+                                            {"epochs", "1000000"},
+                                            {"metadata", "none"},
+                                            {"checkpoint_seconds", "0"},
+                                            {"checkpoint_epochs", "0"}};
   spot_config* config = NULL;
   spot_trainer* trainer = NULL;
   spot_error* error = NULL;
   spot_run_result result;
   uint64_t told = 0;
-  if (argc != 3) {
-    fprintf(stderr, "usage: callback_bench VOLUME STEPS\n");
+  if (argc != 4) {
+    fprintf(stderr, "usage: callback_bench VOLUME STEPS MODEL\n");
     return 1;
   }
   must(spot_config_create(&config, &error), error);
   must(spot_config_set_str(config, "volume", argv[1], &error), error);
   must(spot_config_set_str(config, "steps", argv[2], &error), error);
+  must(spot_config_set_str(config, "model", argv[3], &error), error);
   for (size_t i = 0; i < sizeof settings / sizeof *settings; ++i) {
     must(spot_config_set_str(config, settings[i][0], settings[i][1], &error), error);
   }

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""callback_cost.py BUILD_DIR [STEPS] [ROUNDS]: what a step callback costs in each language beside C. Runs of the smallest
-model, with a callback for each step, in turn on one processor; prints the least of their seconds, which other load on the
-machine changes least, and the median."""
+"""callback_cost.py BUILD_DIR [ROUNDS]: what a step callback costs in each language beside C. Runs with a callback for each
+step, in turn on one processor; each is compared with C's run of the same round, and the median of the rounds counts.
+
+The smallest preset's steps take so long that a callback is lost in what the machine does from run to run. So a model whose
+steps take some microseconds tells what a callback costs, and the preset what share of a step that is."""
 
 import os
 import pathlib
@@ -12,8 +14,9 @@ import sys
 import tempfile
 
 BUILD = pathlib.Path(sys.argv[1]).resolve()
-STEPS = sys.argv[2] if len(sys.argv) > 2 else "1000"
-ROUNDS = int(sys.argv[3]) if len(sys.argv) > 3 else 9
+ROUNDS = int(sys.argv[2]) if len(sys.argv) > 2 else 9
+PRESET = ("mlp", 1000)
+TINY = ('{"layers": [{"type": "flatten"}, {"type": "dense", "units": 10}]}', 3000)
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 LIBRARY = BUILD / "src/capi"
 
@@ -38,10 +41,21 @@ def programs(folder):
     yield "Python", SOURCE, ["true"], [sys.executable, SOURCE / "bindings/python/examples/bench.py"]
 
 
-def measure(program, env):
+def measure(program, model, steps, env):
+    """Microseconds a step."""
     with tempfile.TemporaryDirectory() as volume:
-        return float(subprocess.run([*program, volume, STEPS], env=env, check=True, stdout=subprocess.PIPE, text=True,
-                                    preexec_fn=lambda: os.sched_setaffinity(0, [0])).stdout)
+        seconds = subprocess.run([*program, volume, str(steps), model], env=env, check=True, stdout=subprocess.PIPE, text=True,
+                                 preexec_fn=lambda: os.sched_setaffinity(0, [0])).stdout
+    return float(seconds) / steps * 1e6
+
+
+def in_turn(runs, model, steps, env):
+    """Of each language the times of a step, one a round."""
+    times = {language: [] for language in runs}
+    for _ in range(ROUNDS):
+        for language, program in runs.items():
+            times[language].append(measure(program, model, steps, env))
+    return times
 
 
 def main():
@@ -55,16 +69,17 @@ def main():
                 continue
             subprocess.run(build, cwd=source, env=env, check=True)
             runs[language] = program
-        seconds = {language: [] for language in runs}
-        for _ in range(ROUNDS):
-            for language, program in runs.items():
-                seconds[language].append(measure(program, env))
-    print(f"{STEPS} steps, {ROUNDS} rounds in turn")
-    least = min(seconds["C"])
-    for language, times in seconds.items():
-        print(f"{language:7} least {min(times):.3f} s, median {statistics.median(times):.3f} s: {min(times) / least:.3f} times "
-              f"C's, {(min(times) - least) / float(STEPS) * 1e6:+.1f} us a step")
-
+        tiny, preset = in_turn(runs, *TINY, env), in_turn(runs, *PRESET, env)
+    step = statistics.median(preset["C"])
+    print(f"{ROUNDS} rounds in turn; a step with a callback in C takes {statistics.median(tiny['C']):.1f} us with one layer, "
+          f"{step:.0f} us with {PRESET[0]}")
+    print(f"| language | callback's cost over C's, us | of a step of {PRESET[0]} | {PRESET[1]} steps of {PRESET[0]}, times C's "
+          "(least-most) |\n|---|---|---|---|")
+    for language in runs:
+        cost = statistics.median(own - c for own, c in zip(tiny[language], tiny["C"]))
+        ratios = [own / c for own, c in zip(preset[language], preset["C"])]
+        print(f"| {language} | {cost:+.2f} | {cost / step:+.3%} | {statistics.median(ratios):.3f} "
+              f"({min(ratios):.3f}-{max(ratios):.3f}) |")
 
 
 main()

@@ -41,14 +41,14 @@ int main(int argc, char** argv) {
                                                           {"metadata", "none"},       {"checkpoint_epochs", "0"}};
   for (const auto& [key, value] : settings) check(spot_config_set_str(config, key, value, &error), error);
   spot_trainer* trainer = nullptr;
-  spot_poller* poller = nullptr;
   check(spot_trainer_create(config, nullptr, nullptr, &trainer, &error), error);
-  check(spot_poller_create(config, &poller, &error), error);
 
   std::mt19937 random(1);
   std::uniform_int_distribution<int> delay(150, 400);
   std::vector<double> milliseconds;
   for (int i = 0; i < notices; ++i) {
+    spot_poller* poller = nullptr;  // a new one: each run hears of all notices of its poller
+    check(spot_poller_create(config, &poller, &error), error);
     std::thread host([&] {
       std::this_thread::sleep_for(std::chrono::milliseconds(delay(random)));
       spot_poller_notify(poller, SPOT_ACTION_TERMINATE, nullptr, "benchmark", 30, nullptr, nullptr);
@@ -57,12 +57,12 @@ int main(int argc, char** argv) {
     result.struct_size = sizeof result;
     check(spot_trainer_run(trainer, poller, nullptr, &result, &error), error);
     host.join();
+    spot_poller_free(poller);
     milliseconds.push_back(result.notice_to_durable_ms);
   }
   std::sort(milliseconds.begin(), milliseconds.end());
   std::printf("notice to durable, %d notices: median %.1f ms, p90 %.1f, p99 %.1f, worst %.1f\n", notices,
               part(milliseconds, 0.5), part(milliseconds, 0.9), part(milliseconds, 0.99), milliseconds.back());
-  spot_poller_free(poller);
   spot_trainer_free(trainer);
   spot_config_free(config);
   std::filesystem::remove_all(volume);

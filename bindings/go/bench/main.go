@@ -1,7 +1,7 @@
-// Bench measures what a step callback costs: it prints the seconds that a run of so many steps of the smallest model
-// takes, with a callback for each of them. tests/bench/callback_cost.py compares the languages.
+// Bench measures what a step callback costs: it prints the seconds that a run of so many steps takes, with a callback
+// for each of them. tests/bench/callback_cost.py compares the languages.
 //
-//	bench VOLUME STEPS
+//	bench VOLUME STEPS MODEL
 package main
 
 import (
@@ -23,16 +23,16 @@ func main() {
 }
 
 func measure(arguments []string) (float64, error) {
-	if len(arguments) != 2 {
-		return 0, fmt.Errorf("usage: bench VOLUME STEPS")
+	if len(arguments) != 3 {
+		return 0, fmt.Errorf("usage: bench VOLUME STEPS MODEL")
 	}
 	steps, err := strconv.ParseUint(arguments[1], 10, 64)
 	if err != nil {
 		return 0, err
 	}
 	config, err := spottrainer.NewConfig(spottrainer.Settings{
-		"volume": arguments[0], "model": "mlp", "batch_size": 16, "steps": steps, "epochs": 1000000, "metadata": "none",
-		"checkpoint_seconds": 0, "checkpoint_epochs": 0,
+		"volume": arguments[0], "model": arguments[2], "batch_size": 16, "steps": steps, "epochs": 1000000,
+		"metadata": "none", "checkpoint_seconds": 0, "checkpoint_epochs": 0,
 	})
 	if err != nil {
 		return 0, err

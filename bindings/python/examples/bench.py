@@ -1,15 +1,14 @@
 #!/usr/bin/env python3
-"""What a step callback costs: trains STEPS steps of the smallest model with one, and prints the seconds.
+"""What a step callback costs: trains STEPS steps with one, and prints the seconds.
 
-    bench.py VOLUME STEPS
+    bench.py VOLUME STEPS MODEL
 """
 
 import sys
 
 import spot_trainer as spot
 
-SETTINGS = {"model": "mlp", "batch_size": 16, "epochs": 1000000, "metadata": "none", "checkpoint_seconds": 0,
-            "checkpoint_epochs": 0}
+SETTINGS = {"batch_size": 16, "epochs": 1000000, "metadata": "none", "checkpoint_seconds": 0, "checkpoint_epochs": 0}
 
 
 def formula() -> spot.Dataset:
@@ -21,14 +20,14 @@ def formula() -> spot.Dataset:
     return spot.Dataset.from_arrays(memoryview(images).cast("B", (320, 28, 28)), labels, classes=10)
 
 
-def main(volume: str, steps: int) -> None:
+def main(volume: str, steps: int, model: str) -> None:
     seen = 0
 
     def count(event: spot.Event) -> None:
         nonlocal seen
         seen += 1
 
-    with spot.Trainer(spot.Config(SETTINGS, volume=volume, steps=steps), formula()) as trainer:
+    with spot.Trainer(spot.Config(SETTINGS, volume=volume, steps=steps, model=model), formula()) as trainer:
         trainer.set_callback(count, spot.EventKind.STEP)
         result = trainer.run()
     assert seen == result.step == steps
@@ -36,4 +35,4 @@ def main(volume: str, steps: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    main(sys.argv[1], int(sys.argv[2]), sys.argv[3])

@@ -428,7 +428,7 @@ class People(TestCase):
         self.assertIn("DONE", out)
 
     def test_examples(self) -> None:
-        code, out, err = finished(python(os.path.join(EXAMPLES, "bench.py"), self.volume, "20"))
+        code, out, err = finished(python(os.path.join(EXAMPLES, "bench.py"), self.volume, "20", "mlp"))
         self.assertEqual(code, 0, err)
         self.assertGreater(float(out), 0)
         code, out, err = finished(python(os.path.join(EXAMPLES, "fit.py"), self.new_volume("fit"), "synthetic", "2"))

@@ -1,7 +1,7 @@
-//! Measures what a step callback costs: prints the seconds that a run of so many steps of the smallest model takes, with a
-//! callback for each of them. tests/bench/callback_cost.py compares the languages.
+//! Measures what a step callback costs: prints the seconds that a run of so many steps takes, with a callback for each
+//! of them. tests/bench/callback_cost.py compares the languages.
 //!
-//!     bench VOLUME STEPS
+//!     bench VOLUME STEPS MODEL
 
 use spot_trainer::{Arrays, Config, Dataset, Events, Trainer};
 use std::error::Error;
@@ -9,12 +9,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let mut arguments = std::env::args().skip(1);
-    let volume = arguments.next().ok_or("usage: bench VOLUME STEPS")?;
-    let steps: u64 = arguments.next().ok_or("usage: bench VOLUME STEPS")?.parse()?;
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [volume, steps, model] = arguments.as_slice() else {
+        return Err("usage: bench VOLUME STEPS MODEL".into());
+    };
+    let steps: u64 = steps.parse()?;
     let config = Config::builder()
         .set("volume", volume)
-        .set("model", "mlp")
+        .set("model", model)
         .set("batch_size", 16)
         .set("steps", steps)
         .set("epochs", 1_000_000)
