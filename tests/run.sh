@@ -7,8 +7,8 @@ usage() {
 Usage: tests/run.sh [--quick | --long] [--help]
 
   (nothing)  in this order: formatting, lint, the release build, its quick tests and the bindings; the address, undefined-behaviour
-             and thread sanitizers; a short run of the fuzzers; the GPU engine's module where the CUDA toolkit is; the
-             slow tests of the release build (kills, power cuts, whole runs)
+             and thread sanitizers; a short run of the fuzzers; the GPU engine's module where the CUDA toolkit is; the slow tests
+             of the release build (kills, power cuts, whole runs). All but the first is built beside the tests before it
   --quick    formatting, lint, the release build and its quick tests: what to run before each commit
   --long     the same as nothing, with long sweeps: ten minutes for each fuzzer, tests/fault/run.sh --long, packages of
              Debian 12 and of 13 in fresh roots, the Python wheel
@@ -46,11 +46,32 @@ fi
 jobs=$(nproc)
 warnings=OFF
 [ -z "${CI:-}" ] || warnings=ON
+mkdir -p build
+
+# What begins now, and after how many minutes.
+stage() { printf '== %d:%02d %s\n' $((SECONDS / 60)) $((SECONDS % 60)) "$*"; }
+
 build() {
-  echo "== $1: build"
-  mkdir -p build
-  { cmake --preset "$1" -DSPOT_WARNINGS_AS_ERRORS=$warnings && nice cmake --build --preset "$1" -- -j"$jobs"; } >"build/$1.log" 2>&1 ||
-    { grep -E -A 12 'error|FAILED' "build/$1.log" | head -60; echo "the whole log is build/$1.log"; exit 1; }
+  { cmake --preset "$1" -DSPOT_WARNINGS_AS_ERRORS=$warnings && nice -n 19 cmake --build --preset "$1" -- -j"$jobs"; } \
+    >"build/$1.log" 2>&1
+}
+
+# Builds the presets one after the other beside the tests, of which many wait more than they compute.
+build_beside() {
+  local preset
+  rm -f build/*.built
+  set -m  # a process group of its own, which can be ended whole
+  for preset; do build "$preset" && touch "build/$preset.built" || exit 1; done &
+  builder=$!
+  set +m
+  trap 'kill -- -$builder 2>/dev/null || true' EXIT
+}
+
+# Builds a preset, or waits until it is built beside the tests.
+build_now() {
+  stage "$1: build"
+  while kill -0 "${builder:-none}" 2>/dev/null && [ ! -e "build/$1.built" ]; do sleep 0.2; done
+  build "$1" || { grep -E -A 12 'error|FAILED' "build/$1.log" | head -60; echo "the whole log is build/$1.log"; exit 1; }
 }
 
 find_mnist() {
@@ -72,20 +93,20 @@ find_mnist() {
   export SPOT_TEST_MNIST
 }
 
+have_clang() { command -v clang++ >/dev/null; }
+
+have_cuda() { nvcc -E -x cu ${CUDNN_ROOT:+-I"$CUDNN_ROOT/include"} - <<<'#include <cudnn_graph.h>' >/dev/null 2>&1; }
+
 # The GPU engine's module compiles, links and loads wherever the toolkit is; what needs a card is skipped without one.
 run_cuda() {
-  export PATH="$PATH:/usr/local/cuda/bin"
-  if ! nvcc -E -x cu ${CUDNN_ROOT:+-I"$CUDNN_ROOT/include"} - <<<'#include <cudnn_graph.h>' >/dev/null 2>&1; then
-    echo "== skipped: the GPU engine, for want of the CUDA toolkit (nvcc) or cuDNN 9"
-    return
-  fi
-  build cuda
+  have_cuda || { stage "skipped: the GPU engine, for want of the CUDA toolkit (nvcc) or cuDNN 9"; return; }
+  build_now cuda
   ctest --preset cuda -j "$jobs"
 }
 
 check_format() {
-  command -v clang-format-14 >/dev/null || { echo "== clang-format-14 is missing: formatting is not checked"; return; }
-  echo "== formatting"
+  command -v clang-format-14 >/dev/null || { stage "clang-format-14 is missing: formatting is not checked"; return; }
+  stage formatting
   git ls-files '*.h' '*.hpp' '*.cpp' '*.c' '*.cu' | xargs clang-format-14 --dry-run --Werror
 }
 
@@ -99,11 +120,11 @@ changed_sources() {
 
 # Needs the release build's compile_commands.json and generated headers.
 check_lint() {
-  command -v clang-tidy-14 >/dev/null || { echo "== clang-tidy-14 is missing: no lint"; return; }
+  command -v clang-tidy-14 >/dev/null || { stage "clang-tidy-14 is missing: no lint"; return; }
   local files most=12
   files=$(changed_sources | head -n $most)
   [ -n "$files" ] || return 0
-  echo "== lint of what changed (at most $most files)"
+  stage "lint of what changed (at most $most files)"
   # shellcheck disable=SC2086
   nice clang-tidy-14 -p build/release --extra-arg=-Wno-unknown-warning-option --quiet $files 2>build/lint.log
 }
@@ -129,11 +150,11 @@ fuzz() {
 }
 
 run_fuzzers() {
-  command -v clang++ >/dev/null || { echo "== clang is missing: no fuzzing (what was found before is replayed all the same)"; return; }
-  build fuzz
+  have_clang || { stage "clang is missing: no fuzzing (what was found before is replayed all the same)"; return; }
+  build_now fuzz
   local seconds=6
   [ $mode = long ] && seconds=600
-  echo "== fuzzing, $seconds s each: inputs tried, covered edges (cov) and features (ft)"
+  stage "fuzzing, $seconds s each: inputs tried, covered edges (cov) and features (ft)"
   fuzz checkpoint 8192 $seconds
   fuzz checkpoint_structure 512 $seconds
   fuzz config 512 $seconds
@@ -145,27 +166,31 @@ run_fuzzers() {
 
 find_mnist
 check_format
-build release
+build_now release
 check_lint
-echo "== quick tests"
+export PATH="$PATH:/usr/local/cuda/bin"
+[ $mode = quick ] || build_beside asan tsan $(have_clang && echo fuzz) $(have_cuda && echo cuda)
+stage "quick tests"
 ctest --preset release -LE 'slow|bindings|long' -j "$jobs"
 [ $mode != quick ] || exit 0
-echo "== bindings"
+stage bindings
 ctest --preset release -L bindings -LE slow  # one by one: they kill, signal and wait
 
 for sanitizer in asan tsan; do
-  build $sanitizer
+  build_now $sanitizer
+  stage "$sanitizer: tests"
   ctest --preset $sanitizer -j "$jobs" --quiet --output-log build/$sanitizer-tests.log ||
     { cat build/$sanitizer-tests.log; exit 1; }
   tail -n 4 build/$sanitizer-tests.log
 done
 run_fuzzers
 run_cuda
-echo "== slow tests"
+stage "slow tests"
 ctest --preset release -L slow -j "$jobs"
 [ $mode = long ] || exit 0
+stage "long sweeps"
 tests/fault/run.sh --long --build build/release
-echo "== packages"
+stage packages
 ctest --preset release -R '^python_wheel$'
 for suite in bookworm trixie; do
   tests/packages/debian_packages.sh build/debian -DSPOT_WARNINGS_AS_ERRORS=$warnings $suite || [ $? = 77 ]
