@@ -90,15 +90,17 @@ def at_step(step: int, action: Callable[[], Any]) -> Callable[[spot.Event], Any]
     return lambda event: action() if event.step == step else None
 
 
-def ctrl_c_while_it_waits() -> threading.Thread:
-    """Sends SIGINT once the main thread waits within a call of the package; to be joined."""
+def ctrl_c_while_it_waits(has_begun: Callable[[], bool] = lambda: True) -> threading.Thread:
+    """Sends SIGINT once the main thread waits within a call of the package, whose own thread may still be about to begin,
+    and `has_begun()`; to be joined."""
     package, main_thread = os.path.dirname(spot.__file__), threading.main_thread().ident
     assert main_thread is not None
 
     def send() -> None:
         while True:
             frame: Optional[FrameType] = sys._current_frames().get(main_thread)
-            if frame is not None and frame.f_code.co_name == "_next" and frame.f_code.co_filename.startswith(package):
+            waits = frame is not None and frame.f_code.co_name == "_next" and frame.f_code.co_filename.startswith(package)
+            if waits and has_begun():
                 os.kill(os.getpid(), signal.SIGINT)
                 return
             time.sleep(0.001)

@@ -127,7 +127,7 @@ class Scenarios(TestCase):
         # The first trainer has the volume: another one waits for it.
         waiting = self.trainer(lease_wait_seconds=1000)
         with self.assertRaises(KeyboardInterrupt):
-            sender = ctrl_c_while_it_waits()
+            sender = ctrl_c_while_it_waits(lambda: waiting.progress().running)
             waiting.run()
         sender.join()
         assert waiting.last_result is not None
