@@ -110,7 +110,7 @@ TEST_CASE("the description lists every key with type, default, bounds, choices a
     CAPTURE(name);
     char* value = nullptr;
     CHECK(spot_config_get_str(config.get(), name.c_str(), &value, nullptr) == SPOT_OK);
-    CHECK(take(value) == key["default"]);
+    CHECK(key["default"] == take(value));
     CHECK_FALSE(key["help"].get<std::string>().empty());
     const bool is_number = key["type"] == "integer" || key["type"] == "number";
     CHECK(key["minimum"].is_number() == is_number);
