@@ -16,7 +16,8 @@ $python -c 'import sys; sys.exit(sys.version_info < (3, 9))' || { echo "skipped:
 
 export SPOT_TRAINER_LIBRARY=$library PYTHONPATH=$PWD PYTHONDONTWRITEBYTECODE=1
 if $python -c 'import mypy, numpy' 2>/dev/null; then
-  $python -m mypy --strict --python-version 3.9 --cache-dir=/dev/null spot_trainer examples/*.py
+  # Another version of mypy finds other things, which are no errors but where CI runs.
+  $python -m mypy --strict --python-version 3.9 --cache-dir=/dev/null spot_trainer examples/*.py || [ -z "${CI:-}" ]
 else
   echo "mypy or numpy is missing: types are not checked"
 fi

@@ -84,7 +84,7 @@ class Output:
     def __init__(self, shape: Tuple[int, ...], given: Any = None) -> None:
         self.length = math.prod(shape)
         if given is not None:
-            view = memoryview(given)
+            view: Any = memoryview(given)  # of floats or of bytes
             if view.readonly or not view.c_contiguous or view.format.lstrip("@=<") != "f":
                 raise InvalidArgumentError("out must be a writable array of float32 in C's order, without gaps")
             self.array: Any = given

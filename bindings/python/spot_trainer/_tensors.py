@@ -59,4 +59,5 @@ class HasTensors(Owner):
             ctypes.c_void_p(output.address),
             output.length,
         )
-        return output.array  # type: ignore[no-any-return]
+        values_read: NDArray[float32] = output.array
+        return values_read

@@ -63,9 +63,9 @@ class Model(HasTensors):
         return self._info
 
     def predict(self, images: Any, out: Any = None, cancel: Optional[Cancel] = None) -> NDArray[float32]:
-        """Class probabilities, [count, classes], of images, [count, rows, columns, channels], of uint8 or float32 as
-        in `Dataset.from_arrays()`; of a single one, or of values without a shape, too. `out` is an array of float32 to write them to. Releases the interpreter's lock.
-        Without NumPy the result is a memoryview."""
+        """Class probabilities, [count, classes], of images, [count, rows, columns, channels], of uint8 or float32 as in
+        `Dataset.from_arrays()`; of a single one, or of values without a shape, too. `out` is an array of float32 to write
+        them to. Releases the interpreter's lock. Without NumPy the result is a memoryview."""
         info = self._info
         given = Input("images", images, (ElementType.UINT8, ElementType.FLOAT32))
         self._check(given.shape)
@@ -84,7 +84,8 @@ class Model(HasTensors):
             cancels=[cancel],
         )
         made.run(direct=count <= _FEW_IMAGES)  # which is over before anybody misses Ctrl-C
-        return output.array  # type: ignore[no-any-return]
+        probabilities: NDArray[float32] = output.array
+        return probabilities
 
     def _check(self, shape: Tuple[int, ...]) -> None:
         """Refuses images of another shape, though they may have as many bytes."""

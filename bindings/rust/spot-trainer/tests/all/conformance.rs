@@ -489,8 +489,10 @@ fn version() {
     let mut source = include_str!("version.c").to_string();
     let names = include_str!("../../../spot-trainer-sys/src/lib.rs").split("pub fn ").skip(1);
     let names = names.filter_map(|item| item.split('(').next());
-    let others = names.filter(|name| !source.contains(&format!(" {name}(")));
-    source += &others.map(|name| format!("void {name}(void) {{ abort(); }}\n")).collect::<String>();
+    let others: Vec<&str> = names.filter(|name| !source.contains(&format!(" {name}("))).collect();
+    for name in others {
+        source += &format!("void {name}(void) {{ abort(); }}\n");
+    }
     let library: PathBuf = folder.path().join("libspot_trainer.so.1");
     fs::write(folder.path().join("version.c"), source).unwrap();
     let mut compiler = Command::new("cc");
