@@ -17,7 +17,7 @@ foreach(library dnnl hwy curl z ${OpenMP_CXX_LIB_NAMES} ${runtime} m ${CMAKE_DL_
 endforeach()
 list(REMOVE_DUPLICATES SPOT_STATIC_LIBRARIES)
 
-set(rooms spot_session spot_policy spot_train spot_interrupt spot_checkpoint spot_engine_cpu spot_engine spot_data spot_net spot_base)
+set(rooms spot_session spot_policy spot_train spot_interrupt spot_snapshot spot_checkpoint spot_engine_cpu spot_engine spot_data spot_net spot_base)
 list(TRANSFORM rooms REPLACE "(.+)" "$<TARGET_FILE:\\1>" OUTPUT_VARIABLE archives)
 set(object "${CMAKE_CURRENT_BINARY_DIR}/spot_trainer.o")
 add_custom_command(OUTPUT "${object}"

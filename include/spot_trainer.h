@@ -781,8 +781,9 @@ SPOT_API spot_status spot_checkpoint_verify(const char* path, spot_cancel* cance
 /* The configuration of its run, the model as JSON unless it is a named one. Keys that this release does not know,
  * and all that whoever wrote the file must not choose for its reader, are left out: set them before use. Those are
  * volume, volume_access, volume_must_be_mounted, volume_mode, durability, takeover, lease_wait_seconds, metadata,
- * metadata_endpoint, metadata_v1, gcp_notice_seconds, poll_seconds, dataset_mirrors, allow_config_change, and dataset
- * when it is a folder or file. dataset=auto becomes what it was for the run. Since 1.0. */
+ * metadata_endpoint, metadata_v1, gcp_notice_seconds, poll_seconds, after_durable, dataset_mirrors,
+ * allow_config_change, and dataset when it is a folder or file. dataset=auto becomes what it was for the run.
+ * Since 1.0. */
 SPOT_API spot_status spot_checkpoint_get_config(const spot_checkpoint* checkpoint, spot_config** out,
                                                 spot_error** error);
 /* As the functions of the trainer with these names. Since 1.0. */
@@ -871,6 +872,84 @@ SPOT_API spot_status spot_volume_check(const spot_config* config, spot_trainer* 
  * positive; else the errors of spot_trainer_create(). Free with spot_text_free(). Since 1.0. */
 SPOT_API spot_status spot_benchmark(const spot_config* config, const spot_dataset* dataset, double seconds,
                                     spot_cancel* cancel, char** json, spot_error** error);
+
+/* ---- Snapshots ---------------------------------------------------------------------------------------- */
+
+/* Snapshots of a folder that another program writes to, a training script for instance: each is a generation, a copy of
+ * all that was in the folder at one moment, on the volume in snapshots/<name>/snap-<generation>/files, beside a
+ * manifest with the size and XXH3-128 of each file. Saving follows the rules of VOLUME: one writer at a time, durable
+ * when reported, keep_last generations, damaged ones set aside as *.corrupt. Where the file system of both can do it,
+ * files are cloned, not copied; files that did not change since the snapshot before are linked. Symbolic links that
+ * lead out of the folder, sockets, pipes and devices are left out, with a warning. In the folder itself the library
+ * keeps a file, .spot-snapshot, and while a snapshot is put back .spot-restore; no snapshot holds them. Calls on one
+ * handle wait for each other. */
+typedef struct spot_snapshots spot_snapshots;
+
+/* What became of a call. */
+enum {
+  SPOT_SNAPSHOT_NONE = 0,      /* restore: there is no snapshot yet */
+  SPOT_SNAPSHOT_SAVED = 1,     /* commit: a new generation is durable */
+  SPOT_SNAPSHOT_UNCHANGED = 2, /* commit: the newest generation holds the very same; there is no new one */
+  SPOT_SNAPSHOT_RESTORED = 3,  /* restore: the folder is as the newest whole generation has it */
+  SPOT_SNAPSHOT_KEPT = 4       /* restore: the folder is at least as new as the newest one, and was left alone */
+};
+
+typedef struct spot_snapshot_report {
+  uint32_t struct_size;
+  int32_t outcome; /* SPOT_SNAPSHOT_...; after NONE everything else is 0 or empty */
+  uint64_t generation;
+  uint64_t files;
+  uint64_t bytes;        /* of all files */
+  uint64_t bytes_copied; /* commit: of those that were not linked */
+  double copy_ms;        /* commit: that spot_snapshots_copy() took; else 0 */
+  double total_ms;       /* commit: from the begin of spot_snapshots_copy() to durable; restore: that it took */
+  const char* path;      /* of the generation; this and the next live until the handle's next call or end */
+  const char* moved_to;  /* restore: where what was in the folder is now; empty: there was nothing */
+} spot_snapshot_report;
+
+/* Becomes the writer of the snapshots of `folder`, which is created unless it is there, on the configured volume.
+ * `name` tells several folders of one volume apart: 1 to 200 characters, no '/', no '.' in front. Of `config` the
+ * volume's keys count, keep_last, lease_wait_seconds and takeover. A restore that was interrupted is finished.
+ * SPOT_E_CONFIG: no volume, no such name, or one of folder and volume lies where the other's snapshots are; _IO,
+ * _NOT_FOUND, _NO_SPACE, _TIMEOUT (another writer), _FENCED, _CANCELLED. Since 1.0. */
+SPOT_API spot_status spot_snapshots_open(const spot_config* config, const char* folder, const char* name,
+                                         spot_cancel* cancel, spot_snapshots** out, spot_error** error);
+/* Since 1.0. */
+SPOT_API void spot_snapshots_free(spot_snapshots* snapshots);
+/* Copies the folder as it is at one moment, without stopping who writes there: files that change meanwhile are copied
+ * again. `path` receives where the copy is, to be looked at until the next call, and is to be freed with
+ * spot_text_free(); it may be NULL. SPOT_E_BUSY: the folder changed in each of several attempts; _NOT_FOUND: it is
+ * gone, or holds no file; _NO_SPACE: also after the oldest generations but two were removed; _IO, _DATA (too many
+ * files, or too deep), _FENCED, _CANCELLED. Generations that are kept are as they were. Since 1.0. */
+SPOT_API spot_status spot_snapshots_copy(spot_snapshots* snapshots, spot_cancel* cancel, char** path,
+                                         spot_error** error);
+/* Makes the copy the newest generation, and returns when it survives a power cut. A copy that is not committed is
+ * dropped by the next one. `out` may be NULL. SPOT_E_ORDER: there is no copy; else as spot_snapshots_copy().
+ * Since 1.0. */
+SPOT_API spot_status spot_snapshots_commit(spot_snapshots* snapshots, spot_cancel* cancel, spot_snapshot_report* out,
+                                           spot_error** error);
+/* Puts the newest whole generation back into the folder, whole or not at all, unless the folder is at least as new: one
+ * that a later snapshot was taken of, or put back into, and that is not empty. With `replace` (1) in any case. What is
+ * in the folder otherwise is moved, not lost: to <folder>.replaced-N. `out` may be NULL. SPOT_E_CORRUPT: there are
+ * generations and none is whole; _UNSUPPORTED (the newest has a newer format), _IO, _NO_SPACE, _FENCED, _CANCELLED: the
+ * folder is as it was. Since 1.0. */
+SPOT_API spot_status spot_snapshots_restore(spot_snapshots* snapshots, int32_t replace, spot_cancel* cancel,
+                                            spot_snapshot_report* out, spot_error** error);
+/* Whether the checkpoints in a folder, or in a copy of it, are whole. `rule` is "quiet" (always), "hugging-face" (each
+ * checkpoint-N has its trainer_state.json), "pytorch" (each .pt, .pth and .ckpt file is a whole zip, as torch.save()
+ * writes it), "pytorch-dcp" (no folder is empty, each with .distcp files has its .metadata), "orbax" (each step has its
+ * _CHECKPOINT_METADATA or commit_success.txt) or "keras" (each .keras file is a whole zip, each .h5 file a whole HDF5).
+ * `whole` receives 1 or 0, `why` what is missing, empty when it is whole, to be freed with spot_text_free(); it may be
+ * NULL. SPOT_E_CONFIG: no such rule; _NOT_FOUND, _IO, _DATA, _CANCELLED. Since 1.0. */
+SPOT_API spot_status spot_snapshots_is_whole(const char* folder, const char* rule, spot_cancel* cancel, int32_t* whole,
+                                             char** why, spot_error** error);
+/* Verifies every byte of one generation, of all in a folder, or of all that a volume keeps, changing nothing: of each
+ * folder the newest first. `good` receives the number of whole generations, `bad` that of the others; `json` an array
+ * of {"path", "state", "restore", "valid", "generation", "writer_epoch", "files", "bytes", "error"}, to be freed with
+ * spot_text_free(); each may be NULL. "state" is as of spot_checkpoint_verify(); "restore" is true for the one that
+ * would be put back. SPOT_E_NOT_FOUND: no snapshot there; _CANCELLED. Since 1.0. */
+SPOT_API spot_status spot_snapshots_verify(const char* path, spot_cancel* cancel, uint64_t* good, uint64_t* bad,
+                                           char** json, spot_error** error);
 
 #ifdef __cplusplus
 }

@@ -665,6 +665,41 @@ class Model : public Owner<spot_model, spot_model_free>,
   }
 };
 
+/// spot_snapshots_...: a folder that another program writes to.
+class Snapshots : public Owner<spot_snapshots, spot_snapshots_free> {
+ public:
+  using unique_ptr::unique_ptr;
+  static Snapshots open(const Config& config, const std::string& folder, const std::string& name,
+                        const Stop& stop = {}) {
+    return make<Snapshots>(spot_snapshots_open, config.get(), detail::argument(folder), detail::argument(name),
+                           stop.get());
+  }
+
+  /// Where the copy is.
+  std::string copy(const Stop& stop = {}) const { return detail::text(spot_snapshots_copy, get(), stop.get()); }
+  spot_snapshot_report commit(const Stop& stop = {}) const {
+    auto report = sized<spot_snapshot_report>();
+    call(spot_snapshots_commit, get(), stop.get(), &report);
+    return report;
+  }
+  spot_snapshot_report restore(bool replace = false, const Stop& stop = {}) const {
+    auto report = sized<spot_snapshot_report>();
+    call(spot_snapshots_restore, get(), std::int32_t{replace ? 1 : 0}, stop.get(), &report);
+    return report;
+  }
+
+  /// What is missing by a completeness rule; empty: the folder is whole.
+  [[nodiscard]] static std::string lack_of(const std::string& folder, const std::string& rule, const Stop& stop = {}) {
+    std::int32_t whole = 0;
+    return detail::text(spot_snapshots_is_whole, detail::argument(folder), detail::argument(rule), stop.get(), &whole);
+  }
+  static Checkpoint::Verification verify(const std::string& path, const Stop& stop = {}) {
+    Checkpoint::Verification found;
+    found.json = detail::text(spot_snapshots_verify, detail::argument(path), stop.get(), &found.good, &found.bad);
+    return found;
+  }
+};
+
 struct VolumeCheck {
   spot_status outcome = SPOT_OK;  ///< what a run would end with
   std::string json;

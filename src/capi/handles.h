@@ -18,6 +18,7 @@
 #include "interrupt/poller.h"
 #include "session/inference.h"
 #include "session/session.h"
+#include "snapshot/snapshot_store.h"
 
 // What the opaque handles of the public header are.
 
@@ -73,6 +74,14 @@ struct spot_checkpoint {
   std::string path;
   std::uint64_t bytes;
   spot::Checkpoint content;
+};
+
+/// One call after the other.
+struct spot_snapshots {
+  spot::ForkGuard owner;
+  std::timed_mutex mutex;
+  std::unique_ptr<spot::SnapshotStore> store;
+  std::string path{}, moved_to{};  ///< that the last call gave to the host
 };
 
 namespace spot {

@@ -42,6 +42,8 @@ template <>
 inline constexpr std::uint32_t kFirstSize<spot_checkpoint_info> = 112;
 template <>
 inline constexpr std::uint32_t kFirstSize<spot_model_info> = 136;
+template <>
+inline constexpr std::uint32_t kFirstSize<spot_snapshot_report> = 72;
 
 /// Throws kInvalidArgument for a struct that is null or does not say a size that it can have. To be called before any
 /// work is done.

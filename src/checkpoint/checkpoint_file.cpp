@@ -5,7 +5,6 @@
 #include <cerrno>
 #include <cstdio>
 #include <fcntl.h>
-#include <tuple>
 #include <unistd.h>
 #include <utility>
 
@@ -19,6 +18,7 @@ namespace spot {
 namespace {
 
 constexpr std::string_view kPrefix = "ckpt-";
+constexpr std::string_view kSnapshotPrefix = "snap-";
 constexpr std::string_view kSuffix = ".spck";
 constexpr std::string_view kCorruptSuffix = ".corrupt";
 constexpr const char* kWhat = "looking for checkpoints";
@@ -37,29 +37,27 @@ std::vector<std::string> names_in(const std::filesystem::path& directory) {
   return entry_names(open_file(directory, O_RDONLY | O_DIRECTORY));
 }
 
-/// Where a file belongs in the lineage.
-struct Descent {
-  bool known = false;
-  std::uint64_t writer_epoch = 0;
-  std::uint64_t generation = 0;
-};
+}  // namespace
 
-Descent descent_of(const StoredFile& file) {
-  const Fd fd(::open(file.path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
-  if (!fd.valid() && errno == ENOENT) return {};
+Descent descent_of(const std::filesystem::path& path) {
+  const Fd fd(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  if (!fd.valid() && (errno == ENOENT || errno == ENOTDIR)) return {};
   // A file that cannot be read for once says nothing about its place: guessing would resume an older state.
-  if (!fd.valid()) fail_errno(cat("cannot open '", file.path.string(), "' (move it away to go on without it)"), errno);
+  const auto fail_to = [&](const char* what) {
+    fail_errno(cat("cannot ", what, " '", path.string(), "' (move it away to go on without it)"), errno);
+  };
+  if (!fd.valid()) fail_to("open");
+  struct stat info {};
+  if (::fstat(fd.get(), &info) != 0) fail_to("examine");
   std::array<std::byte, kTrailerSize> bytes{};
-  if (file.bytes < kTrailerSize) return {};
-  const ssize_t size = ::pread(fd.get(), bytes.data(), bytes.size(), static_cast<off_t>(file.bytes - kTrailerSize));
-  if (size < 0) fail_errno(cat("cannot read '", file.path.string(), "' (move it away to go on without it)"), errno);
+  if (!S_ISREG(info.st_mode) || info.st_size < static_cast<off_t>(kTrailerSize)) return {};
+  const ssize_t size = ::pread(fd.get(), bytes.data(), bytes.size(), info.st_size - static_cast<off_t>(kTrailerSize));
+  if (size < 0) fail_to("read");
   if (size != static_cast<ssize_t>(bytes.size())) return {};
   const auto trailer = decode_trailer(bytes);
   if (trailer && (trailer->writer_epoch > kMaxWriterEpoch || trailer->generation > kMaxGeneration)) return {};
-  return trailer ? Descent{true, trailer->writer_epoch, trailer->generation} : Descent{};
+  return trailer ? Descent{false, trailer->writer_epoch, trailer->generation} : Descent{};
 }
-
-}  // namespace
 
 std::string checkpoint_file_name(std::uint64_t step, std::uint64_t generation) {
   std::array<char, 64> name;
@@ -111,12 +109,10 @@ std::vector<StoredFile> list_by_lineage(const std::filesystem::path& directory, 
   std::vector<std::pair<Descent, std::size_t>> order;
   for (std::size_t i = 0; i < files.size(); ++i) {
     check_stop(stop, kWhat);
-    order.emplace_back(descent_of(files[i]), i);
+    order.emplace_back(descent_of(files[i].path), i);
   }
-  std::stable_sort(order.begin(), order.end(), [](const auto& left, const auto& right) {
-    const Descent &a = left.first, &b = right.first;
-    return std::tuple(!a.known, a.writer_epoch, a.generation) > std::tuple(!b.known, b.writer_epoch, b.generation);
-  });
+  std::stable_sort(order.begin(), order.end(),
+                   [](const auto& left, const auto& right) { return left.first > right.first; });
   std::vector<StoredFile> sorted;
   for (const auto& [descent, index] : order) sorted.push_back(std::move(files[index]));
   return sorted;
@@ -127,7 +123,7 @@ std::string set_aside_name(const std::string& name) {
 }
 
 bool is_set_aside(std::string_view name) {
-  return name.starts_with(kPrefix) && name.ends_with(kCorruptSuffix);
+  return (name.starts_with(kPrefix) || name.starts_with(kSnapshotPrefix)) && name.ends_with(kCorruptSuffix);
 }
 
 std::vector<std::string> list_set_aside(const std::filesystem::path& directory) {
@@ -141,7 +137,7 @@ std::uint64_t last_writer_epoch(const std::filesystem::path& directory, const St
   for (const StoredFile& file : list_checkpoints(directory, stop)) {
     check_stop(stop, kWhat);
     try {
-      last = std::max(last, descent_of(file).writer_epoch);
+      last = std::max(last, descent_of(file.path).writer_epoch);
     } catch (const Error&) {
       // Which one is resumed is not decided here, and the workspaces know the epoch too.
     }

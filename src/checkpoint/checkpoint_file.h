@@ -1,5 +1,6 @@
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -19,6 +20,19 @@ struct StoredFile {
   std::uint64_t generation = 0;
   std::uint64_t bytes = 0;
 };
+
+/// Where a checkpoint or snapshot belongs in the lineage of its folder: the later, the greater. One that does not tell
+/// comes last of all, so that it is seen and reported.
+struct Descent {
+  bool unknown = true;
+  std::uint64_t writer_epoch = 0;
+  std::uint64_t generation = 0;
+
+  auto operator<=>(const Descent&) const = default;
+};
+
+/// What the trailer of the file says. Throws kIo when it is there and cannot be read.
+Descent descent_of(const std::filesystem::path& path);
 
 /// ckpt-<step, 12 digits>-<generation, 8 digits>.spck: a listing sorts by age.
 std::string checkpoint_file_name(std::uint64_t step, std::uint64_t generation);

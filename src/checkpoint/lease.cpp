@@ -16,6 +16,7 @@
 
 #include "base/access.h"
 #include "base/json.h"
+#include "base/remove_tree.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "checkpoint/checkpoint_file.h"
@@ -157,7 +158,7 @@ void empty_workspace(const Fd& folder, const Fd& workspace, Lock lock) {
     if (is_set_aside(name)) {
       ::renameat(workspace.get(), name.c_str(), folder.get(), name.c_str());
     } else if (lock == Lock::kRemove || name != kLockName) {
-      ::unlinkat(workspace.get(), name.c_str(), 0);
+      remove_tree(workspace, name);
     }
   }
 }
@@ -347,7 +348,7 @@ void WriterLease::fail_lost() const {
   } catch (const Error&) {  // the folder is missing
   }
   if (taken_over) {
-    fail(Status::kFenced, cat("another writer has taken over the checkpoint folder from writer ", epoch_,
+    fail(Status::kFenced, cat("another writer has taken over '", path_.string(), "' from writer ", epoch_,
                               ": this run stops and leaves it alone"));
   }
   const std::filesystem::path workspace = path_ / workspace_name(epoch_);

@@ -23,11 +23,11 @@ struct LeaseOptions {
   CommitPromise promise{};           ///< what the folder's file system can do
 };
 
-/// The right to write to a checkpoint folder. Each writer has an epoch, one more than the writer before it, and a
-/// workspace, the folder writer-<epoch>: every file that it publishes is made there and renamed out, every file
-/// that it removes is renamed in. The next writer removes the workspace; from then on each such rename fails, so
-/// that a writer which was frozen meanwhile can change nothing any more. That holds on any file system: the lock
-/// in the workspace only tells whether its writer lives, for those who would rather wait.
+/// The right to write to a folder of checkpoints, or of snapshots. Each writer has an epoch, one more than the writer
+/// before it, and a workspace, the folder writer-<epoch>: every file that it publishes is made there and renamed out,
+/// every file that it removes is renamed in. The next writer removes the workspace; from then on each such rename
+/// fails, so that a writer which was frozen meanwhile can change nothing any more. That holds on any file system: the
+/// lock in the workspace only tells whether its writer lives, for those who would rather wait.
 class WriterLease {
  public:
   /// Waits for the present writer while it lives, then takes over. `folder` is the open `path` and must outlive

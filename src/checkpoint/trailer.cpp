@@ -37,7 +37,7 @@ Hash128 hash_of(std::span<const std::byte> payload, std::string_view what, const
 }  // namespace
 
 void fail_corrupt(const std::string& origin, const std::string& what, std::size_t byte_offset) {
-  fail(Status::kCorrupt, cat("checkpoint '", origin, "' is damaged: ", what),
+  fail(Status::kCorrupt, cat("'", origin, "' is damaged: ", what),
        {.byte_offset = static_cast<std::int64_t>(byte_offset)});
 }
 
@@ -79,12 +79,12 @@ std::span<const std::byte> check_trailer(std::span<const std::byte> file, const 
     fail_corrupt(origin, "its trailer does not match the trailer's own hash", trailer_at);
   }
   if (!trailer) {
-    fail_corrupt(origin, "it does not end as a checkpoint does (cut off, or no checkpoint at all)", trailer_at);
+    fail_corrupt(origin, "it does not end as a file of ours does (cut off, or none at all)", trailer_at);
   }
   if (trailer->major != kFormatMajor) {
     fail(Status::kUnsupported,
-         cat("checkpoint '", origin, "' has format version ", trailer->major, ".", trailer->minor,
-             "; this library reads version ", kFormatMajor, ": use the release that wrote it, or a newer one"));
+         cat("'", origin, "' has format version ", trailer->major, ".", trailer->minor, "; this library reads version ",
+             kFormatMajor, ": use the release that wrote it, or a newer one"));
   }
   if (trailer->writer_epoch > kMaxWriterEpoch || trailer->generation > kMaxGeneration) {
     fail_corrupt(origin, "its writer epoch or generation is impossible", trailer_at + kEpochAt);

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "base/access.h"
+#include "base/remove_tree.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "checkpoint/checkpoint_file.h"
@@ -122,8 +123,8 @@ bool Workspace::release() {
   return had_some;
 }
 
-void Workspace::discard(const std::string& name) const {
-  ::unlinkat(lease_.workspace().get(), name.c_str(), 0);
+void Workspace::discard(const std::string& own_name) const {
+  remove_tree(lease_.workspace(), own_name);
 }
 
 SaveFile Workspace::open_save_file() {
@@ -150,16 +151,37 @@ void Workspace::fail_rename(int error, const std::string& what) const {
   fail_errno(cat("cannot ", what), error);
 }
 
+std::string Workspace::make_folder() {
+  std::string name = next_name();
+  if (::mkdirat(lease_.workspace().get(), name.c_str(), 0700) != 0) {
+    fail_rename(errno, cat("create folder '", name, "'"));
+  }
+  return name;
+}
+
 void Workspace::publish(SaveFile& file, const std::string& name) {
   Publishing how{};
   int error = publish_name(lease_.workspace().get(), file.name(), folder_.get(), name, promise_, how);
   // Of a link the workspace keeps the other name, which is removed with `file`.
   if (error == 0 && how == Publishing::kRenamed) file.release();
-  if (error == EEXIST) {
+  if (error != 0) fail_publish(error, name);
+}
+
+void Workspace::publish(const std::string& own_name, const std::string& name) {
+  // A folder that is not empty is never replaced, on whatever file system.
+  CommitPromise promise = promise_;
+  promise.no_replace = false;
+  Publishing how{};
+  const int error = publish_name(lease_.workspace().get(), own_name, folder_.get(), name, promise, how);
+  if (error != 0) fail_publish(error, name);
+}
+
+void Workspace::fail_publish(int error, const std::string& name) const {
+  if (error == EEXIST || error == ENOTEMPTY) {
     fail(Status::kFenced, cat("'", name, "' exists already: another writer uses this volume; stop one of the two"),
-         {.os_errno = EEXIST});
+         {.os_errno = error});
   }
-  if (error != 0) fail_rename(error, cat("rename checkpoint file to '", name, "'"));
+  fail_rename(error, cat("give '", name, "' its name"));
 }
 
 void Workspace::make_names_durable(const std::string& what) {
@@ -187,7 +209,7 @@ bool Workspace::take_out(const std::string& name, const std::string& own_name) {
   const int error = errno;
   lease_.check();
   if (error == ENOENT) return false;
-  fail_errno(cat("cannot take '", name, "' out of the checkpoint folder"), error);
+  fail_errno(cat("cannot take '", name, "' out of its folder"), error);
 }
 
 void Workspace::recycle(const std::string& name) {
@@ -200,7 +222,7 @@ void Workspace::recycle(const std::string& name) {
 }
 
 void Workspace::make_recycling_durable() {
-  if (!recycled_.empty()) make_names_durable("cannot sync the checkpoint folder");
+  if (!recycled_.empty()) make_names_durable("cannot sync the folder");
 }
 
 void Workspace::prepare_spare(std::size_t size, const StopCheck& stop) {
@@ -228,7 +250,7 @@ void Workspace::remove(const std::string& name) {
   if (!take_out(name, own_name)) return;
   discard(own_name);
   const int error = sync_folder(folder_.get(), promise_);
-  if (error != 0) fail_errno("cannot sync the checkpoint folder", error);
+  if (error != 0) fail_errno("cannot sync the folder", error);
 }
 
 void Workspace::drop(const std::string& name) {
@@ -240,7 +262,7 @@ void Workspace::set_aside(const std::string& name) {
   const std::string aside = set_aside_name(name);
   if (!take_out(name, aside)) return;
   if (::renameat(lease_.workspace().get(), aside.c_str(), folder_.get(), aside.c_str()) != 0) {
-    fail_rename(errno, cat("rename damaged checkpoint to '", aside, "'"));
+    fail_rename(errno, cat("rename what is damaged to '", aside, "'"));
   }
 }
 

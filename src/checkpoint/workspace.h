@@ -47,9 +47,9 @@ class SaveFile final : public BlockSink {
   std::int64_t write_ns_ = 0;
 };
 
-/// The files of a writer on their way into the checkpoint folder and out of it. Every change that others can see
-/// is one rename between the folder and the workspace, so that it fails once the workspace was taken away; it
-/// throws kFenced then.
+/// The files of a writer on their way into the checkpoint folder and out of it, and the folders of snapshots. Every
+/// change that others can see is one rename between the folder and the workspace, so that it fails once the workspace
+/// was taken away; it throws kFenced then.
 class Workspace {
  public:
   /// Both must outlive it; `folder` is the checkpoint folder.
@@ -61,8 +61,15 @@ class Workspace {
 
   /// Steps 1 and 2: a file to write into, recycled when there is one.
   SaveFile open_save_file();
+  /// A folder to fill, for what is more than one file: its name in the workspace. It stays until it is published or
+  /// discarded.
+  std::string make_folder();
   /// Step 5: gives it its name.
   void publish(SaveFile& file, const std::string& name);
+  /// The same for a folder, which whoever made it has made durable with all that is in it.
+  void publish(const std::string& own_name, const std::string& name);
+  /// Removes something of the workspace.
+  void discard(const std::string& own_name) const;
   /// Step 6: makes every change of the folder durable, the recycling of files too. Throws kIo or kNoSpace, beginning
   /// with `what`.
   void make_names_durable(const std::string& what);
@@ -81,18 +88,18 @@ class Workspace {
   /// Removes them to make room; false when there were none.
   bool release();
 
-  /// Removes a file of the folder, if it is there, durably.
+  /// Removes a file of the folder, or a folder in it, if it is there, durably.
   void remove(const std::string& name);
   /// The same, durably only with the next sync of the folder.
   void drop(const std::string& name);
-  /// Renames a damaged checkpoint to *.corrupt, by way of the workspace.
+  /// Renames what is damaged to *.corrupt, by way of the workspace.
   void set_aside(const std::string& name);
 
  private:
   [[nodiscard]] std::string next_name() { return "save-" + std::to_string(++names_); }
   /// False when there is no such file.
   bool take_out(const std::string& name, const std::string& own_name);
-  void discard(const std::string& name) const;
+  [[noreturn]] void fail_publish(int error, const std::string& name) const;
   [[noreturn]] void fail_rename(int error, const std::string& what) const;
 
   const Fd& folder_;

@@ -67,6 +67,11 @@ OptimizerSpec optimizer_spec(const Config& config) {
   return optimizer;
 }
 
+LeaseOptions lease_options(const Config& config) {
+  return {.wait = std::chrono::nanoseconds(nanoseconds(config.real("lease_wait_seconds"))),
+          .takeover = config.boolean("takeover")};
+}
+
 bool stops_when_diverged(const Config& config) {
   return config.text("on_nan") == "stop";
 }
@@ -151,13 +156,20 @@ SavePolicy save_policy(const Config& config) {
   return policy;
 }
 
+bool waits_after_durable(const Config& config) {
+  return config.text("after_durable") == "wait";
+}
+
 StoreOptions store_options(const Config& config) {
   return {.retention = {.keep_last = count(config, "keep_last"),
                         .keep_best = count(config, "keep_best"),
                         .keep_every = count(config, "keep_every")},
-          .lease = {.wait = std::chrono::nanoseconds(nanoseconds(config.real("lease_wait_seconds"))),
-                    .takeover = config.boolean("takeover")},
+          .lease = lease_options(config),
           .values = stops_when_diverged(config) ? AllowedValues::kFinite : AllowedValues::kAny};
+}
+
+SnapshotOptions snapshot_options(const Config& config) {
+  return {.keep_last = count(config, "keep_last"), .lease = lease_options(config)};
 }
 
 PollerOptions poller_options(const Config& config) {

@@ -8,6 +8,7 @@
 #include "interrupt/poller.h"
 #include "policy/save_policy.h"
 #include "session/volume.h"
+#include "snapshot/snapshot_store.h"
 #include "train/trainer.h"
 
 namespace spot {
@@ -24,7 +25,10 @@ EngineSpec engine_spec(const Config& config, const Dataset& dataset);
 EngineSpec engine_spec(const Config& config, ModelSpec model);
 TrainingPlan training_plan(const Config& config, const Dataset& dataset);
 SavePolicy save_policy(const Config& config);
+/// What follows an interruption's durable checkpoint: waiting for its withdrawal rather than the end of the run.
+bool waits_after_durable(const Config& config);
 StoreOptions store_options(const Config& config);
+SnapshotOptions snapshot_options(const Config& config);
 PollerOptions poller_options(const Config& config);
 
 }  // namespace spot

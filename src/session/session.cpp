@@ -7,7 +7,6 @@
 #include "base/text.h"
 #include "checkpoint/checkpoint_file.h"
 #include "checkpoint/decoder.h"
-#include "checkpoint/rehearsal.h"
 #include "checkpoint/restore_attempts.h"
 #include "session/checkpoint_meta.h"
 #include "session/options.h"
@@ -132,32 +131,11 @@ void Session::open_store(const StopCheck& stop) {
   }
   if (!store_) {
     StoreOptions options = store_options(config_);
-    options.lease.promise = rehearse();
+    options.lease.promise = rehearse(config_, volume_.checkpoints(), log_);
     store_ = std::make_unique<CheckpointStore>(volume_.checkpoints(), options, clock_, log_, stop);
   }
   if (store_->has_predecessor()) renew_logs(volume_.logs(), store_->staging(), log_);
   writer_ = std::make_unique<AsyncWriter>(*store_, engine_->layout().size() * sizeof(float), clock_, log_);
-}
-
-CommitPromise Session::rehearse() const {
-  const std::filesystem::path path = volume_.checkpoints();
-  try {
-    const CommitPromise promise = rehearse_commit(open_directory(path), path).promise;
-    check_promise(promise, config_.text("durability") == "weak", path);
-    const std::string lack = describe_lack(promise);
-    if (!lack.empty()) {
-      log_.warning(cat("durability=weak: the file system of '", path.string(), "' ", lack,
-                       ": a power cut may take checkpoints that were reported"));
-    }
-    return promise;
-  } catch (const Error& error) {
-    // What a writer before has left may make room yet.
-    if (error.status() != Status::kNoSpace) throw;
-    log_.warning(cat("a save could not be rehearsed: ", error.what()));
-    // Nobody knows what the file system lacks, so where it may lack something nothing is promised.
-    if (config_.text("durability") == "weak") return {.file_sync = false, .folder_sync = false, .no_replace = false};
-    return {};
-  }
 }
 
 Room Session::measure_room() const {

@@ -138,8 +138,6 @@ class Session {
   Session(const Config& config, const OpenDataset& open, std::span<const Backend> backends, const Clock& clock, Log log,
           const StopCheck& stop);
 
-  /// Before anything of a writer is done on the volume: whether a commit can keep what the key durability asks for.
-  [[nodiscard]] CommitPromise rehearse() const;
   void count_reported(const std::vector<SaveOutcome>& outcomes);
   void tell(const SaveOutcome& outcome);
   [[nodiscard]] CheckpointMeta describe() const;

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "checkpoint/rehearsal.h"
 
 namespace spot {
 namespace {
@@ -53,9 +54,8 @@ void share(const fs::path& folder) {
   }
 }
 
-}  // namespace
-
-Volume open_volume(const Config& config) {
+/// The volume with its root checked, but not its folders.
+Volume find_volume(const Config& config) {
   const std::string& name = config.text("volume");
   if (name.empty()) return {{}, false};
   std::error_code error;
@@ -63,7 +63,6 @@ Volume open_volume(const Config& config) {
   // A host may change its working directory later.
   Volume volume{fs::absolute(name, error)};
   const bool exists = fs::is_directory(volume.root, error);
-  const bool is_for_group = config.text("volume_mode") == "group";
   if (!exists && fs::exists(volume.root, error)) {
     fail(Status::kIo, cat("volume '", name, "' is not a folder"));
   } else if (!exists) {
@@ -71,16 +70,56 @@ Volume open_volume(const Config& config) {
   }
   if (config.boolean("volume_must_be_mounted")) check_mounted(volume.root);
   check_usable(volume.root);
+  return volume;
+}
+
+void make_volume_folder(const fs::path& folder, const Config& config) {
+  make_directory(folder);
+  if (config.text("volume_mode") == "group") share(folder);
+  check_usable(folder);
+}
+
+}  // namespace
+
+Volume open_volume(const Config& config) {
+  Volume volume = find_volume(config);
+  if (!volume.writable) return volume;
   for (const fs::path& folder : {volume.datasets(), volume.checkpoints(), volume.models(), volume.logs()}) {
-    make_directory(folder);
-    if (is_for_group) share(folder);
-    check_usable(folder);
+    make_volume_folder(folder, config);
   }
   return volume;
 }
 
+fs::path open_snapshot_folder(const Config& config, const std::string& name) {
+  const Volume volume = find_volume(config);
+  check_has_volume(volume);
+  if (!volume.writable) fail(Status::kConfig, "volume_access is read-only, so no snapshot can be made on the volume");
+  for (const fs::path& folder : {volume.snapshots(), volume.snapshots() / name}) make_volume_folder(folder, config);
+  return volume.snapshots() / name;
+}
+
 void check_has_volume(const Volume& volume) {
   if (volume.root.empty()) fail(Status::kConfig, "volume is not set: give the path of the folder to save in");
+}
+
+CommitPromise rehearse(const Config& config, const std::filesystem::path& path, const Log& log) {
+  try {
+    const CommitPromise promise = rehearse_commit(open_directory(path), path).promise;
+    check_promise(promise, config.text("durability") == "weak", path);
+    const std::string lack = describe_lack(promise);
+    if (!lack.empty()) {
+      log.warning(cat("durability=weak: the file system of '", path.string(), "' ", lack,
+                      ": a power cut may take what was reported as durable"));
+    }
+    return promise;
+  } catch (const Error& error) {
+    // What a writer before has left may make room yet.
+    if (error.status() != Status::kNoSpace) throw;
+    log.warning(cat("a save could not be rehearsed: ", error.what()));
+    // Nobody knows what the file system lacks, so where it may lack something nothing is promised.
+    if (config.text("durability") == "weak") return {.file_sync = false, .folder_sync = false, .no_replace = false};
+    return {};
+  }
 }
 
 void renew_logs(const fs::path& folder, const Fd& staging, const Log& log) {

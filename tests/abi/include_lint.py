@@ -15,17 +15,18 @@ ALLOWED = {
     "engine/cuda": ["base", "engine"],
     "engine/cuda/card": ["base", "engine", "engine/cuda"],
     "checkpoint": ["base", "net", "engine/state_view.h"],
+    "snapshot": ["base", "checkpoint"],
     "interrupt": ["base", "net"],
     "train": ["base", "data", "engine"],
     "policy": ["checkpoint/save_reason.h"],
-    "session": ["base", "data", "engine", "checkpoint", "interrupt", "train", "policy"],
-    "capi": ["base", "net", "data", "engine", "engine/cpu", "checkpoint", "interrupt", "train", "session"],
+    "session": ["base", "data", "engine", "checkpoint", "snapshot", "interrupt", "train", "policy"],
+    "capi": ["base", "net", "data", "engine", "engine/cpu", "checkpoint", "snapshot", "interrupt", "train", "session"],
 }
 
 # Third-party headers, and the only rooms that may know them.
 OWNERS = {
     r"curl/": ["net"],
-    r"flatbuffers/|.*_generated\.h$": ["checkpoint"],
+    r"flatbuffers/|.*_generated\.h$": ["checkpoint", "snapshot"],
     r"(oneapi/)?dnnl": ["engine/cpu"],
     r"hwy/": ["engine/cpu"],
     r"cuda_|cublas|cudnn": ["engine/cuda/card"],

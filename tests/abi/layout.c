@@ -235,6 +235,18 @@ OFFSET(spot_model_info, run_id, 56);
 OFFSET(spot_model_info, device, 120);
 SIZE(spot_model_info, 136);
 
+OFFSET(spot_snapshot_report, struct_size, 0);
+OFFSET(spot_snapshot_report, outcome, 4);
+OFFSET(spot_snapshot_report, generation, 8);
+OFFSET(spot_snapshot_report, files, 16);
+OFFSET(spot_snapshot_report, bytes, 24);
+OFFSET(spot_snapshot_report, bytes_copied, 32);
+OFFSET(spot_snapshot_report, copy_ms, 40);
+OFFSET(spot_snapshot_report, total_ms, 48);
+OFFSET(spot_snapshot_report, path, 56);
+OFFSET(spot_snapshot_report, moved_to, 64);
+SIZE(spot_snapshot_report, 72);
+
 CONSTANT(SPOT_ABI_MAJOR, 1);
 CONSTANT(SPOT_ABI_MINOR, 0);
 CONSTANT(SPOT_ABI_VERSION, 65536);
@@ -311,3 +323,9 @@ CONSTANT(SPOT_SPLIT_TEST, 2);
 CONSTANT(SPOT_ROLE_PARAMETER, 0);
 CONSTANT(SPOT_ROLE_ACCUMULATOR, 1);
 CONSTANT(SPOT_ROLE_STATISTIC, 2);
+
+CONSTANT(SPOT_SNAPSHOT_NONE, 0);
+CONSTANT(SPOT_SNAPSHOT_SAVED, 1);
+CONSTANT(SPOT_SNAPSHOT_UNCHANGED, 2);
+CONSTANT(SPOT_SNAPSHOT_RESTORED, 3);
+CONSTANT(SPOT_SNAPSHOT_KEPT, 4);

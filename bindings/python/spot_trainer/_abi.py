@@ -127,6 +127,13 @@ class ModelInfoStruct(Structure):
     )
 
 
+class SnapshotReportStruct(Structure):
+    _fields_ = _fields(
+        """u32 struct_size; i32 outcome; u64 generation, files, bytes, bytes_copied; double copy_ms, total_ms;
+        text path, moved_to"""
+    )
+
+
 EventFunction = CFUNCTYPE(c_int32, c_void_p, POINTER(EventStruct))
 NO_EVENT_FUNCTION = EventFunction(0)
 NO_MESSAGE_FUNCTION = MessageFunction(0)
@@ -241,4 +248,13 @@ FUNCTIONS: Dict[str, Tuple[Any, ...]] = {
     ),
     "spot_volume_check": (_status, _handle, _handle, _handle, POINTER(c_int32), _out, _error),
     "spot_benchmark": (_status, _handle, _handle, c_double, _handle, _out, _error),
+    "spot_snapshots_open": (_status, _handle, c_char_p, c_char_p, _handle, _out, _error),
+    "spot_snapshots_free": (None, _handle),
+    "spot_snapshots_copy": (_status, _handle, _handle, _out, _error),
+    "spot_snapshots_commit": (_status, _handle, _handle, POINTER(SnapshotReportStruct), _error),
+    "spot_snapshots_restore": (_status, _handle, c_int32, _handle, POINTER(SnapshotReportStruct), _error),
+    "spot_snapshots_is_whole": (_status, c_char_p, c_char_p, _handle, POINTER(c_int32), _out, _error),
+    "spot_snapshots_verify": (
+        _status, c_char_p, _handle, POINTER(c_uint64), POINTER(c_uint64), _out, _error,
+    ),
 }  # fmt: skip

@@ -89,6 +89,12 @@ pub const SPOT_ROLE_PARAMETER: i32 = 0;
 pub const SPOT_ROLE_ACCUMULATOR: i32 = 1;
 pub const SPOT_ROLE_STATISTIC: i32 = 2;
 
+pub const SPOT_SNAPSHOT_NONE: i32 = 0;
+pub const SPOT_SNAPSHOT_SAVED: i32 = 1;
+pub const SPOT_SNAPSHOT_UNCHANGED: i32 = 2;
+pub const SPOT_SNAPSHOT_RESTORED: i32 = 3;
+pub const SPOT_SNAPSHOT_KEPT: i32 = 4;
+
 pub type spot_destroy_fn = Option<unsafe extern "C" fn(user: *mut c_void)>;
 pub type spot_log_fn =
     Option<unsafe extern "C" fn(user: *mut c_void, level: i32, message: *const c_char, length: usize)>;
@@ -105,7 +111,7 @@ macro_rules! opaque {
     )* };
 }
 
-opaque! { spot_error spot_log_queue spot_config spot_cancel spot_poller spot_dataset spot_trainer spot_checkpoint spot_model }
+opaque! { spot_error spot_log_queue spot_config spot_cancel spot_poller spot_dataset spot_trainer spot_checkpoint spot_model spot_snapshots }
 
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -365,6 +371,21 @@ pub struct spot_model_info {
     pub state_size: u64,
     pub run_id: [c_char; 64],
     pub device: [c_char; 16],
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct spot_snapshot_report {
+    pub struct_size: u32,
+    pub outcome: i32,
+    pub generation: u64,
+    pub files: u64,
+    pub bytes: u64,
+    pub bytes_copied: u64,
+    pub copy_ms: f64,
+    pub total_ms: f64,
+    pub path: *const c_char,
+    pub moved_to: *const c_char,
 }
 
 extern "C" {
@@ -745,6 +766,50 @@ extern "C" {
         dataset: *const spot_dataset,
         seconds: f64,
         cancel: *mut spot_cancel,
+        json: *mut *mut c_char,
+        error: *mut *mut spot_error,
+    ) -> spot_status;
+    pub fn spot_snapshots_open(
+        config: *const spot_config,
+        folder: *const c_char,
+        name: *const c_char,
+        cancel: *mut spot_cancel,
+        out: *mut *mut spot_snapshots,
+        error: *mut *mut spot_error,
+    ) -> spot_status;
+    pub fn spot_snapshots_free(snapshots: *mut spot_snapshots);
+    pub fn spot_snapshots_copy(
+        snapshots: *mut spot_snapshots,
+        cancel: *mut spot_cancel,
+        path: *mut *mut c_char,
+        error: *mut *mut spot_error,
+    ) -> spot_status;
+    pub fn spot_snapshots_commit(
+        snapshots: *mut spot_snapshots,
+        cancel: *mut spot_cancel,
+        out: *mut spot_snapshot_report,
+        error: *mut *mut spot_error,
+    ) -> spot_status;
+    pub fn spot_snapshots_restore(
+        snapshots: *mut spot_snapshots,
+        replace: i32,
+        cancel: *mut spot_cancel,
+        out: *mut spot_snapshot_report,
+        error: *mut *mut spot_error,
+    ) -> spot_status;
+    pub fn spot_snapshots_is_whole(
+        folder: *const c_char,
+        rule: *const c_char,
+        cancel: *mut spot_cancel,
+        whole: *mut i32,
+        why: *mut *mut c_char,
+        error: *mut *mut spot_error,
+    ) -> spot_status;
+    pub fn spot_snapshots_verify(
+        path: *const c_char,
+        cancel: *mut spot_cancel,
+        good: *mut u64,
+        bad: *mut u64,
         json: *mut *mut c_char,
         error: *mut *mut spot_error,
     ) -> spot_status;
