@@ -1,9 +1,10 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <thread>
 
-#include <spot_trainer.hpp>
+#include "library.h"
 
 namespace spotctl {
 
@@ -11,8 +12,8 @@ namespace spotctl {
 /// itself. The signals that stop a run are such interruptions, too.
 class NoticeWatch {
  public:
-  /// Both must outlive it.
-  NoticeWatch(spot_poller* poller, spot_cancel* cancel);
+  /// Both must outlive it. `position`: behind what is known already.
+  NoticeWatch(spot_poller* poller, spot_cancel* cancel, std::uint64_t position = 0);
   ~NoticeWatch();
   NoticeWatch(const NoticeWatch&) = delete;
   NoticeWatch& operator=(const NoticeWatch&) = delete;
@@ -21,7 +22,7 @@ class NoticeWatch {
   bool end();
 
  private:
-  void watch();
+  void watch(std::uint64_t position);
 
   spot_poller* poller_;
   spot_cancel* cancel_;
@@ -29,5 +30,11 @@ class NoticeWatch {
   std::atomic<bool> came_{false};
   std::thread thread_;
 };
+
+/// The key after_durable.
+bool waits_after_durable(const Config& config);
+/// For after_durable=wait, after an interruption that lost nothing: true once every notice that ends a run is
+/// withdrawn, with the place behind them in `position`; false at a further request to stop.
+bool withdrawn_in_time(spot_poller* poller, std::uint64_t& position);
 
 }  // namespace spotctl

@@ -272,10 +272,16 @@ int train(const Options& options, const Configuration& configuration) {
   const Cancel cancel = make<Cancel>(spot_cancel_create);
   const Poller poller = make<Poller>(spot_poller_create, config.get());
   StopSignals signals(poller.get(), cancel.get(), options.interrupted_exit_code);
-  NoticeWatch watch(poller.get(), cancel.get());
   make_habitual_volume(config);
-  const Trainer trainer = make_trainer(config, cancel, watch);
-  if (trainer == nullptr) {
+  Trainer trainer;
+  for (std::uint64_t position = 0; trainer == nullptr;) {
+    NoticeWatch watch(poller.get(), cancel.get(), position);
+    trainer = make_trainer(config, cancel, watch);
+    if (trainer != nullptr) break;
+    if (waits_after_durable(config) && withdrawn_in_time(poller.get(), position)) {
+      spot_cancel_reset(cancel.get());
+      continue;
+    }
     const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - start;
     return end_before_run(options, poller.get(), wall.count());
   }

@@ -159,6 +159,10 @@ constexpr auto kKeys = std::to_array<ConfigKey>({
     real("gcp_notice_seconds", "30", 0, 3600, kFree,
          "Time from GCP's notice to the end: 120 for a machine made with --preemption-notice-duration=120s"),
     real("poll_seconds", "5", 0.01, 3600, kFree, "Time between two questions to the metadata service"),
+    choice("after_durable", "exit", "exit|wait", kFree,
+           "What follows an interruption's checkpoint once it is durable: exit ends the run; wait stays idle until the "
+           "machine is taken away, a further request to stop comes, or the notice is withdrawn, after which it trains "
+           "on. For schedulers that start again only what they took away themselves (Slurm, SkyPilot)"),
 
     // What is recorded with it.
     text("run_id", "", kFree, "Name of the run in checkpoints and logs; empty: made up at the start"),

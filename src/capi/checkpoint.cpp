@@ -60,9 +60,9 @@ Json typed_value(const std::string& name, const std::string& value) {
 /// connects to, who may read what he writes, how safe that is, nor what it takes from other processes.
 bool is_readers_own(std::string_view key) {
   constexpr std::string_view kOwn[] = {
-      "volume",          "volume_access",      "volume_must_be_mounted", "volume_mode",        "durability",
-      "takeover",        "metadata",           "metadata_endpoint",      "metadata_v1",        "gcp_notice_seconds",
-      "dataset_mirrors", "lease_wait_seconds", "poll_seconds",           "allow_config_change"};
+      "volume",          "volume_access",      "volume_must_be_mounted", "volume_mode",         "durability",
+      "takeover",        "metadata",           "metadata_endpoint",      "metadata_v1",         "gcp_notice_seconds",
+      "dataset_mirrors", "lease_wait_seconds", "poll_seconds",           "allow_config_change", "after_durable"};
   return std::ranges::find(kOwn, key) != std::end(kOwn);
 }
 

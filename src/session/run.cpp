@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cmath>
 #include <optional>
 #include <vector>
@@ -17,6 +18,7 @@ namespace spot {
 namespace {
 
 constexpr std::int64_t kLeaseCheckPeriodNs = 1'000'000'000;
+constexpr std::chrono::milliseconds kLookWhileWaiting{100};
 
 std::string sentence_on(const Notice& notice, double seconds_left) {
   const char* asks = notice.action == NoticeAction::kRebalance ? "save early" : to_text(notice.action);
@@ -49,6 +51,7 @@ class Run {
   void check_lease_now_and_then();
   RunResult complete_result();
   void begin();
+  void train_until_end_or_stop();
   /// Some steps, or the evaluation that is due.
   void advance();
   /// Begins a save of the present state, and of what the log says of it. Returns its ticket. Throws kCancelled when
@@ -69,6 +72,10 @@ class Run {
   [[nodiscard]] std::optional<std::int64_t> earliest_deadline_ns() const;
   void stop_at_notice();
   void stop_at_request();
+  /// With after_durable=wait, after an interruption that lost nothing: true once it is withdrawn.
+  bool may_go_on();
+  /// False when something else asks for the end.
+  bool is_withdrawn_in_time();
   /// Enters the outcome of the save that ends the run. Throws what throw_if_hopeless() does.
   void conclude(const SaveOutcome& outcome);
   [[nodiscard]] RunReason reason_to_stop() const;
@@ -98,13 +105,27 @@ class Run {
 
 RunResult Run::execute() {
   policy_ = save_policy(session_.config());  // not in the constructor: what fails here is told
-  if (!take_over()) {
+  while (!take_over()) {
     result_.reason = reason_to_stop();
     // A stop loses nothing before the first step; steps that the host asked for before this call are not saved.
     result_.durable = trainer_.step() == 0;
-    return complete_result();
+    if (!may_go_on()) return complete_result();
   }
   begin();
+  do {
+    train_until_end_or_stop();
+    if (trainer_.done()) {
+      finish();
+    } else if (!endings_.empty()) {
+      stop_at_notice();
+    } else {
+      stop_at_request();
+    }
+  } while (may_go_on());
+  return complete_result();
+}
+
+void Run::train_until_end_or_stop() {
   while (!trainer_.done() && !must_stop()) {
     advance();
     save_if_due();
@@ -112,14 +133,35 @@ RunResult Run::execute() {
     learn_from(session_.report_saves());
     check_lease_now_and_then();
   }
-  if (trainer_.done()) {
-    finish();
-  } else if (!endings_.empty()) {
-    stop_at_notice();
-  } else {
-    stop_at_request();
+}
+
+bool Run::may_go_on() {
+  const bool waits =
+      result_.reason == RunReason::kInterrupted && result_.durable && waits_after_durable(session_.config());
+  if (!waits || !is_withdrawn_in_time()) return false;
+  session_.log().info(cat("training goes on at step ", trainer_.step()));
+  const bool resumed = result_.resumed;
+  result_ = {};
+  result_.resumed = resumed;
+  last_save_ns_ = clock_.monotonic_ns();
+  return true;
+}
+
+bool Run::is_withdrawn_in_time() {
+  session_.log().warning(
+      "after_durable=wait: everything is saved; waiting until the machine is taken away, the notice is withdrawn, or a "
+      "further request to stop comes");
+  while (!endings_.empty()) {
+    const std::optional<Notice> notice = poller_->wait(notice_position_, kLookWhileWaiting, cancel_);
+    if (session_.stop_requested() || poller_->closed() || (cancel_ != nullptr && cancel_->triggered())) return false;
+    if (is_writer_) check_lease_now_and_then();
+    if (!notice) continue;
+    tell(*notice);
+    if (ends_training(*notice) && notice->action == NoticeAction::kRequest) return false;
+    if (ends_training(*notice)) endings_.push_back(*notice);
+    if (notice->withdrawn) std::erase_if(endings_, [&](const Notice& ending) { return ending.id == notice->id; });
   }
-  return complete_result();
+  return true;
 }
 
 RunReason Run::reason_to_stop() const {

@@ -342,6 +342,7 @@ TEST_CASE("a checkpoint is saved, described, verified, exported and restored") {
                                    {"metadata_v1", "true"},
                                    {"gcp_notice_seconds", "120"},
                                    {"allow_config_change", "true"},
+                                   {"after_durable", "wait"},
                                    {"lease_wait_seconds", "7"},
                                    {"poll_seconds", "3600"}}) {
     set(written, key, value);
@@ -407,6 +408,7 @@ TEST_CASE("a checkpoint is saved, described, verified, exported and restored") {
                                    {"metadata_v1", "false"},
                                    {"gcp_notice_seconds", "30"},
                                    {"allow_config_change", "false"},
+                                   {"after_durable", "exit"},
                                    {"lease_wait_seconds", "120"},
                                    {"poll_seconds", "5"}}) {
     char* value = nullptr;

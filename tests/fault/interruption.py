@@ -2,6 +2,7 @@
 """Notices of every kind against the real program: exit codes, durability, and the same bytes afterwards."""
 import shutil
 import signal
+import time
 
 import spotctl
 
@@ -83,6 +84,26 @@ with spotctl.scratch() as folder:
         run.end()
     check_interrupted(run, "watched file")
     finish(volume, "watched file", run.last("end")["step"])
+
+    # With after_durable=wait the process stays, until the notice is withdrawn, or somebody asks it to stop.
+    for withdrawn in (True, False):
+        volume = new_volume(f"wait-{withdrawn}")
+        notice = folder / f"notice-{withdrawn}"
+        with spotctl.start(spotctl.command(volume, *FLAGS, "--json-step-seconds", 0, "--after-durable", "wait",
+                                           metadata=f"file:{notice}")) as run:
+            run.says('"step":20,')
+            notice.write_text("preempted")
+            checks.check(run.says('"reason":"interrupted"'), f"wait: it saves: {run.err}")
+            time.sleep(0.5)
+            checks.check(run.process.poll() is None, f"wait: it stays: {run.err}")
+            notice.unlink() if withdrawn else run.process.terminate()
+            run.end()
+        end = run.last("end")
+        if withdrawn:
+            checks.check(run.code == 0 and end["state_hash"] == expected, f"withdrawn: the same bytes: {run}")
+        else:
+            check_interrupted(run, "wait, then asked to stop")
+            finish(volume, "wait, then asked to stop", end["step"])
 
     # A finished run has nothing left to do.
     again = spotctl.run(spotctl.command(volume, *FLAGS))

@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <thread>
 
 #include <doctest/doctest.h>
 
@@ -194,6 +195,82 @@ TEST_CASE("a notice during an evaluation abandons it, and the resumed run does i
   result = run(*open(place.config("cut"), {}, observed_backend()), nullptr, nullptr);
   CHECK(result.reason == RunReason::kDone);
   CHECK(outcome_of(result, place / "cut") == outcome_of(whole, place / "whole"));
+}
+
+TEST_CASE("after_durable=wait: a run whose notice is withdrawn trains on to the same bytes") {
+  const Place place;
+  const RunResult whole = run(*open(place.config("whole")), nullptr, nullptr);
+
+  Config config = place.config("v");
+  config.set_text("after_durable", "wait");
+  const auto session = open(config);
+  const auto poller = quiet_poller();
+  std::uint64_t first = 0, second = 0;
+  std::string heard;
+  session->trainer().set_observer({~std::uint32_t{0}, [&](const Event& event) {
+                                     if (event.kind == EventKind::kStep && event.step == 13) {
+                                       first = poller->notify(NoticeAction::kHibernate, "one");
+                                       second = poller->notify(NoticeAction::kTerminate, "two");
+                                     }
+                                     if (event.kind == EventKind::kNotice)
+                                       heard += cat(event.detail, event.withdrawn ? " is over, " : ", ");
+                                     if (event.kind == EventKind::kCheckpoint && reason_of(event) == "notice") {
+                                       heard += "saved, ";
+                                       poller->withdraw(second);
+                                       poller->withdraw(first);
+                                     }
+                                     if (event.kind == EventKind::kRunEnd) heard += "end";
+                                   }});
+  const RunResult result = run(*session, poller.get(), nullptr);
+  CHECK(result.reason == RunReason::kDone);
+  CHECK(std::isnan(result.notice_to_durable_ms));
+  CHECK(heard == "one, two, saved, two is over, one is over, end");
+  CHECK(outcome_of(result, place / "v") == outcome_of(whole, place / "whole"));
+}
+
+TEST_CASE("after_durable=wait: one that is not withdrawn ends the run when it is cancelled, or asked to stop") {
+  for (const bool by_cancel : {true, false}) {
+    const Place place;
+    Config config = place.config("v");
+    config.set_text("after_durable", "wait");
+    const auto session = open(config);
+    const auto poller = quiet_poller();
+    CancelToken cancel;
+    std::thread host;
+    session->trainer().set_observer({bit(EventKind::kCheckpoint), [&](const Event&) {
+                                       if (!by_cancel) return session->request_stop();
+                                       host = std::thread([&] {
+                                         std::this_thread::sleep_for(std::chrono::milliseconds(150));
+                                         cancel.trigger();
+                                       });
+                                     }});
+    poller->notify(NoticeAction::kTerminate, "test");
+    const RunResult result = run(*session, poller.get(), &cancel);
+    if (host.joinable()) host.join();
+    CHECK(result.reason == RunReason::kInterrupted);
+    CHECK(result.durable);
+    CHECK(result.notice_to_durable_ms > 0);
+    if (by_cancel) CHECK(result.seconds > 0.15);
+  }
+}
+
+TEST_CASE("after_durable=wait: a run that was interrupted while it waited for another writer begins after all") {
+  const Place place;
+  auto holder = open(place.config("v"));
+  holder->open_store();
+  Config config = place.config("v");
+  config.set_text("after_durable", "wait");
+  const auto session = open(config);
+  const auto poller = quiet_poller();
+  const std::uint64_t id = poller->notify(NoticeAction::kTerminate, "test");
+  session->trainer().set_observer({bit(EventKind::kNotice), [&](const Event& event) {
+                                     if (event.withdrawn) return;
+                                     holder.reset();
+                                     poller->withdraw(id);
+                                   }});
+  const RunResult result = run(*session, poller.get(), nullptr);
+  CHECK(result.reason == RunReason::kDone);
+  CHECK(result.step == 30);
 }
 
 TEST_CASE("a rebalance recommendation saves early and trains on") {
