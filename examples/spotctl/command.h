@@ -12,6 +12,7 @@ using Action = std::function<int()>;
 
 /// Each adds one command to the program; the action it returns is run when that command was chosen.
 Action add_train(CLI::App& program);
+Action add_run(CLI::App& program);
 Action add_watch(CLI::App& program);
 Action add_simulate(CLI::App& program);
 Action add_eval(CLI::App& program);

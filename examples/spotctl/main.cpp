@@ -31,7 +31,7 @@ constexpr const char* kExitCodes =
 
 /// These hear signals themselves; the others are ended by them.
 bool hears_signals(const std::string& command) {
-  return command == "train" || command == "watch" || command == "simulate";
+  return command == "train" || command == "run" || command == "watch" || command == "simulate";
 }
 
 bool prints_json(const CLI::App& command) {
@@ -49,8 +49,8 @@ int run(int argc, char** argv) {
   program.set_config();
   std::vector<std::pair<CLI::App*, Action>> commands;
   for (Action (*add)(CLI::App&) :
-       {add_train, add_watch, add_simulate, add_eval, add_predict, add_inspect, add_verify, add_export, add_bench,
-        add_plan, add_config, add_doctor, add_version, add_help, add_completion}) {
+       {add_train, add_run, add_watch, add_simulate, add_eval, add_predict, add_inspect, add_verify, add_export,
+        add_bench, add_plan, add_config, add_doctor, add_version, add_help, add_completion}) {
     Action action = add(program);
     commands.emplace_back(program.get_subcommands({}).back(), std::move(action));
   }

@@ -20,6 +20,7 @@ namespace {
 /// The ending signals that the process was started with the default action for.
 sigset_t held;
 sigset_t mask_at_start;
+sigset_t defaults_at_start;
 
 std::vector<int> ending_signals() {
   std::vector<int> signals = {SIGHUP,  SIGINT,  SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM,
@@ -40,14 +41,21 @@ bool has_default_action(int signal) {
 }  // namespace
 
 void hold_ending_signals() {
-  std::signal(SIGPIPE, SIG_IGN);
-  std::signal(SIGXFSZ, SIG_IGN);
+  sigemptyset(&defaults_at_start);
+  for (const int signal : {SIGPIPE, SIGXFSZ}) {
+    if (has_default_action(signal)) sigaddset(&defaults_at_start, signal);
+    std::signal(signal, SIG_IGN);
+  }
   sigemptyset(&held);
   // A blocked signal would be heard even where it is ignored: only those of default action are blocked.
   for (const int signal : ending_signals()) {
     if (has_default_action(signal)) sigaddset(&held, signal);
   }
   pthread_sigmask(SIG_BLOCK, &held, &mask_at_start);
+}
+
+InheritedSignals inherited_signals() {
+  return {mask_at_start, defaults_at_start};
 }
 
 void release_ending_signals() {
@@ -60,7 +68,10 @@ void wait_for_input(int fd) {
   }
 }
 
-Signals::Signals(std::function<void(int)> receive) : receive_(std::move(receive)) {
+Signals::Signals(std::function<void(int)> receive)
+    : Signals([receive = std::move(receive)](int signal, bool /*by_terminal*/) { receive(signal); }) {}
+
+Signals::Signals(std::function<void(int, bool)> receive) : receive_(std::move(receive)) {
   if (pipe2(stop_, O_CLOEXEC) != 0) throw Failure(kInternal, "cannot make a pipe for signals");
   thread_ = start_thread("signals", [this] { wait(); });
 }
@@ -79,7 +90,8 @@ void Signals::wait() {
     if (ready < 0 && errno == EINTR) continue;
     if (ready < 0 || watched[1].revents != 0) break;
     signalfd_siginfo info{};
-    if (read(fd, &info, sizeof info) == sizeof info) receive_(static_cast<int>(info.ssi_signo));
+    if (read(fd, &info, sizeof info) == sizeof info)
+      receive_(static_cast<int>(info.ssi_signo), info.ssi_code == SI_KERNEL);
   }
   close(fd);
 }

@@ -15,6 +15,13 @@ namespace spotctl {
 /// of sh) or a preloaded library handles. To be called before any thread is started.
 void hold_ending_signals();
 
+/// How the process was started, for those that it starts.
+struct InheritedSignals {
+  sigset_t mask;
+  sigset_t defaults;  ///< of those that are ignored now, the ones that were not
+};
+InheritedSignals inherited_signals();
+
 /// Lets the ending signals end the process again.
 void release_ending_signals();
 
@@ -28,6 +35,8 @@ class Signals {
  public:
   /// `receive` is called on that thread with each signal's number.
   explicit Signals(std::function<void(int signal)> receive);
+  /// The same, with whether it came from the terminal, which sends it to every process of the foreground.
+  explicit Signals(std::function<void(int signal, bool by_terminal)> receive);
   ~Signals();
   Signals(const Signals&) = delete;
   Signals& operator=(const Signals&) = delete;
@@ -36,7 +45,7 @@ class Signals {
   void wait();
 
   int stop_[2] = {-1, -1};  ///< a pipe whose closing ends the thread
-  std::function<void(int)> receive_;
+  std::function<void(int, bool)> receive_;
   std::thread thread_;
 };
 
