@@ -35,6 +35,7 @@ class Boots(unittest.TestCase):
         self.place = pathlib.Path(self.stack.enter_context(tempfile.TemporaryDirectory(prefix="spot-boot-")))
         self.ids, self.mount = self.place / "by-id", self.place / "data"
         self.ids.mkdir()
+        self.disks = []
         self.label = f"spot-{os.getpid()}"
         # The folder outlives nothing that is mounted in it.
         self.stack.callback(lambda: subprocess.run(["umount", str(self.mount)], stderr=subprocess.DEVNULL))
@@ -44,9 +45,19 @@ class Boots(unittest.TestCase):
         image = self.place / f"image-{len(list(self.place.glob('image-*')))}"
         with image.open("wb") as file:
             file.truncate(mebibytes << 20)
-        device = out("losetup", "--find", "--show", str(image))
-        self.stack.callback(quiet, "losetup", "--detach", device)
+        made = subprocess.run(["losetup", "--find", "--show", str(image)], capture_output=True, text=True)
+        if made.returncode != 0:
+            self.skipTest(f"no more loop devices: {made.stderr.strip()}")
+        device = made.stdout.strip()
+        self.disks.append(device)
+        self.stack.callback(self.detach, device)
         return device
+
+    def detach(self, device):
+        """Once: afterwards it may be another's."""
+        if device in self.disks:
+            self.disks.remove(device)
+            quiet("losetup", "--detach", device)
 
     def name(self, device, name="nvme-Amazon_Elastic_Block_Store_vol0123"):
         (self.ids / name).symlink_to(device)
@@ -62,8 +73,16 @@ class Boots(unittest.TestCase):
 
     def start(self, **settings):
         environment = {**os.environ, "PATH": f"{self.place}/tools:{os.environ['PATH']}"}
-        return subprocess.Popen([BOOT, self.settings(**settings)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                env=environment)
+        process = subprocess.Popen([BOOT, self.settings(**settings)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                   env=environment, start_new_session=True)
+        self.stack.callback(self.kill, process)
+        return process
+
+    def kill(self, process):
+        """With its job, which would hold the disk."""
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
 
     def boot(self, **settings):
         """The exit code and what was said. What the boot did is forgotten first."""
@@ -73,8 +92,8 @@ class Boots(unittest.TestCase):
         try:
             self.out, self.err = process.communicate(timeout=LIMIT)
         except subprocess.TimeoutExpired:
-            process.kill()
-            self.fail(f"the boot has no end: {process.communicate()}")
+            self.kill(process)
+            self.fail("the boot has no end")
         return process.returncode
 
     def tool(self, name, text):
@@ -202,6 +221,7 @@ class Volume(Boots):
                     (self.ids / "vol0123").unlink(missing_ok=True)
                     label = "photos" if "photos" in make else ""
                     self.expect_untouched(self.name(device, "vol0123"), label, "label its file system")
+                    self.detach(device)
 
     def test_our_label_on_a_file_system_that_cannot_be_used(self):
         device = self.name(self.disk())
@@ -217,6 +237,7 @@ class Volume(Boots):
                 subprocess.run(["sfdisk", "-q", "--no-reread", device], input=f"label: {kind}\n,,L\n", text=True, check=True)
                 (self.ids / "vol0123").unlink(missing_ok=True)
                 self.expect_untouched(self.name(device, "vol0123"), f"a {kind} partition table")
+                self.detach(device)
 
     def test_data_that_is_no_file_system_is_left_alone(self):
         for where in (0, (16 << 20) - 1, 48 << 20, (64 << 20) - 1):
@@ -227,6 +248,7 @@ class Volume(Boots):
                     file.write(b"x")
                 (self.ids / "vol0123").unlink(missing_ok=True)
                 self.expect_untouched(self.name(device, "vol0123"), "data that is no file system")
+                self.detach(device)
 
     def test_a_tool_that_fails_does_not_make_a_disk_blank(self):
         device = self.name(self.disk())
