@@ -27,17 +27,25 @@ REGION, STACK = "us-west-2", "digits"
 os.environ.update(AWS_ACCESS_KEY_ID="x", AWS_SECRET_ACCESS_KEY="x", AWS_DEFAULT_REGION=REGION, AWS_EC2_METADATA_DISABLED="true")
 
 
+def made(program):
+    """What the program makes of the settings, and of a line whose braces are bash's, not CloudFormation's."""
+    with tempfile.NamedTemporaryFile("w") as settings:
+        settings.write((PLACE / "settings").read_text() + 'models="${MOUNT}/models"\n')
+        settings.flush()
+        return subprocess.run([program, settings.name], check=True, capture_output=True, text=True).stdout
+
+
 def template():
-    return subprocess.run([PLACE / "make-template", PLACE / "settings"], check=True, capture_output=True, text=True).stdout
+    return made(PLACE / "make-template")
 
 
 class Template(unittest.TestCase):
     def test_cfn_lint_has_nothing_to_say(self):
         with tempfile.TemporaryDirectory() as folder:
-            made = pathlib.Path(folder) / "made.yaml"
-            made.write_text(template())
+            stack = pathlib.Path(folder) / "stack.yaml"
+            stack.write_text(template())
             lint = pathlib.Path(sys.executable).with_name("cfn-lint")
-            run = subprocess.run([lint, "--regions", REGION, "eu-central-1", "-c", "I", "--", PLACE / "template.yaml", made],
+            run = subprocess.run([lint, "--regions", REGION, "eu-central-1", "-c", "I", "--", PLACE / "template.yaml", stack],
                                  capture_output=True, text=True)
             self.assertEqual((run.returncode, run.stdout), (0, ""), run.stdout + run.stderr)
 
@@ -68,8 +76,8 @@ class Stack(unittest.TestCase):
         boto3.client("cloudformation").create_stack(
             StackName=STACK, TemplateBody=template(), Capabilities=["CAPABILITY_IAM"],
             Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()])
-        made = boto3.client("cloudformation").describe_stack_resources(StackName=STACK)["StackResources"]
-        cls.id = {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in made}
+        resources = boto3.client("cloudformation").describe_stack_resources(StackName=STACK)["StackResources"]
+        cls.id = {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in resources}
         cls.launch = cls.ec2.describe_launch_template_versions(
             LaunchTemplateId=cls.id["Machine"])["LaunchTemplateVersions"][0]["LaunchTemplateData"]
         cls.first = cls.group()
@@ -118,10 +126,9 @@ class Stack(unittest.TestCase):
         return yaml.safe_load(text)
 
     def test_user_data_is_what_make_user_data_makes(self):
-        made = subprocess.run([PLACE / "../user-data/make-user-data", PLACE / "settings"], check=True, capture_output=True).stdout
-        user_data, made = self.user_data(), yaml.safe_load(made)
+        user_data = self.user_data()
         self.assertEqual(user_data["write_files"].pop(0)["path"], "/etc/spot-trainer.stack")
-        self.assertEqual(user_data, made)
+        self.assertEqual(user_data, yaml.safe_load(made(PLACE / "../user-data/make-user-data")))
 
     def test_settings_attach_the_volume_and_end_the_group(self):
         """The commands of the settings, their words taken for what the AWS CLI takes them for: the API's own names."""
