@@ -35,7 +35,7 @@ install_packages $build_packages doctest-dev libbenchmark-dev python3 python3-nu
 install_packages --optional clang-format-14 clang-tidy-14
 install_packages --optional e2fsprogs xfsprogs fdisk dosfstools shellcheck jq g++-aarch64-linux-gnu abigail-tools
 if [ $mode != quick ]; then
-  install_packages --optional python3-torch python3-flatbuffers clang debootstrap $deb_packages
+  install_packages --optional python3-venv python3-torch python3-flatbuffers clang debootstrap $deb_packages
   # The bindings' languages and their checkers; the tests of one that is not to be had are skipped.
   install_packages --optional golang-go cargo rustc rustfmt rust-clippy mypy busybox
   # The fuzzers' runtime; its package is named after clang's version.

@@ -406,8 +406,11 @@ def main():
     if os.environ.get("SPOT_BOOT_NAMESPACE") != str(os.getppid()):
         # Whatever is mounted goes with the namespace.
         os.environ["SPOT_BOOT_NAMESPACE"] = str(os.getpid())
-        run = subprocess.run(["unshare", "--mount", "--propagation", "private", sys.executable, *sys.argv])
-        sys.exit(run.returncode)
+        unshare = ["unshare", "--mount", "--propagation", "private"]
+        if subprocess.run([*unshare, "true"]).returncode != 0:
+            print("skipped: no mount namespace can be made here")
+            sys.exit(SKIPPED)
+        sys.exit(subprocess.run([*unshare, sys.executable, *sys.argv]).returncode)
     with tempfile.NamedTemporaryFile() as image:
         image.truncate(1 << 20)
         probe = subprocess.run(["losetup", "--find", "--show", image.name], capture_output=True, text=True)
