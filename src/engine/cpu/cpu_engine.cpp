@@ -113,7 +113,7 @@ CpuEngine::CpuEngine(const EngineSpec& spec)
               worker_count(spec)),
       pool_(worker_count(spec)) {
   const OperatorContext context = {
-      .engine = dnnl::engine(dnnl::engine::kind::cpu, 0),
+      .engine = onednn::processor(),
       .shards = spec.shards,
       .workers = pool_.size(),
       .seed = spec.seed,

@@ -15,6 +15,15 @@ using Desc = dnnl::memory::desc;
 using Dims = dnnl::memory::dims;
 using Tag = dnnl::memory::format_tag;
 
+/// The processor, which is always there: what can be lacking is memory, which 3.x calls an invalid device.
+inline dnnl::engine processor() {
+  try {
+    return {dnnl::engine::kind::cpu, 0};
+  } catch (const dnnl::error&) {
+    throw dnnl::error(dnnl_out_of_memory, "there is no memory for an engine");
+  }
+}
+
 /// Values that a primitive only reads, in the type that it takes all of its memory in.
 inline void* input(const float* values) {
   return const_cast<float*>(values);
