@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -79,7 +80,9 @@ struct spot_checkpoint {
 /// One call after the other.
 struct spot_snapshots {
   spot::ForkGuard owner;
-  std::timed_mutex mutex;
+  std::mutex mutex;
+  std::condition_variable free;
+  bool busy = false;  ///< a call is at work; guarded by the mutex
   std::unique_ptr<spot::SnapshotStore> store;
   std::string path{}, moved_to{};  ///< that the last call gave to the host
 };
