@@ -93,7 +93,7 @@ with spotctl.scratch() as folder:
                                            metadata=f"file:{notice}")) as run:
             run.says('"step":20,')
             notice.write_text("preempted")
-            checks.check(run.says('"reason":"interrupted"'), f"wait: it saves: {run.err}")
+            checks.check(run.says('"reason":"notice"'), f"wait: it saves: {run.err}")
             time.sleep(0.5)
             checks.check(run.process.poll() is None, f"wait: it stays: {run.err}")
             notice.unlink() if withdrawn else run.process.terminate()

@@ -82,6 +82,7 @@ fn sizes() -> Vec<(&'static str, usize)> {
     sizes! {
         spot_notice spot_poller_health spot_dataset_arrays spot_dataset_info spot_event spot_trainer_info spot_progress
         spot_metrics spot_save_report spot_run_result spot_tensor_info spot_checkpoint_info spot_model_info
+        spot_snapshot_report
     }
 }
 
