@@ -120,7 +120,7 @@ bool KeptFolder::hear() {
   return change != FolderChange::kNone;
 }
 
-bool KeptFolder::judges_itself() const {
+bool KeptFolder::has_rule() const {
   return !rules_.command.empty() || rules_.rule != "quiet";
 }
 
@@ -150,7 +150,7 @@ void KeptFolder::keep() {
     const bool is_quiet = now - last_change >= rules_.settle;
     const bool is_due = dirty && (is_quiet || now - first_change >= kMostSettles * rules_.settle);
     if (stopped_ || !(is_due || hurried_)) continue;
-    const bool while_written = dirty && !is_quiet && !judges_itself();
+    const bool while_written = dirty && !is_quiet && !has_rule();
     if (const std::string open = watch_.open_file(); while_written && !open.empty()) {
       if (is_due && !has_warned) {
         terminal().line("'" + folder_ + "' is never quiet: '" + open +
@@ -203,7 +203,7 @@ bool KeptFolder::finish(bool cut_off) {
   end_thread();
   if (fenced_) return false;
   hear();
-  if (cut_off && !judges_itself() && !quiet()) {
+  if (cut_off && !has_rule() && !quiet()) {
     terminal().line("no snapshot of '" + folder_ + "' at the end: the command was killed while it wrote there");
     return true;
   }

@@ -51,8 +51,8 @@ class KeptFolder {
   void keep();
   /// Whether something happened in the folder.
   bool hear();
-  /// There is more to say that it is whole than that nobody writes.
-  [[nodiscard]] bool judges_itself() const;
+  /// A rule or a command says whether it is whole, not only that nobody writes.
+  [[nodiscard]] bool has_rule() const;
   void wake();
   /// `while_written`: the folder is not quiet. Nobody says then that it is whole but that its files are closed, which
   /// the end of their process does, too.

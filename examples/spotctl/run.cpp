@@ -112,7 +112,8 @@ class Supervision {
   void hear_notices() {
     auto notice = sized<spot_notice>();
     while (spot_poller_wait(poller_, &position_, 0, nullptr, &notice, nullptr) == SPOT_OK) {
-      if (notice.withdrawn == 1 || notice.stale == 1) continue;
+      const bool is_of_before = notice.stale == 1 && notice.ends_run != 1;
+      if (notice.withdrawn == 1 || is_of_before) continue;
       if (notice.ends_run == 1) {
         interrupted_ = true;
         const std::string detail = notice.detail;

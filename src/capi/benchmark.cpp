@@ -12,6 +12,7 @@
 #include "capi/guard.h"
 #include "capi/handles.h"
 #include "engine/cpu/peak.h"
+#include "session/json_text.h"
 
 namespace {
 
@@ -64,7 +65,6 @@ spot_status spot_benchmark(const spot_config* config, const spot_dataset* datase
                                                                spot::system_clock(), settings.log, stop.stop());
     const double peak_gflops = peak_of(*session);
     const spot::Benchmark result = spot::benchmark(*session, seconds, stop.stop());
-    *json = spot::copy_text(to_json(result, session->config(), peak_gflops)
-                                .dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+    *json = spot::copy_text(spot::json_text(to_json(result, session->config(), peak_gflops)));
   });
 }

@@ -18,6 +18,7 @@
 #include "checkpoint/verify.h"
 #include "data/dataset.h"
 #include "engine/model_spec.h"
+#include "session/json_text.h"
 #include "session/model_export.h"
 #include "train/records.h"
 
@@ -27,10 +28,6 @@ using spot::Status;
 using Json = nlohmann::ordered_json;
 
 namespace {
-
-std::string dump(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
 
 /// A text of a file as JSON; null when it is none, or longer or nested deeper than any model: as values it would
 /// take many times its size, and to write them again a stack as deep.
@@ -234,7 +231,7 @@ spot_status spot_checkpoint_describe(const spot_checkpoint* checkpoint, char** j
   return guard(error, [&] {
     spot::check_process(required(checkpoint, "checkpoint").owner);
     required(json, "json");
-    *json = spot::copy_text(dump(describe(*checkpoint)));
+    *json = spot::copy_text(spot::json_text(describe(*checkpoint)));
   });
 }
 
@@ -251,7 +248,7 @@ spot_status spot_checkpoint_verify(const char* path, spot_cancel* cancel, uint64
                            verdict.state == spot::FileState::kSetAside;
       damaged += refused ? 1 : 0;
     }
-    if (json != nullptr) *json = spot::copy_text(dump(results));
+    if (json != nullptr) *json = spot::copy_text(spot::json_text(results));
     if (good != nullptr) *good = whole;
     if (bad != nullptr) *bad = damaged;
   });

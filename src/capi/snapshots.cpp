@@ -13,6 +13,7 @@
 #include "capi/guard.h"
 #include "capi/handles.h"
 #include "capi/structs.h"
+#include "session/json_text.h"
 #include "snapshot/completeness.h"
 #include "snapshot/verify.h"
 
@@ -159,7 +160,7 @@ spot_status spot_snapshots_verify(const char* path, spot_cancel* cancel, uint64_
       if (verdict.state == spot::FileState::kInProgress) continue;
       ++(verdict.state == spot::FileState::kWhole ? whole : others);
     }
-    if (json != nullptr) *json = spot::copy_text(results.dump(-1, ' ', false, Json::error_handler_t::replace));
+    if (json != nullptr) *json = spot::copy_text(spot::json_text(results));
     if (good != nullptr) *good = whole;
     if (bad != nullptr) *bad = others;
   });

@@ -10,6 +10,7 @@
 #include "capi/guard.h"
 #include "capi/handles.h"
 #include "capi/structs.h"
+#include "session/json_text.h"
 #include "train/statistics.h"
 
 using spot::Call;
@@ -108,6 +109,6 @@ spot_status spot_trainer_describe_parameters(spot_trainer* trainer, char** json,
          spot::parameter_statistics(session.engine(), session.trainer().has_gradients())) {
       tensors.push_back(to_json(tensor));
     }
-    *json = spot::copy_text(tensors.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+    *json = spot::copy_text(spot::json_text(tensors));
   });
 }

@@ -14,6 +14,7 @@
 #include "data/gzip.h"
 #include "engine/cpu/cpu_engine.h"
 #include "net/http.h"
+#include "session/json_text.h"
 
 namespace {
 
@@ -51,7 +52,7 @@ std::string describe_build() {
                                           {"zlib", spot::gzip_library_version()}}},
                                         {"backends", std::move(backends)},
                                         {"processors", {{"count", processors.count}, {"detail", processors.reason}}}};
-  return build.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  return spot::json_text(build);
 }
 
 }  // namespace

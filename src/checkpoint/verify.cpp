@@ -49,11 +49,9 @@ void load_into(FileVerdict& verdict, FileState state_when_damaged, Links links, 
     }
   } catch (const Error& error) {
     if (error.status() == Status::kCancelled) throw;
-    // Its run may have taken it back, and be writing over it, while it was read.
-    const bool gone = !fs::exists(verdict.path);
-    const bool newer = error.status() == Status::kUnsupported;
-    verdict.state = gone ? FileState::kInProgress : newer ? FileState::kNewer : state_when_damaged;
-    verdict.error = gone ? "taken back by its run while it was verified" : error.what();
+    Refusal refused = refusal(verdict.path, error, state_when_damaged);
+    verdict.state = refused.state;
+    verdict.error = std::move(refused.why);
   }
 }
 
@@ -161,6 +159,12 @@ const char* to_text(FileState state) {
     case FileState::kForeign: return "foreign";
   }
   return "unknown";
+}
+
+Refusal refusal(const fs::path& path, const Error& error, FileState state_when_damaged) {
+  // Its writer may have taken it back, and be writing over it, while it was read.
+  if (!fs::exists(path)) return {FileState::kInProgress, "taken back by its writer while it was verified"};
+  return {error.status() == Status::kUnsupported ? FileState::kNewer : state_when_damaged, error.what()};
 }
 
 std::vector<FileVerdict> verify_checkpoints(const fs::path& path, const StopCheck& stop) {

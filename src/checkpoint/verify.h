@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/cancel.h"
+#include "base/status.h"
 #include "checkpoint/checkpoint.h"
 
 namespace spot {
@@ -40,6 +41,13 @@ struct FileVerdict {
 /// looks at them, then the others. `path` may also be a volume. Changes nothing. Throws kNotFound when there is
 /// no checkpoint, not even a damaged one, and kCancelled when `stop` said so.
 std::vector<FileVerdict> verify_checkpoints(const std::filesystem::path& path, const StopCheck& stop = {});
+
+/// What there is to say of something that could not be read as what its name promises.
+struct Refusal {
+  FileState state;
+  std::string why;
+};
+Refusal refusal(const std::filesystem::path& path, const Error& error, FileState state_when_damaged);
 
 /// A checkpoint and where it was found.
 struct FoundCheckpoint {

@@ -12,6 +12,7 @@
 #include "base/finite.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "session/json_text.h"
 
 namespace spot {
 namespace {
@@ -33,7 +34,7 @@ std::string header_text(const StateLayout& layout, const std::map<std::string, s
     header[tensor.name] = {{"dtype", "F32"}, {"shape", tensor.shape}, {"data_offsets", {offset, end}}};
     offset = end;
   }
-  std::string text = header.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  std::string text = json_text(header);
   text.resize((text.size() + 7) / 8 * 8, ' ');
   return text;
 }

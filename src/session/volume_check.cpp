@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "checkpoint/rehearsal.h"
+#include "session/json_text.h"
 #include "session/room.h"
 #include "session/volume.h"
 
@@ -60,7 +61,7 @@ std::string to_json(const std::vector<VolumeFinding>& findings) {
     const char* status = finding.status != Status::kOk ? "fail" : finding.good ? "ok" : "warn";
     list.push_back(Json{{"check", finding.check}, {"status", status}, {"detail", finding.detail}});
   }
-  return list.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return json_text(list);
 }
 
 }  // namespace spot

@@ -27,11 +27,9 @@ void verify_into(SnapshotVerdict& verdict, FileState state_when_damaged, const S
     verdict.extent = extent_of(manifest.entries);
   } catch (const Error& error) {
     if (error.status() == Status::kCancelled) throw;
-    // Its writer may have taken it back meanwhile.
-    const bool gone = !fs::exists(verdict.path);
-    const bool newer = error.status() == Status::kUnsupported;
-    verdict.state = gone ? FileState::kInProgress : newer ? FileState::kNewer : state_when_damaged;
-    verdict.error = gone ? "taken back by its writer while it was verified" : error.what();
+    Refusal refused = refusal(verdict.path, error, state_when_damaged);
+    verdict.state = refused.state;
+    verdict.error = std::move(refused.why);
   }
 }
 

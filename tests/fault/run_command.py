@@ -217,17 +217,14 @@ def waits(scratch):
         checks.check(place.restored() == {"state": "kept\n"}, "its folder is kept")
 
 
-def ctrl_c_before_the_command(scratch):
-    """Nothing else hears it then: another process holds the snapshots."""
-    place = Place(scratch, "early")
-    holder = place.start("sh", "-c", "echo ready; exec sleep 60")
-    checks.check(reads(holder, "ready"), "the holder starts")
+def answer_to_ctrl_c(place, word, *command):
+    """The exit code of spotctl run in a terminal, where Ctrl-C is typed once it has said that word."""
     child, terminal = pty.fork()
     if child == 0:
         os.chdir(place.home)
-        os.execv(spotctl.SPOTCTL, place.command("true"))
+        os.execv(spotctl.SPOTCTL, place.command(*command))
     said = b""
-    while b"waiting" not in said:
+    while word.encode() not in said:
         said += os.read(terminal, 1000)
     os.write(terminal, b"\x03")
     try:
@@ -235,7 +232,15 @@ def ctrl_c_before_the_command(scratch):
             pass
     except OSError:  # the end of a terminal
         pass
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def ctrl_c_before_the_command(scratch):
+    """Nothing else hears it then: another process holds the snapshots."""
+    place = Place(scratch, "early")
+    holder = place.start("sh", "-c", "echo ready; exec sleep 60")
+    checks.check(reads(holder, "ready"), "the holder starts")
+    code = answer_to_ctrl_c(place, "waiting", "true")
     checks.check(code == 75, f"Ctrl-C before the command starts: {code}")
     holder.terminate()
     ends(holder)
@@ -253,21 +258,18 @@ def ctrl_c(scratch):
     place = Place(scratch, "terminal")
     script = ("import time\n"
               "try:\n    print('ready', flush=True)\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    raise SystemExit(3)\n")
-    child, terminal = pty.fork()
-    if child == 0:
-        os.chdir(place.home)
-        os.execv(spotctl.SPOTCTL, place.command(sys.executable, "-c", script))
-    said = b""
-    while b"ready" not in said:
-        said += os.read(terminal, 1000)
-    os.write(terminal, b"\x03")
-    try:
-        while os.read(terminal, 1000):
-            pass
-    except OSError:  # the end of a terminal
-        pass
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    code = answer_to_ctrl_c(place, "ready", sys.executable, "-c", script)
     checks.check(code == 3, f"Ctrl-C is the command's to answer: {code}")
+
+
+def a_time_that_has_passed(scratch):
+    """A notice that comes while it watches counts, whatever time it states: the machine's clock may be wrong."""
+    place = Place(scratch, "stale")
+    with spotctl.metadata_service("--notice-after", 1, "--time", "2020-01-01T00:00:00Z") as (endpoint, _):
+        process = place.start("sh", "-c", "mkdir -p out; echo kept > out/state; exec sleep 60", metadata="aws",
+                              flags=["--metadata-endpoint", endpoint, "--poll-seconds", "0.05"])
+        code, _, err = ends(process)
+    checks.check(code == 75, f"a stale notice ends the command: {code} {err}")
 
 
 def two_folders(scratch):
@@ -324,10 +326,10 @@ with open("out/state", "w") as file:
     file.write("whole")
 time.sleep(0.5)
 file = open("out/state", "w")
-for _ in range(1000000):
+for number in range(1000000):
     file.write("half " * 1000)
     file.flush()
-    if _ == 3:
+    if number == 3:
         print("ready", flush=True)
     time.sleep(0.01)
 """
@@ -347,7 +349,7 @@ def half_a_file(scratch):
 
 
 with harness.scratch() as folder:
-    for scenario in (exit_codes, last_state, stubborn, waits, incomplete, ctrl_c, ctrl_c_before_the_command, two_folders, half_a_file, kills):
+    for scenario in (exit_codes, last_state, stubborn, waits, incomplete, ctrl_c, ctrl_c_before_the_command, a_time_that_has_passed, two_folders, half_a_file, kills):
         scenario(folder)
     saver(folder, SAVES_AT_TERM, "saved at TERM", "saver")
     saver(folder, WORKERS, "saved with workers", "workers")

@@ -624,14 +624,14 @@ SPOT_API spot_status spot_trainer_set_callback(spot_trainer* trainer, uint32_t e
 /* The whole job: resumes from the volume's newest good checkpoint or starts, trains, evaluates after each
  * epoch and at the end, saves by the checkpoint_* keys, writes the CSV logs <volume>/logs/<run_id>.csv (a row
  * an epoch) and <run_id>.steps.csv (a row a step), and stops when done, at a notice or when cancelled, after
- * its state is durable; when done it also writes the final model, <volume>/models/<run_id>.json and
- * .safetensors. A trainer that is not at step 0, because it was stepped, restored or run before, goes on from
- * where it stands and does not look for a checkpoint. `poller` and `cancel` may be NULL. When the volume holds
- * checkpoints but none is good it refuses (SPOT_E_CORRUPT) rather than start over. Being interrupted,
- * cancelled or stopped is no error: read out->reason and out->durable. A save that fails on the way is told to log
- * and callback, and training goes on; only the last one of a run that is done makes the call fail. A loss,
- * gradient norm or state that is not finite ends it with SPOT_E_DIVERGED unless the key on_nan is continue: such a
- * state is neither saved nor exported, nor resumed while the volume has a finite one.
+ * its state is durable (with after_durable=wait it waits then for the notice's withdrawal, and goes on); when done it
+ * also writes the final model, <volume>/models/<run_id>.json and .safetensors. A trainer that is not at step 0, because
+ * it was stepped, restored or run before, goes on from where it stands and does not look for a checkpoint. `poller`
+ * and `cancel` may be NULL. When the volume holds checkpoints but none is good it refuses (SPOT_E_CORRUPT) rather than
+ * start over. Being interrupted, cancelled or stopped is no error: read out->reason and out->durable. A save that
+ * fails on the way is told to log and callback, and training goes on; only the last one of a run that is done makes
+ * the call fail. A loss, gradient norm or state that is not finite ends it with SPOT_E_DIVERGED unless the key on_nan
+ * is continue: such a state is neither saved nor exported, nor resumed while the volume has a finite one.
  * SPOT_E_CONFIG (no volume), _CORRUPT, _MISMATCH, _IO, _NO_SPACE, _FENCED, _TIMEOUT (another writer), _CALLBACK,
  * _DIVERGED. Since 1.0. */
 SPOT_API spot_status spot_trainer_run(spot_trainer* trainer, spot_poller* poller, spot_cancel* cancel,
